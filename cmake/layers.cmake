@@ -1,0 +1,36 @@
+# The layers, bottom up. SEES is the whole list of folders a layer may include from (arrows point down).
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Threads REQUIRED)
+find_package(SQLite3 REQUIRED)
+set(Boost_NO_WARN_NEW_VERSIONS ON)
+find_package(Boost 1.81 EXACT REQUIRED COMPONENTS json filesystem)
+pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET yaml-cpp)
+
+hitless_layer(base LINKS fmt::fmt OpenSSL::Crypto)
+hitless_layer(runtime SEES base
+  LINKS Boost::headers Boost::filesystem CURL::libcurl Threads::Threads)
+target_compile_definitions(hitless_runtime PUBLIC
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_PROCESS_V2_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
+
+hitless_layer(confdiff SEES base)
+hitless_layer(fleet SEES base confdiff LINKS PkgConfig::YAMLCPP Boost::json)
+hitless_layer(ports SEES base core runtime HEADERS_ONLY)
+
+hitless_layer(adapters/host SEES ports)
+hitless_layer(adapters/traffic SEES ports)
+hitless_layer(adapters/service SEES ports confdiff)
+hitless_layer(adapters/health SEES ports)
+hitless_layer(adapters/notify SEES ports LINKS Boost::json)
+hitless_layer(adapters/journal SEES ports LINKS Boost::json SQLite::SQLite3)
+hitless_layer(witness SEES base core runtime LINKS Boost::json)
+
+hitless_layer(engine SEES ports fleet confdiff witness)
+hitless_layer(cli SEES engine fleet confdiff witness adapters/host adapters/traffic adapters/service
+  adapters/health adapters/notify adapters/journal LINKS Boost::json)
+
+add_executable(hitless src/main.cpp)
+target_link_libraries(hitless PRIVATE hitless_cli)
+set_target_properties(hitless PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})

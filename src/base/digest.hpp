@@ -1,0 +1,14 @@
+// Hashes and encodings (OpenSSL). Hex is lower case.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace hitless {
+
+[[nodiscard]] std::string sha256_hex(std::string_view data);
+[[nodiscard]] std::string hmac_sha256_base64(std::string_view key, std::string_view data);
+[[nodiscard]] std::string base64(std::string_view data);
+// n random bytes from the system, as hex (2n characters).
+[[nodiscard]] std::string random_hex(int n);
+
+}  // namespace hitless

@@ -1,0 +1,45 @@
+// Service port: one service on one host. `act` starts a reload or restart and says whether the command
+// was carried out; only verify(), by observation, says whether it took effect.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "core/event.hpp"
+#include "core/types.hpp"
+#include "runtime/task.hpp"
+
+namespace hitless::ports {
+
+enum class ReloadFailureMode { keeps_old, dies, unknown };
+
+struct ServiceCapabilities {
+  bool can_reload = false;
+  bool proves_reload = false;  // otherwise a reload is never chosen
+  ReloadFailureMode reload_failure_mode = ReloadFailureMode::unknown;
+  bool proves_restart = true;
+};
+
+using Files = std::map<std::string, std::string>;  // absolute path on the host → content
+
+class Service {
+ public:
+  virtual ~Service() = default;
+  [[nodiscard]] virtual std::string describe() const = 0;  // "nginx (nginx.service)"
+  virtual Task<Result<ServiceCapabilities>> capabilities() = 0;
+  virtual Task<Result<core::ServiceIdentity>> identity() = 0;
+  // Preflight lines of this driver: unit exists, is running, start limit, disk, sudo.
+  virtual Task<std::vector<core::Check>> validate() = 0;
+  // Today's binary on the configuration as it would be with `changed` in place of what is on disk (empty:
+  // as it is on disk). Nothing live is touched.
+  virtual Task<core::Check> test_config(Files changed) = 0;
+  // Everything the configuration on disk consists of (includes followed), for diff and digest.
+  virtual Task<Result<Files>> config_files() = 0;
+  virtual Task<Result<core::Outcome>> act(core::Action action, std::string operation_id,
+                                          core::ServiceIdentity expected, DurationMs deadline_ms) = 0;
+  // What the world says now, compared with `before`. One reading; the core judges over time.
+  virtual Task<core::ServiceReading> verify(core::Action action, core::ServiceIdentity before) = 0;
+};
+
+}  // namespace hitless::ports

@@ -1,0 +1,51 @@
+// One HTTP(S) exchange (libcurl multi driven by the io_context). No redirects are followed, the
+// body is capped, proxies from the environment are ignored unless use_proxy is set (probes go direct,
+// webhooks may use one).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/time.hpp"
+#include "runtime/task.hpp"
+
+namespace hitless {
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;
+  std::vector<std::string> headers;  // "Name: value"; CR, LF and NUL are refused
+  std::string body;
+  std::string connect_to;    // "address:port" to connect to, whatever the URL's host says; may be empty
+  std::string unix_socket;   // connect there instead; may be empty
+  std::string ca_file;       // empty: the system's
+  bool verify_tls = true;
+  bool use_proxy = false;
+  bool fresh_connection = true;
+  DurationMs timeout_ms = 5000;
+  std::size_t max_body_bytes = 1u << 20;
+};
+
+struct HttpResponse {
+  int status = 0;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::string body;
+  std::int64_t latency_us = 0;  // from the call to the last byte
+};
+
+// Fails with timed_out, unavailable (could not connect), transport_lost (broke off after connecting)
+// or invalid (bad URL, header or certificate).
+Task<Result<HttpResponse>> http_request(HttpRequest request);
+
+struct SmtpMessage {
+  std::string url;  // smtp://host:25, smtps://host:465
+  std::string from;
+  std::vector<std::string> to;
+  std::string username, password;
+  bool require_tls = true;
+  std::string payload;  // the whole message, CRLF lines
+  DurationMs timeout_ms = 15000;
+};
+Task<Status> send_mail(SmtpMessage message);
+
+}  // namespace hitless
