@@ -29,8 +29,9 @@ class Journal {
  public:
   virtual ~Journal() = default;
   // Events are appended in one transaction, in order; seq and chain are given by the journal.
-  virtual Result<std::vector<core::Entry>> append(std::string rollout, std::int64_t at_ms,
-                                                  std::vector<core::Event> events) = 0;
+  // Runs on the journal's own thread, so that an fsync does not hold up the run loop.
+  virtual Task<Result<std::vector<core::Entry>>> append(std::string rollout, std::int64_t at_ms,
+                                                        std::vector<core::Event> events) = 0;
   virtual Result<std::vector<core::Entry>> read(std::string rollout, std::int64_t up_to_seq = 0) = 0;
   virtual Result<std::vector<RolloutRow>> rollouts(int limit) = 0;
   virtual Result<ChainReport> verify() = 0;
