@@ -31,6 +31,8 @@ hitless_layer(engine SEES ports fleet confdiff witness)
 hitless_layer(cli SEES engine fleet confdiff witness adapters/host adapters/traffic adapters/service
   adapters/health adapters/notify adapters/journal LINKS Boost::json)
 
-add_executable(hitless src/main.cpp)
-target_link_libraries(hitless PRIVATE hitless_cli)
-set_target_properties(hitless PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+if(EXISTS ${CMAKE_SOURCE_DIR}/src/main.cpp)
+  add_executable(hitless src/main.cpp)
+  target_link_libraries(hitless PRIVATE hitless_cli)
+  set_target_properties(hitless PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+endif()
