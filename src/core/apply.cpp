@@ -1,0 +1,471 @@
+// The fold. One function per kind of event; each is total.
+#include <algorithm>
+
+#include "core/capacity.hpp"
+#include "core/state.hpp"
+#include "core/traffic.hpp"
+#include "core/transitions.hpp"
+
+namespace hitless::core {
+namespace {
+
+constexpr std::size_t kMaxSamples = 4096;    // drain samples kept per instance
+constexpr std::size_t kMaxLatencies = 1024;
+
+Instance* find_mutable(State& state, const InstanceId& id) {
+  for (Instance& instance : state.instances) {
+    if (instance.plan.id == id) return &instance;
+  }
+  return nullptr;
+}
+
+void start(State& state, const RolloutStarted& event, TimeMs at) {
+  if (!state.instances.empty() || state.started_at != 0) return;  // repeated
+  state.plan = event.plan;
+  state.actor = event.actor;
+  state.epoch = event.epoch;
+  state.started_at = at;
+  for (const InstancePlan& plan : event.plan.instances) {
+    Instance instance;
+    instance.plan = plan;
+    state.instances.push_back(std::move(instance));
+  }
+}
+
+// From the moment of the intent on the effect may have happened, so what it may have changed is marked
+// here and not at the outcome.
+void intend(State& state, const EffectIntended& event, TimeMs at) {
+  const Effect& effect = event.effect;
+  ++state.next_effect;
+  if (effect.kind == EffectKind::open_incident || effect.kind == EffectKind::finish) {
+    state.pending = Pending{effect, at};
+    return;
+  }
+  Instance* instance = find_mutable(state, effect.instance);
+  if (instance == nullptr) return;
+  instance->pending = Pending{effect, at};
+  switch (effect.kind) {
+    case EffectKind::drain:
+      instance->taken_out = true;
+      if (auto* draining = std::get_if<Draining>(&instance->phase)) {
+        if (draining->commanded) ++draining->reasserted;
+        draining->commanded = false;
+        draining->quiet_since.reset();
+      }
+      break;
+    case EffectKind::install_config:
+      if (effect.direction == Direction::forward) instance->config_touched = true;
+      break;
+    case EffectKind::act:
+      instance->acted = true;
+      break;
+    default:
+      break;
+  }
+}
+
+// A draining instance counts as quiet only while every reading says so; unknown breaks the window.
+void update_quiet(const State& state, Draining& draining, const TargetReading& reading, TimeMs at) {
+  const auto count = in_flight(reading, state.plan.policy.drain.host_count);
+  if (reading.state != TargetState::out || count != 0 || !draining.commanded) {
+    draining.quiet_since.reset();
+    draining.confirmed = false;
+  } else if (!draining.quiet_since) {
+    draining.quiet_since = at;
+  }
+}
+
+std::int64_t others_total(const State& state, const Instance& self,
+                          std::optional<std::int64_t> TargetReading::*field) {
+  std::int64_t sum = 0;
+  for (const Instance& other : state.instances) {
+    if (&other != &self && other.reading) sum += ((*other.reading).*field).value_or(0);
+  }
+  return sum;
+}
+
+void see_back(const State& state, Instance& instance, Rejoining& rejoining, TimeMs at) {
+  const TargetReading& reading = *instance.reading;
+  const bool back = rejoining.commanded && reading.state == TargetState::in;
+  if (!back) {
+    rejoining.in_since.reset();
+    return;
+  }
+  if (!rejoining.in_since || rejoining.epoch != reading.epoch) {
+    rejoining.in_since = at;
+    rejoining.epoch = reading.epoch;
+    rejoining.requests_at = reading.requests.value_or(0);
+    rejoining.others_at = others_total(state, instance, &TargetReading::requests);
+  }
+}
+
+void finish_preflight(Instance& instance, const Outcome& outcome) {
+  instance.report = outcome.preflight ? *outcome.preflight : PreflightReport{};
+  if (outcome.status != OutcomeStatus::ok) {
+    Check check{"Preflight", CheckStatus::unknown, outcome.detail, {}};
+    if (outcome.status == OutcomeStatus::failed) check.status = CheckStatus::fail;
+    instance.report->checks.push_back(std::move(check));
+  }
+  instance.before = instance.report->identity;
+}
+
+void finish_in_phase(const State& state, Instance& instance, const Effect& effect, const Outcome& outcome, TimeMs at) {
+  const bool ok = outcome.status == OutcomeStatus::ok;
+  if (auto* preflight = std::get_if<Preflight>(&instance.phase)) {
+    if (effect.kind == EffectKind::preflight) finish_preflight(instance, outcome);
+    if (effect.kind == EffectKind::recheck) preflight->cleared = ok;
+  } else if (auto* draining = std::get_if<Draining>(&instance.phase)) {
+    if (effect.kind == EffectKind::drain) {
+      draining->commanded = ok;
+      if (instance.reading) update_quiet(state, *draining, *instance.reading, at);
+    }
+    if (effect.kind == EffectKind::close_remaining) {
+      if (ok) draining->closed_at = at;
+    }
+    if (effect.kind == EffectKind::confirm_out) {
+      draining->confirmed = ok;
+      draining->confirmed_by = outcome.detail;
+      if (!ok && draining->quiet_since) draining->quiet_since = at;  // and watch for another window
+      if (ok && outcome.before) instance.before = *outcome.before;
+    }
+  } else if (auto* acting = std::get_if<Acting>(&instance.phase)) {
+    if (effect.kind == EffectKind::install_config) {
+      acting->installed = ok;
+      if (ok && effect.direction == Direction::backward) instance.config_restored = true;
+    }
+    if (effect.kind == EffectKind::act) {
+      acting->acted = outcome.status;
+      acting->detail = outcome.detail;
+    }
+  } else if (auto* verifying = std::get_if<Verifying>(&instance.phase)) {
+    if (effect.kind == EffectKind::diagnose) {
+      verifying->diagnosis = outcome.diagnosis.value_or(Diagnosis{});
+    }
+  } else if (auto* rejoining = std::get_if<Rejoining>(&instance.phase)) {
+    if (effect.kind == EffectKind::rejoin) {
+      rejoining->commanded = ok;
+      if (instance.reading) see_back(state, instance, *rejoining, at);
+    }
+  }
+  if (ok) {
+    instance.attempts = 0;
+    instance.retry_at = 0;
+    instance.last_error.clear();
+  } else {
+    ++instance.attempts;
+    instance.retry_at = at + std::min<DurationMs>(5'000, 100 * (DurationMs{1} << std::min<std::int64_t>(instance.attempts, 6)));
+    instance.last_error = outcome.detail;
+  }
+}
+
+void finish_effect(State& state, const EffectFinished& event, TimeMs at) {
+  if (state.pending && state.pending->effect.id == event.effect_id) {
+    const Effect effect = state.pending->effect;
+    state.pending.reset();
+    if (effect.kind == EffectKind::open_incident) {
+      ++state.incident_attempts;
+      if (event.outcome.status == OutcomeStatus::ok) state.incident = event.outcome.incident;
+    } else {
+      state.ended = effect.result;
+      state.ended_at = at;
+    }
+    return;
+  }
+  for (Instance& instance : state.instances) {
+    if (!instance.pending || instance.pending->effect.id != event.effect_id) continue;
+    const Effect effect = instance.pending->effect;
+    instance.pending.reset();
+    finish_in_phase(state, instance, effect, event.outcome, at);
+    return;
+  }
+}
+
+void see_draining(const State& state, Draining& draining, const TargetReading& reading,
+                  const std::optional<TargetReading>& previous, TimeMs at) {
+  const auto count = in_flight(reading, state.plan.policy.drain.host_count);
+  if (count && draining.samples.size() < kMaxSamples &&
+      (draining.samples.empty() || draining.samples.back() != *count)) {
+    draining.samples.push_back(*count);
+  }
+  const bool same_lb = !previous || previous->epoch == reading.epoch;
+  if (!same_lb) draining.quiet_since.reset();
+  update_quiet(state, draining, reading, at);
+}
+
+void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
+  for (const auto& [id, reading] : event.readings) {
+    Instance* instance = find_mutable(state, id);
+    if (instance == nullptr) continue;
+    const auto previous = instance->reading;
+    instance->reading = reading;
+    instance->reading_at = at;
+    if (auto* draining = std::get_if<Draining>(&instance->phase)) {
+      see_draining(state, *draining, reading, previous, at);
+      instance->drain_samples = draining->samples;
+    }
+  }
+  for (Instance& instance : state.instances) {
+    if (!instance.reading) continue;
+    if (auto* rejoining = std::get_if<Rejoining>(&instance.phase)) {
+      see_back(state, instance, *rejoining, at);
+    } else if (auto* soaking = std::get_if<Soaking>(&instance.phase)) {
+      if (soaking->epoch != instance.reading->epoch) {  // the LB's counters began anew
+        soaking->epoch = instance.reading->epoch;
+        soaking->requests_at = soaking->errors_at = 0;
+        soaking->others_requests_at = soaking->others_errors_at = 0;
+      }
+    }
+  }
+  const bool all_seen = std::all_of(state.instances.begin(), state.instances.end(),
+                                    [](const Instance& i) { return i.reading.has_value(); });
+  if (all_seen) {
+    const std::int64_t now = serving(state);
+    if (state.lowest_serving < 0 || now < state.lowest_serving) state.lowest_serving = now;
+  }
+}
+
+void see_service(State& state, const ServiceSeen& event, TimeMs at) {
+  Instance* instance = find_mutable(state, event.instance);
+  auto* verifying = instance ? std::get_if<Verifying>(&instance->phase) : nullptr;
+  if (verifying == nullptr) return;
+  const ServiceReading& reading = event.reading;
+  const bool same_process = verifying->service && verifying->service->now.main_pid == reading.now.main_pid &&
+                            verifying->service->now.start_time == reading.now.start_time;
+  if (reading.verdict != ServiceVerdict::proven) {
+    verifying->proven_since.reset();
+  } else if (!verifying->proven_since || !same_process) {
+    verifying->proven_since = at;
+  }
+  if (reading.verdict != ServiceVerdict::down) {
+    verifying->down_since.reset();
+  } else if (!verifying->down_since) {
+    verifying->down_since = at;
+  }
+  verifying->service = reading;
+  instance->proof = reading.evidence;
+}
+
+void see_health(State& state, const HealthSeen& event) {
+  Instance* instance = find_mutable(state, event.instance);
+  if (instance == nullptr) return;
+  const HealthReading& reading = event.reading;
+  if (auto* verifying = std::get_if<Verifying>(&instance->phase)) {
+    ++verifying->probes;
+    verifying->last_health = reading.evidence;
+    verifying->passes = reading.status == HealthStatus::pass ? verifying->passes + 1 : 0;
+    verifying->fails = reading.status == HealthStatus::fail ? verifying->fails + 1 : 0;
+    if (reading.status == HealthStatus::pass) {
+      auto& latencies = verifying->latencies_us;
+      if (latencies.size() >= kMaxLatencies) latencies.erase(latencies.begin());
+      latencies.push_back(reading.latency_us);
+    }
+  } else if (auto* soaking = std::get_if<Soaking>(&instance->phase)) {
+    soaking->last_health = reading.evidence;
+    soaking->fails = reading.status == HealthStatus::fail ? soaking->fails + 1 : 0;
+  }
+}
+
+Phase fresh_phase(const State& state, Instance& instance, const Advanced& event, TimeMs at) {
+  switch (event.to) {
+    case PhaseName::waiting: return Waiting{};
+    case PhaseName::preflight: return Preflight{at, false};
+    case PhaseName::draining: {
+      Draining draining;
+      draining.since = at;
+      return draining;
+    }
+    case PhaseName::drained: return Drained{at};
+    case PhaseName::acting: return Acting{at, false, {}, {}};
+    case PhaseName::verifying: {
+      Verifying verifying;
+      verifying.since = at;
+      return verifying;
+    }
+    case PhaseName::rejoining: {
+      Rejoining rejoining;
+      rejoining.since = at;
+      return rejoining;
+    }
+    case PhaseName::soaking: {
+      Soaking soaking;
+      soaking.since = at;
+      if (instance.reading) {
+        soaking.epoch = instance.reading->epoch;
+        soaking.requests_at = instance.reading->requests.value_or(0);
+        soaking.errors_at = instance.reading->errors.value_or(0);
+      }
+      soaking.others_requests_at = others_total(state, instance, &TargetReading::requests);
+      soaking.others_errors_at = others_total(state, instance, &TargetReading::errors);
+      return soaking;
+    }
+    case PhaseName::rolling_back: return RollingBack{at};
+    case PhaseName::done: return Done{};
+    case PhaseName::rolled_back: return RolledBack{};
+    case PhaseName::quarantined: return Quarantined{event.reason};
+    case PhaseName::skipped: return Skipped{event.reason};
+  }
+  return Waiting{};
+}
+
+void note_phase_end(Instance& instance, TimeMs at) {
+  if (const auto* draining = std::get_if<Draining>(&instance.phase)) {
+    instance.drain_ms = at - draining->since;
+  } else if (const auto* verifying = std::get_if<Verifying>(&instance.phase)) {
+    instance.died = verifying->service && (verifying->service->verdict == ServiceVerdict::down ||
+                                           verifying->service->verdict == ServiceVerdict::flapping);
+    std::vector<std::int64_t> sorted = verifying->latencies_us;
+    if (!sorted.empty()) {
+      std::sort(sorted.begin(), sorted.end());
+      instance.median_us = sorted[sorted.size() / 2];
+      instance.p95_us = sorted[(sorted.size() * 95) / 100];
+    }
+  }
+}
+
+void advance(State& state, const Advanced& event, TimeMs at) {
+  Instance* instance = find_mutable(state, event.instance);
+  if (instance == nullptr || name_of(instance->phase) != event.from) return;
+  if (!may_follow(event.from, event.to)) return;
+  note_phase_end(*instance, at);
+  if (event.to == PhaseName::draining && instance->started_at == 0) instance->started_at = at;
+  if (event.to == PhaseName::rolling_back) {
+    // Once everything goes back, an instance that goes back with the others did not fail itself.
+    if (event.from != PhaseName::done && !state.roll_back_all) {
+      instance->failed = true;
+      instance->failed_in = event.from;
+      instance->failure = event.reason;
+    }
+    instance->direction = Direction::backward;
+  }
+  if (event.to == PhaseName::quarantined && instance->failure.empty()) {
+    instance->failed = true;
+    instance->failed_in = event.from;
+    instance->failure = event.reason;
+  }
+  if (event.to == PhaseName::soaking) {
+    instance->taken_out = false;
+    instance->back_ms = at - instance->started_at;
+  }
+  instance->attempts = 0;
+  instance->retry_at = 0;
+  instance->phase = fresh_phase(state, *instance, event, at);
+  if (is_terminal(*instance)) instance->ended_at = at;
+}
+
+void halt(State& state, const Halted& event) {
+  state.halted = true;
+  state.roll_back_all |= event.roll_back;
+  state.blocked |= event.blocked;
+  if (state.halt_reason.empty()) state.halt_reason = event.reason;
+  for (Instance& instance : state.instances) {  // nobody's turn comes any more
+    if (auto* preflight = std::get_if<Preflight>(&instance.phase)) preflight->cleared = false;
+  }
+}
+
+void ask(State& state, const OperatorAsked& event) {
+  switch (event.wish) {
+    case OperatorWish::stop: state.stop_asked = true; break;
+    case OperatorWish::abort: state.abort_asked = true; break;
+    case OperatorWish::pause: state.paused = true; break;
+    case OperatorWish::resume: state.paused = false; break;
+    case OperatorWish::force_drain: state.force_drain = true; break;
+  }
+}
+
+// The new controller does not know what became of the effects of the old one: all become unknown, and
+// what was seen before is not trusted until it is seen again.
+void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
+  if (event.epoch <= state.epoch) return;
+  state.epoch = event.epoch;
+  state.pending.reset();
+  for (Instance& instance : state.instances) {
+    instance.reading.reset();
+    if (!instance.pending) continue;
+    const Effect effect = instance.pending->effect;
+    instance.pending.reset();
+    Outcome unknown;
+    unknown.detail = "the controller that started it is gone";
+    if (effect.kind != EffectKind::preflight) finish_in_phase(state, instance, effect, unknown, at);
+  }
+}
+
+}  // namespace
+
+State apply(State state, const Event& event, TimeMs at) {
+  state.now = std::max(state.now, at);
+  struct Visitor {
+    State& state;
+    TimeMs at;
+    void operator()(const RolloutStarted& e) const { start(state, e, at); }
+    void operator()(const EffectIntended& e) const { intend(state, e, at); }
+    void operator()(const EffectFinished& e) const { finish_effect(state, e, at); }
+    void operator()(const TrafficSeen& e) const { see_traffic(state, e, at); }
+    void operator()(const ServiceSeen& e) const { see_service(state, e, at); }
+    void operator()(const HealthSeen& e) const { see_health(state, e); }
+    void operator()(const Advanced& e) const { advance(state, e, at); }
+    void operator()(const Halted& e) const { halt(state, e); }
+    void operator()(const OperatorAsked& e) const { ask(state, e); }
+    void operator()(const ControllerTookOver& e) const { take_over(state, e, at); }
+    void operator()(const Noted&) const {}
+  };
+  std::visit(Visitor{state, at}, event);
+  return state;
+}
+
+PhaseName name_of(const Phase& phase) {
+  struct Visitor {
+    PhaseName operator()(const Waiting&) const { return PhaseName::waiting; }
+    PhaseName operator()(const Preflight&) const { return PhaseName::preflight; }
+    PhaseName operator()(const Draining&) const { return PhaseName::draining; }
+    PhaseName operator()(const Drained&) const { return PhaseName::drained; }
+    PhaseName operator()(const Acting&) const { return PhaseName::acting; }
+    PhaseName operator()(const Verifying&) const { return PhaseName::verifying; }
+    PhaseName operator()(const Rejoining&) const { return PhaseName::rejoining; }
+    PhaseName operator()(const Soaking&) const { return PhaseName::soaking; }
+    PhaseName operator()(const RollingBack&) const { return PhaseName::rolling_back; }
+    PhaseName operator()(const Done&) const { return PhaseName::done; }
+    PhaseName operator()(const RolledBack&) const { return PhaseName::rolled_back; }
+    PhaseName operator()(const Quarantined&) const { return PhaseName::quarantined; }
+    PhaseName operator()(const Skipped&) const { return PhaseName::skipped; }
+  };
+  return std::visit(Visitor{}, phase);
+}
+
+const Instance* find(const State& state, const InstanceId& id) {
+  for (const Instance& instance : state.instances) {
+    if (instance.plan.id == id) return &instance;
+  }
+  return nullptr;
+}
+
+TimeMs last_progress(const State& state) {
+  TimeMs last = state.started_at;
+  for (const Instance& instance : state.instances) last = std::max(last, instance.ended_at);
+  return last;
+}
+
+bool is_terminal(const Instance& instance) {
+  switch (name_of(instance.phase)) {
+    case PhaseName::done:
+    case PhaseName::rolled_back:
+    case PhaseName::quarantined:
+    case PhaseName::skipped: return true;
+    default: return false;
+  }
+}
+
+bool in_work(const Instance& instance) {
+  switch (name_of(instance.phase)) {
+    case PhaseName::draining:
+    case PhaseName::drained:
+    case PhaseName::acting:
+    case PhaseName::verifying:
+    case PhaseName::rejoining:
+    case PhaseName::soaking: return true;
+    case PhaseName::preflight:
+      return instance.pending && instance.pending->effect.kind == EffectKind::recheck;
+    default: return false;
+  }
+}
+
+}  // namespace hitless::core

@@ -1,0 +1,22 @@
+// The floor rule (I1) has its one home here: how many instances serve, and whether one more may leave.
+//
+// serving = seen healthy and in rotation, less every instance that an open intent of ours is about to
+// take out. An instance whose state is unknown does not serve.
+#pragma once
+#include <string>
+
+#include "core/state.hpp"
+
+namespace hitless::core {
+
+[[nodiscard]] bool serves(const Instance& instance);
+[[nodiscard]] std::int64_t serving(const State& state);
+
+struct Permission {
+  bool granted = false;
+  std::string reason;  // the arithmetic, for people
+};
+// May this instance be taken out of rotation now? Asked for every drain, rollback included.
+[[nodiscard]] Permission may_take_out(const State& state, const Instance& instance);
+
+}  // namespace hitless::core

@@ -1,0 +1,83 @@
+#include "core/decide.hpp"
+
+#include <algorithm>
+
+#include "core/capacity.hpp"
+#include "core/instance_fsm.hpp"
+#include "core/rollout_fsm.hpp"
+
+namespace hitless::core {
+namespace {
+
+constexpr DurationMs kFastTrafficMs = 20;    // while something drains or comes back
+constexpr DurationMs kSlowTrafficMs = 500;   // otherwise: the floor must still be seen
+
+void wake(Decision& decision, TimeMs at) {
+  if (!decision.wake_at || at < *decision.wake_at) decision.wake_at = at;
+}
+
+void number_effects(const State& state, Decision& decision) {
+  std::int64_t next = state.next_effect;
+  for (Effect& effect : decision.effects) effect.id = state.plan.rollout + "." + std::to_string(next++);
+}
+
+void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
+  Watch watch;
+  watch.kind = WatchKind::traffic;
+  watch.interval_ms = kSlowTrafficMs;
+  for (const Instance& instance : state.instances) {
+    const PhaseName phase = name_of(instance.phase);
+    if (phase == PhaseName::draining || phase == PhaseName::rejoining || phase == PhaseName::soaking) {
+      watch.interval_ms = kFastTrafficMs;
+    }
+    if (phase == PhaseName::draining && state.plan.policy.drain.host_count) {
+      watch.host_counts.push_back(instance.plan.id);
+    }
+  }
+  watches.push_back(std::move(watch));
+}
+
+// A rollback waits until no instance leaves at the same moment: one choice per call, as for new ones.
+bool starts_to_leave(const Advanced& advanced) {
+  return advanced.from == PhaseName::rolling_back && advanced.to == PhaseName::draining;
+}
+
+}  // namespace
+
+Decision decide(const State& state, TimeMs now) {
+  Decision decision;
+  if (state.started_at == 0 || state.ended) return decision;
+  decision.records = rollout_records(state);
+  if (!decision.records.empty()) return decision;
+
+  bool one_leaves = false;
+  const std::int64_t working = std::count_if(state.instances.begin(), state.instances.end(), in_work);
+  for (const Instance& instance : state.instances) {
+    Step step = next_step(state, instance, now);
+    if (step.wake_at) wake(decision, *step.wake_at);
+    if (step.advance) {
+      const bool leaves = starts_to_leave(*step.advance);
+      const bool room = instance.taken_out || working < state.plan.policy.capacity.at_once;
+      if (leaves && (one_leaves || !room)) continue;
+      one_leaves |= leaves;
+      decision.records.push_back(std::move(*step.advance));
+    }
+    if (step.effect) {
+      step.effect->instance = instance.plan.id;
+      step.effect->direction = instance.direction;
+      decision.effects.push_back(std::move(*step.effect));
+    }
+  }
+  if (!one_leaves) choose_next(state, now, decision);
+  if (!decision.records.empty()) {
+    decision.effects.clear();
+    return decision;
+  }
+  close_rollout(state, now, decision);
+  number_effects(state, decision);
+  add_traffic_watch(state, decision.watches);
+  for (const Instance& instance : state.instances) add_watches(state, instance, decision.watches);
+  return decision;
+}
+
+}  // namespace hitless::core

@@ -1,0 +1,16 @@
+// Merging what several load balancer nodes and pools say about one instance into one reading.
+// The worst news wins: one node that cannot be asked makes the whole reading unknown.
+#pragma once
+#include <span>
+
+#include "core/types.hpp"
+
+namespace hitless::core {
+
+[[nodiscard]] TargetReading merge(std::span<const TargetReport> reports);
+
+// Work that may still be going on at the instance, by the LB's count and, when it was taken, the host's
+// own count less what the LB keeps idle. Empty: unknown.
+[[nodiscard]] std::optional<std::int64_t> in_flight(const TargetReading& reading, bool need_host_count);
+
+}  // namespace hitless::core
