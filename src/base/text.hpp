@@ -7,8 +7,8 @@
 
 namespace hitless {
 
-// C0, C1, DEL, bidi controls and broken UTF-8 become visible escapes (\x1b, \u202e); newlines too
-// unless keep_newlines. For terminals, logs and anything a person reads.
+// C0, C1, DEL, bidi controls and broken UTF-8 become visible escapes (\x1b, \u202e); newlines
+// and tabs too unless keep_newlines. For terminals, logs and anything a person reads.
 [[nodiscard]] std::string escape_for_terminal(std::string_view text, bool keep_newlines = false);
 // &, <, >, ", ' for HTML text and attributes.
 [[nodiscard]] std::string escape_for_html(std::string_view text);
