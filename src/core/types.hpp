@@ -87,6 +87,7 @@ struct ServiceIdentity {
   std::string config_digest;         // of the configuration on disk, files and includes
   std::int64_t log_offset = -1;      // size of the error log, to see only what is new; -1: none
   std::string log_file;
+  std::int64_t log_inode = 0;        // of log_file, tells a rotated log; 0: unknown
   bool operator==(const ServiceIdentity&) const = default;
 };
 
