@@ -16,7 +16,7 @@ struct HttpRequest {
   std::string url;
   std::vector<std::string> headers;  // "Name: value"; CR, LF and NUL are refused
   std::string body;
-  std::string connect_to;    // "address:port" to connect to, whatever the URL's host says; may be empty
+  std::string connect_to;    // "address:port" or "[v6]:port" to connect to, whatever the URL says; may be empty
   std::string unix_socket;   // connect there instead; may be empty
   std::string ca_file;       // empty: the system's
   bool verify_tls = true;
@@ -30,11 +30,13 @@ struct HttpResponse {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
+  bool truncated = false;       // the body was longer than max_body_bytes; the rest was read and dropped
   std::int64_t latency_us = 0;  // from the call to the last byte
 };
 
-// Fails with timed_out, unavailable (could not connect), transport_lost (broke off after connecting)
-// or invalid (bad URL, header or certificate).
+// Fails with timed_out (after connecting), unavailable (could not connect, in time or at all),
+// transport_lost (broke off after connecting), failed (an answer beyond our limits) or invalid (bad URL,
+// header or certificate).
 Task<Result<HttpResponse>> http_request(HttpRequest request);
 
 struct SmtpMessage {
@@ -46,6 +48,7 @@ struct SmtpMessage {
   std::string payload;  // the whole message, CRLF lines
   DurationMs timeout_ms = 15000;
 };
+// Fails with refused when the server said a final no (5yz, login), otherwise as http_request.
 Task<Status> send_mail(SmtpMessage message);
 
 }  // namespace hitless

@@ -6,6 +6,8 @@
 #pragma once
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -20,11 +22,16 @@ using Task = boost::asio::awaitable<T>;
 Task<void> sleep_for(DurationMs duration_ms);
 
 // Runs a task to its end on a fresh io_context, for main(), verbs and tests. Exceptions come out.
+// Tasks that were detached and still run are dropped. SIGPIPE is ignored from here on.
 void run_until_done(std::function<Task<void>()> start);
 
 // Starts all tasks on the current executor and returns when each has ended. An exception of one is
-// rethrown after all have ended.
+// rethrown after all have ended. When the caller is cancelled, so are they, and they are waited for.
 Task<void> join_all(std::vector<Task<void>> tasks);
+
+// Runs the task at most so long; then it is cancelled and waited for. False: it was out of time.
+// For tasks with a value see runtime/timeout.hpp.
+Task<bool> finish_within(Task<void> task, DurationMs limit_ms);
 
 // Starts a task that lives on its own on the current executor; exceptions in it end the program,
 // because nobody else would see them.
