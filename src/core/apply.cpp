@@ -117,6 +117,7 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
   } else if (auto* draining = std::get_if<Draining>(&instance.phase)) {
     if (effect.kind == EffectKind::drain) {
       draining->commanded = ok;
+      draining->commanded_at = at;
       if (instance.reading) update_quiet(state, *draining, *instance.reading, at);
     }
     if (effect.kind == EffectKind::close_remaining) {

@@ -51,8 +51,8 @@ std::string last_error(const Instance& instance) {
 }
 
 // ---- draining -----------------------------------------------------------------------------------
-bool lb_forgot(const Instance& instance) {
-  if (!instance.reading) return false;
+bool lb_forgot(const Instance& instance, const Draining& draining) {
+  if (!instance.reading || instance.reading_at <= draining.commanded_at) return false;
   const TargetState state = instance.reading->state;
   return state == TargetState::in || state == TargetState::in_unhealthy || state == TargetState::leaving;
 }
@@ -92,9 +92,9 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
   const bool over = now >= end || (state.force_drain && draining.commanded);
   if (over) {
     Step step = drain_deadline(state, instance, draining, now);
-    if (step.advance || step.effect || step.wake_at) return step;
+    if (step.advance || step.effect) return step;  // otherwise it may still come to rest
   }
-  if (!draining.commanded || lb_forgot(instance)) {
+  if (!draining.commanded || lb_forgot(instance, draining)) {
     if (draining.reasserted > kMaxReasserts) {
       return give_up(instance, "the load balancer forgot the drain " + std::to_string(kMaxReasserts) + " times");
     }
@@ -111,7 +111,7 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
     }
     return wait_until(quiet);
   }
-  return over ? Step{} : wait_until(end);
+  return wait_until(over ? now + kCloseGraceMs : end);
 }
 
 // ---- acting -------------------------------------------------------------------------------------
@@ -126,6 +126,10 @@ Step step_acting(const State& state, const Instance& instance, const Acting& act
     return want(EffectKind::install_config, now + kEffectDeadlineMs);
   }
   if (!acting.acted) {
+    // Rule I2, by what is seen now and not by what was seen when the drain ended.
+    if (!instance.reading || instance.reading->state != TargetState::out) {
+      return advance_to(instance, PhaseName::draining, "no longer out of rotation: draining again");
+    }
     Step step = want(EffectKind::act, now + state.plan.policy.verify.deadline_ms);
     step.effect->action = action_for(state, instance);
     step.effect->expected = instance.before;

@@ -26,6 +26,10 @@ void check_act(const Instance& instance, std::vector<Violation>& out) {
     out.push_back({"I12", "act on " + instance.plan.id.value + " without a reading of the load balancer"});
     return;
   }
+  if (instance.reading->state != TargetState::out) {
+    out.push_back({"I2", "act on " + instance.plan.id.value + " while the load balancer says " +
+                             std::string(to_string(instance.reading->state))});
+  }
   if (name_of(instance.phase) != PhaseName::acting) {
     out.push_back({"I2", "act on " + instance.plan.id.value + " in phase " + std::string(to_string(name_of(instance.phase)))});
   }

@@ -22,6 +22,7 @@ struct Preflight {
 struct Draining {
   TimeMs since = 0;
   bool commanded = false;            // every LB node confirmed the drain
+  TimeMs commanded_at = 0;           // readings from before say nothing about it
   std::optional<TimeMs> closed_at;   // remaining work was cut off then (policy `force`)
   std::optional<TimeMs> quiet_since; // nothing in flight, everywhere, without a break since then
   std::int64_t reasserted = 0;       // the LB forgot the drain and was told again

@@ -14,6 +14,7 @@ constexpr Transition kTransitions[] = {
     {P::preflight, P::draining, "all preflights passed, re-checked, its turn, the floor allows it"},
     {P::draining, P::drained, "out on every node, nothing in flight for the quiet window, looked again"},
     {P::drained, P::acting, "at once"},
+    {P::acting, P::draining, "the load balancer put it back before anything was started"},
     {P::acting, P::verifying, "reload or restart was carried out, or its outcome is unknown"},
     {P::verifying, P::rejoining, "proven new, stable, healthy, latency within the baseline"},
     {P::rejoining, P::soaking, "in rotation and healthy on every node, live traffic seen"},
