@@ -30,6 +30,7 @@ void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
     if (phase == PhaseName::draining || phase == PhaseName::rejoining || phase == PhaseName::soaking) {
       watch.interval_ms = kFastTrafficMs;
     }
+    watch.counters |= phase == PhaseName::rejoining || phase == PhaseName::soaking;
     if (phase == PhaseName::draining && state.plan.policy.drain.host_count) {
       watch.host_counts.push_back(instance.plan.id);
     }

@@ -22,6 +22,7 @@ struct Watch {
   InstanceId instance;                 // empty for traffic, which reads the whole pool at once
   DurationMs interval_ms = 1'000;
   std::vector<InstanceId> host_counts; // traffic: also count sockets on these hosts
+  bool counters = false;               // traffic: request counters matter now, not only states
   Action action = Action::none;        // service: what must be proven
   ServiceIdentity before;              // service: against whom
 };

@@ -46,12 +46,21 @@ struct Effect {
 
 enum class OutcomeStatus { ok, failed, unknown };
 
+// A file as it was before, on the host, so that it can be put back after any crash.
+struct Backup {
+  std::string path;
+  bool existed = false;     // false: putting back means removing it
+  std::string backup_path;
+  std::string sha256;
+};
+
 struct PreflightReport {
   std::vector<Check> checks;
   std::optional<std::int64_t> connections;
   ServiceIdentity identity;
   LatencyBaseline baseline;
-  std::string backup;      // where the rollback config lies, for people
+  std::vector<Backup> backups;
+  std::string diff;        // unified, redacted, capped; for people
   std::string skip_reason; // found out of rotation by someone else's hand, or up to date
 };
 

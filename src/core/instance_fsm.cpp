@@ -286,15 +286,15 @@ void add_watches(const State& state, const Instance& instance, std::vector<Watch
   constexpr DurationMs kLatencyIntervalMs = 5;  // once it passes, the samples are gathered quickly
   const VerifyPolicy& policy = state.plan.policy.verify;
   if (const auto* verifying = std::get_if<Verifying>(&instance.phase)) {
-    watches.push_back(Watch{WatchKind::service, instance.plan.id, kServiceIntervalMs, {},
+    watches.push_back(Watch{WatchKind::service, instance.plan.id, kServiceIntervalMs, {}, false,
                             action_for(state, instance), instance.before});
     if (!policy.health) return;
     const bool sampling = verifying->passes > 0 && policy.compare_latency &&
                           static_cast<std::int64_t>(verifying->latencies_us.size()) < policy.latency_samples;
     watches.push_back(Watch{WatchKind::health, instance.plan.id,
-                            sampling ? kLatencyIntervalMs : policy.health_interval_ms, {}, {}, {}});
+                            sampling ? kLatencyIntervalMs : policy.health_interval_ms, {}, false, {}, {}});
   } else if (std::holds_alternative<Soaking>(instance.phase) && policy.health) {
-    watches.push_back(Watch{WatchKind::health, instance.plan.id, policy.health_interval_ms, {}, {}, {}});
+    watches.push_back(Watch{WatchKind::health, instance.plan.id, policy.health_interval_ms, {}, false, {}, {}});
   }
 }
 

@@ -60,6 +60,15 @@ struct InstancePlan {
   std::string skip_reason;  // not empty: left alone, and why
 };
 
+// A file that `apply` installs: bound by its content, so that a plan cannot install something else.
+struct PlannedFile {
+  InstanceId instance;
+  std::string path;
+  std::string source;  // on the controller
+  std::string sha256;
+  std::string mode;
+};
+
 struct Plan {
   std::string rollout;         // "R-7f3a"
   std::string service;
@@ -67,6 +76,7 @@ struct Plan {
   Action action = Action::restart;
   bool changes_config = false;
   std::string change_summary;  // "+3 −1, upstream only"
+  std::vector<PlannedFile> files;
   std::vector<InstancePlan> instances;  // in order; canary first
   Policy policy;
   TimeMs created_at = 0;
