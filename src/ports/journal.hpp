@@ -17,6 +17,9 @@ struct ChainReport {
   std::int64_t entries = 0;
   std::string head;      // hash of the last entry
   std::string problem;   // what is wrong and at which seq
+  std::string note;      // for people, also when intact: "not sealed: …"
+  std::int64_t head_seq = 0;
+  bool sealed = false;   // the last writer closed cleanly, so that the whole file was compared
 };
 
 struct RolloutRow {  // one line of `hitless history`
