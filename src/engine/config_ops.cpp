@@ -1,0 +1,178 @@
+#include "engine/config_ops.hpp"
+
+#include "base/digest.hpp"
+#include "base/text.hpp"
+#include "confdiff/config_diff.hpp"
+#include "confdiff/nginx_tree.hpp"
+#include "confdiff/text_diff.hpp"
+
+namespace hitless::engine {
+namespace {
+
+constexpr std::size_t kMaxDiffBytes = 64 * 1024;
+constexpr int kMaxBackupNames = 20;  // of one file on one day
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string name_of_file(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+core::Action action_for(confdiff::ChangeClass change_class) {
+  switch (change_class) {
+    case confdiff::ChangeClass::none: return core::Action::none;
+    case confdiff::ChangeClass::reload:
+    case confdiff::ChangeClass::reload_watch: return core::Action::reload;
+    case confdiff::ChangeClass::restart:
+    case confdiff::ChangeClass::human_only: return core::Action::restart;
+  }
+  return core::Action::restart;
+}
+
+// Missing is known to be missing; anything else that cannot be read stops the change.
+Task<Result<std::optional<std::string>>> read_if_there(ports::Host* host, std::string path) {
+  auto stat = co_await host->stat(path);
+  if (!stat) co_return tl::unexpected<Error>(stat.error());
+  if (!stat->exists) co_return std::optional<std::string>{};
+  auto content = co_await host->read_file(path);
+  if (!content) co_return tl::unexpected<Error>(content.error());
+  co_return std::optional<std::string>{std::move(*content)};
+}
+
+std::string backup_name(const ServiceParts& parts, const confdiff::Files& on_disk, const std::string& path,
+                        const std::string& suffix) {
+  const std::string beside = path + ".backup-" + suffix;
+  if (parts.config_kind != confdiff::Kind::nginx) return beside;
+  const auto tree = confdiff::parse_nginx(on_disk, parts.main_config);
+  // What cannot be parsed cannot be asked either: the safe place then.
+  const bool swallowed = !tree || confdiff::include_matching(*tree, beside) != nullptr;
+  if (!swallowed) return beside;
+  return folder_of(path) + "/.hitless-backup/" + name_of_file(path) + ".backup-" + suffix;
+}
+
+// Writes one backup under the first name of the day that is free or already holds just this.
+Task<Result<core::Backup>> back_up_one(const ServiceParts* parts, const InstanceParts* instance,
+                                       const confdiff::Files* on_disk, std::string path, std::string rollout,
+                                       TimeMs now) {
+  ports::Host* host = instance->host;
+  core::Backup backup;
+  backup.path = path;
+  auto content = co_await read_if_there(host, path);
+  if (!content) co_return tl::unexpected<Error>(content.error());
+  if (!content->has_value()) co_return backup;
+  backup.existed = true;
+  backup.sha256 = sha256_hex(**content);
+  for (int attempt = 0; attempt < kMaxBackupNames; ++attempt) {
+    std::string suffix = format_day(now);
+    if (attempt == 1) suffix += "-" + rollout;
+    if (attempt > 1) suffix += "-" + rollout + "-" + std::to_string(attempt);
+    const std::string name = backup_name(*parts, *on_disk, path, suffix);
+    auto existing = co_await read_if_there(host, name);
+    if (!existing) co_return tl::unexpected<Error>(existing.error());
+    if (existing->has_value() && sha256_hex(**existing) != backup.sha256) continue;
+    backup.backup_path = name;
+    if (existing->has_value()) co_return backup;
+    Status written = co_await host->put_atomic(name, **content, "0600");
+    if (!written) co_return tl::unexpected<Error>(written.error());
+    auto again = co_await host->read_file(name);
+    if (!again) co_return tl::unexpected<Error>(again.error());
+    if (sha256_hex(*again) != backup.sha256) {
+      co_return fail(ErrorCode::failed, "the backup " + name + " does not read back as it was written", instance->host_name,
+                     "check the disk of the host");
+    }
+    co_return backup;
+  }
+  co_return fail(ErrorCode::refused, "no free backup name for " + path, instance->host_name,
+                 "remove old " + path + ".backup-* files");
+}
+
+}  // namespace
+
+Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstanceParts* instance) {
+  ConfigPlan plan;
+  auto on_disk = co_await instance->service->config_files();
+  if (!on_disk) co_return tl::unexpected<Error>(on_disk.error());
+  plan.on_disk = std::move(*on_disk);
+  confdiff::Files before = plan.on_disk;
+  for (const ConfigFile& file : instance->files) {
+    if (before.count(file.dest) != 0) continue;
+    auto content = co_await read_if_there(instance->host, file.dest);
+    if (!content) co_return tl::unexpected<Error>(content.error());
+    if (content->has_value()) before[file.dest] = **content;
+  }
+  confdiff::Files after = before;
+  for (const ConfigFile& file : instance->files) {
+    after[file.dest] = file.content;
+    const auto old = before.find(file.dest);
+    if (old != before.end() && old->second == file.content) continue;
+    plan.changed[file.dest] = file.content;
+    plan.unified += confdiff::unified_diff(old == before.end() ? "" : old->second, file.content, file.dest);
+  }
+  plan.unified = truncate_utf8(redact(plan.unified), kMaxDiffBytes);
+  confdiff::Context context;
+  context.health_path = parts->health_path;
+  context.port = instance->port;
+  plan.diff = confdiff::diff_config(parts->config_kind, before, after, parts->main_config, context);
+  plan.action = plan.changed.empty() ? core::Action::none : action_for(plan.diff.summary.change_class);
+  co_return plan;
+}
+
+Task<Result<std::vector<core::Backup>>> back_up(const ServiceParts* parts, const InstanceParts* instance,
+                                                const ConfigPlan* plan, std::string rollout, TimeMs now) {
+  std::vector<core::Backup> backups;
+  for (const auto& [path, content] : plan->changed) {
+    auto backup = co_await back_up_one(parts, instance, &plan->on_disk, path, rollout, now);
+    if (!backup) co_return tl::unexpected<Error>(backup.error());
+    backups.push_back(std::move(*backup));
+  }
+  co_return backups;
+}
+
+Task<Result<confdiff::Files>> read_backups(ports::Host* host, std::vector<core::Backup> backups) {
+  confdiff::Files files;
+  for (const core::Backup& backup : backups) {
+    if (!backup.existed) continue;
+    auto content = co_await host->read_file(backup.backup_path);
+    if (!content) co_return tl::unexpected<Error>(content.error());
+    if (sha256_hex(*content) != backup.sha256) {
+      co_return fail(ErrorCode::refused, "the backup " + backup.backup_path + " was changed since it was made", host->name(),
+                     "restore " + backup.path + " by hand");
+    }
+    files[backup.path] = std::move(*content);
+  }
+  co_return files;
+}
+
+Task<Status> install_new(const InstanceParts* instance, std::vector<core::PlannedFile> files) {
+  for (const core::PlannedFile& planned : files) {
+    if (planned.instance != instance->id) continue;
+    const ConfigFile* file = nullptr;
+    for (const ConfigFile& each : instance->files) {
+      if (each.dest == planned.path) file = &each;
+    }
+    if (file == nullptr || sha256_hex(file->content) != planned.sha256) {
+      co_return fail(ErrorCode::refused, "the source of " + planned.path + " is not what was planned", planned.source,
+                     "make a new plan");
+    }
+    Status written = co_await instance->host->put_atomic(planned.path, file->content, planned.mode);
+    if (!written) co_return written;
+  }
+  co_return Status{};
+}
+
+Task<Status> install_previous(const InstanceParts* instance, std::vector<core::Backup> backups) {
+  auto files = co_await read_backups(instance->host, backups);
+  if (!files) co_return tl::unexpected<Error>(files.error());
+  for (const core::Backup& backup : backups) {
+    if (backup.existed) {
+      Status written = co_await instance->host->put_atomic(backup.path, (*files)[backup.path]);
+      if (!written) co_return written;
+      continue;
+    }
+    auto removed = co_await instance->host->exec({"rm", "-f", "--", backup.path}, {}, 10'000, true);
+    if (!removed) co_return tl::unexpected<Error>(removed.error());
+    if (removed->exit_code != 0) {
+      co_return fail(ErrorCode::failed, "cannot remove " + backup.path + ": " + removed->err, instance->host_name);
+    }
+  }
+  co_return Status{};
+}
+
+}  // namespace hitless::engine

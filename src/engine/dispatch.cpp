@@ -1,0 +1,179 @@
+#include "engine/dispatch.hpp"
+
+#include "core/names.hpp"
+#include "core/traffic.hpp"
+#include "core/verdict.hpp"
+#include "engine/config_ops.hpp"
+#include "engine/preflight.hpp"
+#include "engine/traffic_ops.hpp"
+#include "runtime/timeout.hpp"
+
+namespace hitless::engine {
+namespace {
+
+using core::EffectKind;
+using core::Outcome;
+using core::OutcomeStatus;
+
+constexpr DurationMs kShortestDeadlineMs = 100;
+
+// A refusal or failure is known; what broke off or ran out of time is not.
+Outcome outcome_of(const Error& error) {
+  Outcome outcome;
+  const bool unknown = error.code == ErrorCode::timed_out || error.code == ErrorCode::transport_lost ||
+                       error.code == ErrorCode::unavailable || error.code == ErrorCode::internal;
+  outcome.status = unknown ? OutcomeStatus::unknown : OutcomeStatus::failed;
+  outcome.detail = describe(error);
+  return outcome;
+}
+
+Outcome outcome_of(const Status& status) {
+  if (!status) return outcome_of(status.error());
+  Outcome outcome;
+  outcome.status = OutcomeStatus::ok;
+  return outcome;
+}
+
+Task<Outcome> do_preflight(const EffectContext* context, const InstanceParts* instance) {
+  PreflightOptions options;
+  options.intent = context->plan.intent;
+  options.rollout = context->plan.rollout;
+  PreflightResult result = co_await preflight(context->parts, instance, options);
+  Outcome outcome;
+  outcome.status = OutcomeStatus::ok;
+  const bool needs_more = result.action == core::Action::restart && context->plan.action == core::Action::reload;
+  if (needs_more && result.report.skip_reason.empty()) {
+    result.report.checks.push_back({"Plan still fits", core::CheckStatus::fail,
+                                    "this change now needs a restart, the plan says reload", "make a new plan"});
+  }
+  outcome.preflight = std::move(result.report);
+  co_return outcome;
+}
+
+// The last look before acting: every node read anew, the host's sockets counted, who runs now.
+Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* instance) {
+  const bool host_count = context->plan.policy.drain.host_count;
+  std::vector<core::InstanceId> counts;
+  if (host_count) counts.push_back(instance->id);
+  FullReading reading = co_await read_traffic(context->parts, std::move(counts));
+  auto identity = co_await instance->service->identity();
+  if (!identity) co_return outcome_of(identity.error());
+  const core::TargetReading& mine = reading.merged[instance->id];
+  const auto left = core::in_flight(mine, host_count);
+  Outcome outcome;
+  outcome.reading = mine;
+  outcome.before = std::move(*identity);
+  if (mine.state == core::TargetState::out && left == 0) {
+    outcome.status = OutcomeStatus::ok;
+    outcome.detail = "0 in flight on " + std::to_string(reading.reports.size() / std::max<std::size_t>(context->parts->instances.size(), 1)) +
+                     " load balancer node(s)" + (host_count ? ", 0 busy sockets on the host" : "");
+  } else {
+    outcome.status = left ? OutcomeStatus::failed : OutcomeStatus::unknown;
+    outcome.detail = "last look: " + std::string(core::to_string(mine.state)) +
+                     (left ? ", " + std::to_string(*left) + " in flight" : ", count unknown") +
+                     (mine.note.empty() ? "" : " (" + mine.note + ")");
+  }
+  co_return outcome;
+}
+
+Task<Outcome> do_install(const EffectContext* context, const InstanceParts* instance, const core::Effect* effect) {
+  if (effect->direction == core::Direction::backward) {
+    co_return outcome_of(co_await install_previous(instance, context->backups));
+  }
+  co_return outcome_of(co_await install_new(instance, context->plan.files));
+}
+
+Task<Outcome> do_act(const InstanceParts* instance, const core::Effect* effect) {
+  const DurationMs left = std::max<DurationMs>(effect->deadline - wall_now_ms(), 1'000);
+  auto outcome = co_await instance->service->act(effect->action, effect->id, effect->expected, left);
+  if (!outcome) co_return outcome_of(outcome.error());
+  co_return std::move(*outcome);
+}
+
+Task<void> probe_into(ports::Health* health, core::HealthReading* out) { *out = co_await health->probe(); }
+
+// Is it the instance, or something that all depend on? Asks the dependencies, and the instances that
+// this rollout has not changed.
+Task<Outcome> diagnose(const EffectContext* context, const InstanceParts* instance) {
+  std::vector<core::HealthReading> dependencies(context->parts->dependencies.size());
+  std::vector<core::HealthReading> peers;
+  std::vector<ports::Health*> peer_checks;
+  for (const InstanceParts& other : context->parts->instances) {
+    if (other.id != instance->id && other.health != nullptr) peer_checks.push_back(other.health);
+  }
+  peers.resize(peer_checks.size());
+  std::vector<Task<void>> tasks;
+  for (std::size_t i = 0; i < dependencies.size(); ++i) {
+    tasks.push_back(probe_into(context->parts->dependencies[i].check, &dependencies[i]));
+  }
+  for (std::size_t i = 0; i < peers.size(); ++i) tasks.push_back(probe_into(peer_checks[i], &peers[i]));
+  co_await join_all(std::move(tasks));
+  Outcome outcome;
+  outcome.status = OutcomeStatus::ok;
+  outcome.diagnosis = core::Diagnosis{};
+  for (std::size_t i = 0; i < dependencies.size(); ++i) {
+    if (dependencies[i].status != core::HealthStatus::fail) continue;
+    outcome.diagnosis->dependency_down = context->parts->dependencies[i].name;
+    outcome.detail = context->parts->dependencies[i].name + ": " + dependencies[i].evidence;
+  }
+  outcome.diagnosis->peers_checked = static_cast<std::int64_t>(peers.size());
+  for (const core::HealthReading& peer : peers) {
+    outcome.diagnosis->peers_failing += peer.status == core::HealthStatus::fail ? 1 : 0;
+  }
+  co_return outcome;
+}
+
+Task<Outcome> on_instance(const EffectContext* context, const InstanceParts* instance, const core::Effect* effect) {
+  switch (effect->kind) {
+    case EffectKind::preflight: co_return co_await do_preflight(context, instance);
+    case EffectKind::recheck: co_return co_await recheck(context->parts, instance);
+    case EffectKind::drain: co_return outcome_of(co_await drain_everywhere(context->parts, instance->id));
+    case EffectKind::confirm_out: co_return co_await confirm_out(context, instance);
+    case EffectKind::close_remaining:
+      co_return outcome_of(co_await close_remaining_everywhere(context->parts, instance->id));
+    case EffectKind::install_config: co_return co_await do_install(context, instance, effect);
+    case EffectKind::act: co_return co_await do_act(instance, effect);
+    case EffectKind::rejoin: co_return outcome_of(co_await rejoin_everywhere(context->parts, instance->id));
+    case EffectKind::diagnose: co_return co_await diagnose(context, instance);
+    case EffectKind::open_incident:
+    case EffectKind::finish: break;
+  }
+  co_return outcome_of(Error{ErrorCode::internal, "not an effect on an instance", {}, {}});
+}
+
+Task<Result<Outcome>> route(const EffectContext* context, const core::Effect* effect) {
+  if (effect->kind == EffectKind::open_incident || effect->kind == EffectKind::finish) {
+    Outcome outcome;
+    outcome.status = OutcomeStatus::ok;
+    if (effect->kind == EffectKind::open_incident) {
+      auto id = context->journal->next_incident_id();
+      if (!id) co_return outcome_of(id.error());
+      outcome.incident = *id;
+      outcome.detail = effect->reason;
+    }
+    co_return outcome;
+  }
+  const InstanceParts* instance = find(*context->parts, effect->instance);
+  if (instance == nullptr) {
+    co_return outcome_of(Error{ErrorCode::internal, "unknown instance " + effect->instance.value, {}, {}});
+  }
+  co_return co_await on_instance(context, instance, effect);
+}
+
+}  // namespace
+
+Task<core::Outcome> carry_out(EffectContext context, core::Effect effect) {
+  std::string problem;
+  try {
+    const DurationMs left = std::max(effect.deadline - wall_now_ms(), kShortestDeadlineMs);
+    const std::string what(core::to_string(effect.kind));
+    auto outcome = co_await with_timeout(route(&context, &effect), left, what + " of " + effect.instance.value);
+    if (!outcome) co_return outcome_of(outcome.error());
+    co_return std::move(*outcome);
+  } catch (const std::exception& e) {
+    problem = e.what();
+  }
+  co_return outcome_of(Error{ErrorCode::internal, "driver error: " + problem, {}, {}});
+}
+
+}  // namespace hitless::engine

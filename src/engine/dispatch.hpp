@@ -1,0 +1,20 @@
+// Carrying out one effect through the ports. Every effect has an outcome: ok, failed, or unknown when
+// its deadline passed or the connection broke; exceptions of drivers become unknown too.
+#pragma once
+#include "core/event.hpp"
+#include "core/state.hpp"
+#include "engine/parts.hpp"
+#include "ports/journal.hpp"
+
+namespace hitless::engine {
+
+struct EffectContext {
+  const ServiceParts* parts = nullptr;
+  ports::Journal* journal = nullptr;
+  core::Plan plan;
+  std::vector<core::Backup> backups;  // of the effect's instance, from its preflight
+};
+
+Task<core::Outcome> carry_out(EffectContext context, core::Effect effect);
+
+}  // namespace hitless::engine

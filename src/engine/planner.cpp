@@ -1,0 +1,182 @@
+#include "engine/planner.hpp"
+
+#include <algorithm>
+
+#include "base/digest.hpp"
+#include "engine/traffic_ops.hpp"
+
+namespace hitless::engine {
+namespace {
+
+constexpr int kRolloutIdBytes = 3;
+
+Task<void> preflight_into(const ServiceParts* parts, const InstanceParts* instance, PreflightOptions options,
+                          PreflightResult* out) {
+  *out = co_await preflight(parts, instance, std::move(options));
+}
+
+bool selected(const PlanOptions& options, const InstanceParts& instance) {
+  if (options.limit.empty()) return true;
+  return std::any_of(options.limit.begin(), options.limit.end(), [&](const std::string& word) {
+    return word == instance.id.value || word == instance.host_name;
+  });
+}
+
+Status check_limit(const ServiceParts& parts, const PlanOptions& options) {
+  std::vector<std::string> wanted = options.limit;
+  if (!options.canary.empty()) wanted.push_back(options.canary);
+  for (const std::string& word : wanted) {
+    const bool known = std::any_of(parts.instances.begin(), parts.instances.end(), [&](const InstanceParts& i) {
+      return word == i.id.value || word == i.host_name;
+    });
+    if (known) continue;
+    std::string all;
+    for (const InstanceParts& i : parts.instances) all += (all.empty() ? "" : ", ") + i.host_name;
+    return fail(ErrorCode::invalid, "service " + parts.name + " has no instance on `" + word + "`", {}, "its hosts: " + all);
+  }
+  return {};
+}
+
+// Canary first, the others in the fleet file's order.
+std::vector<core::InstancePlan> order(const ServiceParts& parts, const PlanOptions& options,
+                                      const std::vector<InstanceDraft>& drafts) {
+  std::vector<core::InstancePlan> plans;
+  const auto is_canary = [&](const InstanceParts& i) {
+    if (options.canary.empty()) return i.id.value == parts.canary;
+    return options.canary == i.host_name || options.canary == i.id.value;
+  };
+  for (std::size_t n = 0; n < parts.instances.size(); ++n) {
+    const InstanceParts& instance = parts.instances[n];
+    core::InstancePlan plan{instance.id, instance.host_name, instance.zone, false, {}};
+    if (!selected(options, instance)) {
+      plan.skip_reason = "not selected";
+    } else {
+      plan.skip_reason = drafts[n].preflight.report.skip_reason;
+    }
+    plan.canary = is_canary(instance) && plan.skip_reason.empty();
+    plans.push_back(std::move(plan));
+  }
+  std::stable_sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) { return a.canary && !b.canary; });
+  return plans;
+}
+
+void settle_capacity(PlanDraft& draft, const PlanOptions& options) {
+  core::CapacityPolicy& capacity = draft.plan.policy.capacity;
+  const auto serving = std::count_if(draft.instances.begin(), draft.instances.end(), [](const InstanceDraft& d) {
+    return d.reading.state == core::TargetState::in;
+  });
+  if (options.at_once) capacity.at_once = *options.at_once;
+  const std::int64_t room = std::max<std::int64_t>(serving - capacity.floor, 0);
+  if (capacity.at_once > room) {
+    const auto total = static_cast<std::int64_t>(draft.instances.size());
+    draft.capacity_remarks.push_back(fmt::format(
+        "floor {}. {} at once asked for; {} possible ({} of {} serving, {} − {} = {} may be out)", capacity.floor,
+        capacity.at_once, room, serving, total, serving, capacity.floor, room));
+    capacity.at_once = std::max<std::int64_t>(room, 1);  // 0 possible: the floor rule itself says no
+  } else {
+    draft.capacity_remarks.push_back(fmt::format("floor {}, {} at once, {} serving now", capacity.floor, capacity.at_once, serving));
+  }
+}
+
+void add_files(const ServiceParts& parts, PlanDraft& draft) {
+  for (const InstanceParts& instance : parts.instances) {
+    for (const ConfigFile& file : instance.files) {
+      draft.plan.files.push_back({instance.id, file.dest, file.source, sha256_hex(file.content), file.mode});
+    }
+  }
+}
+
+// One action for the whole rollout: the strongest that any instance needs.
+void choose_action(PlanDraft& draft) {
+  for (const InstanceDraft& each : draft.instances) {
+    if (!each.preflight.report.skip_reason.empty()) continue;
+    if (static_cast<int>(each.preflight.action) > static_cast<int>(draft.plan.action)) draft.plan.action = each.preflight.action;
+    if (draft.plan.change_summary.empty()) draft.plan.change_summary = each.preflight.change_summary;
+  }
+  if (draft.plan.action == core::Action::none) draft.plan.action = core::Action::reload;
+}
+
+}  // namespace
+
+const core::Check* PlanDraft::blocking() const {
+  for (const InstanceDraft& instance : instances) {
+    if (!instance.preflight.report.skip_reason.empty()) continue;
+    for (const core::Check& check : instance.preflight.report.checks) {
+      if (check.status == core::CheckStatus::fail || check.status == core::CheckStatus::unknown) return &check;
+    }
+  }
+  return nullptr;
+}
+
+Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options) {
+  if (Status ok = check_limit(*parts, options); !ok) co_return tl::unexpected<Error>(ok.error());
+  PlanDraft draft;
+  draft.plan.rollout = "R-" + random_hex(kRolloutIdBytes);
+  draft.plan.service = parts->name;
+  draft.plan.intent = options.intent;
+  draft.plan.action = core::Action::none;
+  draft.plan.changes_config = options.intent == core::Intent::apply;
+  draft.plan.policy = parts->policy;
+  draft.plan.created_at = wall_now_ms();
+  if (draft.plan.changes_config) {
+    const bool any = std::any_of(parts->instances.begin(), parts->instances.end(), [](const InstanceParts& i) { return !i.files.empty(); });
+    if (!any) {
+      co_return fail(ErrorCode::invalid, "service " + parts->name + " has no `config:` files to apply", {},
+                     "add `config: [{source: …, dest: …}]` to the service, or use restart or reload");
+    }
+    add_files(*parts, draft);
+  }
+  const FullReading reading = co_await read_traffic(parts, {});
+  draft.instances.resize(parts->instances.size());
+  std::vector<Task<void>> tasks;
+  for (std::size_t i = 0; i < parts->instances.size(); ++i) {
+    const InstanceParts& instance = parts->instances[i];
+    draft.instances[i].id = instance.id;
+    draft.instances[i].reading = reading.merged.at(instance.id);
+    if (!selected(options, instance)) {
+      draft.instances[i].preflight.report.skip_reason = "not selected";
+      continue;
+    }
+    PreflightOptions wanted;
+    wanted.intent = options.intent;
+    wanted.if_needed = options.if_needed;
+    tasks.push_back(preflight_into(parts, &instance, wanted, &draft.instances[i].preflight));
+  }
+  co_await join_all(std::move(tasks));
+  choose_action(draft);
+  draft.plan.instances = order(*parts, options, draft.instances);
+  settle_capacity(draft, options);
+  for (ports::Traffic* pool : parts->pools) {
+    if (auto capabilities = co_await pool->capabilities()) {
+      for (const std::string& remark : capabilities->remarks) draft.lb_remarks.push_back(pool->describe() + ": " + remark);
+      core::DrainPolicy& drain = draft.plan.policy.drain;
+      drain.settle_ms = std::max(drain.settle_ms, capabilities->settle_ms);
+    }
+  }
+  for (const InstanceDraft& each : draft.instances) {
+    for (const auto& [name, value] : each.preflight.fingerprint) draft.fingerprint.emplace_back(each.id.value + " " + name, value);
+  }
+  for (const core::PlannedFile& file : draft.plan.files) {
+    draft.fingerprint.emplace_back(file.source + " for " + file.instance.value, file.sha256);
+  }
+  co_return draft;
+}
+
+std::vector<std::string> what_moved(const Fingerprint& then, const Fingerprint& now) {
+  std::vector<std::string> moved;
+  for (const auto& [name, value] : then) {
+    const auto it = std::find_if(now.begin(), now.end(), [&](const auto& item) { return item.first == name; });
+    if (it == now.end()) {
+      moved.push_back(name + ": " + value.substr(0, 16) + " -> gone");
+    } else if (it->second != value) {
+      moved.push_back(name + ": " + value.substr(0, 16) + " -> " + it->second.substr(0, 16));
+    }
+  }
+  for (const auto& [name, value] : now) {
+    const bool known = std::any_of(then.begin(), then.end(), [&](const auto& item) { return item.first == name; });
+    if (!known) moved.push_back(name + ": new, " + value.substr(0, 16));
+  }
+  return moved;
+}
+
+}  // namespace hitless::engine

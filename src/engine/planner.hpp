@@ -1,0 +1,46 @@
+// Makes the plan of a rollout from what is wanted and what is seen now. Reads only.
+//
+// The plan carries a fingerprint of the state it stands on; a plan whose fingerprint no longer matches
+// is stale, and what moved can be named.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/plan.hpp"
+#include "engine/parts.hpp"
+#include "engine/preflight.hpp"
+
+namespace hitless::engine {
+
+struct PlanOptions {
+  core::Intent intent = core::Intent::restart;
+  std::vector<std::string> limit;    // hosts or instances; empty: all
+  std::optional<std::int64_t> at_once;
+  std::string canary;                // host; empty: as in the fleet file
+  bool if_needed = false;
+  std::string actor;
+};
+
+using Fingerprint = std::vector<std::pair<std::string, std::string>>;
+
+struct InstanceDraft {
+  core::InstanceId id;
+  core::TargetReading reading;
+  PreflightResult preflight;
+};
+
+struct PlanDraft {
+  core::Plan plan;  // hash still empty: the journal's codec hashes it
+  std::vector<InstanceDraft> instances;
+  Fingerprint fingerprint;
+  std::vector<std::string> capacity_remarks;  // "You asked for 2 at once; 1 used (…)"
+  std::vector<std::string> lb_remarks;        // what a load balancer driver cannot promise
+  [[nodiscard]] const core::Check* blocking() const;  // the first check that does not pass
+};
+
+Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options);
+
+// Lines like "web@web02 load balancer state: in -> out". Empty: nothing moved.
+[[nodiscard]] std::vector<std::string> what_moved(const Fingerprint& then, const Fingerprint& now);
+
+}  // namespace hitless::engine

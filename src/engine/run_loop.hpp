@@ -1,0 +1,46 @@
+// The run loop of a rollout: observe -> decide -> journal -> act, until the core says it has ended.
+//
+// Invariants: every event is journaled, durably, before it changes the state; every effect is journaled
+// as intended before it is dispatched (I3); the core's invariants are checked on each step, and a step
+// that would break one is not taken. A crash at any point leaves a journal whose fold is the state.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/state.hpp"
+#include "engine/parts.hpp"
+#include "ports/journal.hpp"
+
+namespace hitless::engine {
+
+// How the outside talks to a running rollout: Ctrl-C, later pause and abort.
+class Wishes {
+ public:
+  void push(core::OperatorWish wish, std::string actor) {
+    asked_.push_back({wish, std::move(actor)});
+    if (on_push_) on_push_();
+  }
+  [[nodiscard]] std::vector<core::OperatorAsked> take() { return std::exchange(asked_, {}); }
+  void on_push(std::function<void()> f) { on_push_ = std::move(f); }
+
+ private:
+  std::vector<core::OperatorAsked> asked_;
+  std::function<void()> on_push_;
+};
+
+struct RunContext {
+  const ServiceParts* parts = nullptr;
+  ports::Journal* journal = nullptr;
+  core::Plan plan;
+  std::string actor;
+  Wishes* wishes = nullptr;  // may be null
+  // Called for each entry after it was applied, for screens; must not block.
+  std::function<void(const core::Entry&, const core::State&)> on_entry;
+};
+
+// The state at the end. Fails only when the journal could not be written or a rule would have been
+// broken: then nothing more was done, and the error says what is left out of rotation.
+Task<Result<core::State>> run_rollout(RunContext context);
+
+}  // namespace hitless::engine

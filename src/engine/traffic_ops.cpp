@@ -1,0 +1,96 @@
+#include "engine/traffic_ops.hpp"
+
+#include "core/traffic.hpp"
+#include "runtime/timeout.hpp"
+
+namespace hitless::engine {
+namespace {
+
+constexpr DurationMs kReadDeadlineMs = 3'000;
+constexpr DurationMs kHostCountDeadlineMs = 3'000;
+
+Task<Result<std::vector<core::TargetReport>>> read_pool(ports::Traffic* pool) {
+  co_return co_await pool->read();
+}
+
+std::vector<core::TargetReport> all_unknown(const ServiceParts& parts, const ports::Traffic& pool,
+                                            const std::string& why) {
+  std::vector<core::TargetReport> reports;
+  for (const InstanceParts& instance : parts.instances) {
+    core::TargetReport report;
+    report.instance = instance.id;
+    report.pool = pool.describe();
+    report.note = why;
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+Task<void> read_one_pool(const ServiceParts* parts, ports::Traffic* pool,
+                         std::vector<core::TargetReport>* out) {
+  auto reports = co_await with_timeout(read_pool(pool), kReadDeadlineMs, "reading " + pool->describe());
+  std::vector<core::TargetReport> got =
+      reports ? std::move(*reports) : all_unknown(*parts, *pool, describe(reports.error()));
+  out->insert(out->end(), std::make_move_iterator(got.begin()), std::make_move_iterator(got.end()));
+}
+
+Task<void> count_on_host(const InstanceParts* instance, std::optional<std::int64_t>* out) {
+  auto count = co_await with_timeout(instance->host->connections_on(instance->port), kHostCountDeadlineMs,
+                                     "counting sockets");
+  if (count) *out = *count;
+}
+
+template <class Op>
+Task<Status> on_every_pool(const ServiceParts* parts, Op op) {
+  // One after another: the first refusal stops it before more is changed.
+  for (ports::Traffic* pool : parts->pools) {
+    Status status = co_await op(pool);
+    if (!status) co_return status;
+  }
+  co_return Status{};
+}
+
+}  // namespace
+
+const InstanceParts* find(const ServiceParts& parts, const core::InstanceId& id) {
+  for (const InstanceParts& instance : parts.instances) {
+    if (instance.id == id) return &instance;
+  }
+  return nullptr;
+}
+
+Task<FullReading> read_traffic(const ServiceParts* parts, std::vector<core::InstanceId> host_counts) {
+  FullReading result;
+  std::map<core::InstanceId, std::optional<std::int64_t>> counts;
+  std::vector<Task<void>> tasks;
+  for (ports::Traffic* pool : parts->pools) tasks.push_back(read_one_pool(parts, pool, &result.reports));
+  for (const core::InstanceId& id : host_counts) {
+    const InstanceParts* instance = find(*parts, id);
+    if (instance == nullptr || instance->port == 0) continue;
+    tasks.push_back(count_on_host(instance, &counts[id]));
+  }
+  co_await join_all(std::move(tasks));
+
+  std::map<core::InstanceId, std::vector<core::TargetReport>> by_instance;
+  for (const core::TargetReport& report : result.reports) by_instance[report.instance].push_back(report);
+  for (const InstanceParts& instance : parts->instances) {
+    core::TargetReading reading = core::merge(by_instance[instance.id]);
+    if (const auto it = counts.find(instance.id); it != counts.end()) reading.host_connections = it->second;
+    result.merged[instance.id] = std::move(reading);
+  }
+  co_return result;
+}
+
+Task<Status> drain_everywhere(const ServiceParts* parts, core::InstanceId id) {
+  co_return co_await on_every_pool(parts, [id](ports::Traffic* pool) { return pool->drain(id); });
+}
+
+Task<Status> rejoin_everywhere(const ServiceParts* parts, core::InstanceId id) {
+  co_return co_await on_every_pool(parts, [id](ports::Traffic* pool) { return pool->rejoin(id); });
+}
+
+Task<Status> close_remaining_everywhere(const ServiceParts* parts, core::InstanceId id) {
+  co_return co_await on_every_pool(parts, [id](ports::Traffic* pool) { return pool->close_remaining(id); });
+}
+
+}  // namespace hitless::engine

@@ -1,0 +1,23 @@
+// Load balancer work over all pools and nodes of a service at once.
+#pragma once
+#include <map>
+
+#include "core/types.hpp"
+#include "engine/parts.hpp"
+
+namespace hitless::engine {
+
+struct FullReading {
+  std::map<core::InstanceId, core::TargetReading> merged;
+  std::vector<core::TargetReport> reports;  // one for each pool × node × instance
+};
+
+// Everything the load balancers say now; what could not be read within the deadline is unknown.
+// host_counts: also the established sockets on those hosts.
+Task<FullReading> read_traffic(const ServiceParts* parts, std::vector<core::InstanceId> host_counts);
+
+Task<Status> drain_everywhere(const ServiceParts* parts, core::InstanceId id);
+Task<Status> rejoin_everywhere(const ServiceParts* parts, core::InstanceId id);
+Task<Status> close_remaining_everywhere(const ServiceParts* parts, core::InstanceId id);
+
+}  // namespace hitless::engine

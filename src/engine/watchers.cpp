@@ -1,0 +1,168 @@
+#include "engine/watchers.hpp"
+
+#include "engine/traffic_ops.hpp"
+#include "runtime/timeout.hpp"
+
+namespace hitless::engine {
+namespace {
+
+constexpr DurationMs kObserveDeadlineMs = 5'000;
+constexpr DurationMs kCounterIntervalMs = 100;  // how often pure counter changes are handed on
+constexpr DurationMs kStopDeadlineMs = 10'000;
+
+// Equal but for the counters that rise with every request.
+bool same_but_counters(const core::TargetReading& a, const core::TargetReading& b) {
+  core::TargetReading x = a, y = b;
+  x.requests = y.requests = x.errors = y.errors = x.idle = y.idle = std::nullopt;
+  const bool serving = a.state == core::TargetState::in && b.state == core::TargetState::in;
+  if (serving) x.in_flight = y.in_flight = std::nullopt;  // only a draining one's count matters
+  return x == y;
+}
+
+Task<Result<core::ServiceReading>> read_service(ports::Service* service, core::Action action,
+                                                core::ServiceIdentity before) {
+  co_return co_await service->verify(action, std::move(before));
+}
+
+Task<Result<core::HealthReading>> read_health(ports::Health* health) {
+  co_return co_await health->probe();
+}
+
+}  // namespace
+
+struct WatchShared {
+  const ServiceParts* parts;
+  Watchers::Emit emit;
+  int running = 0;
+  Signal ended;
+  std::map<core::InstanceId, core::TargetReading> traffic;
+  std::map<core::InstanceId, core::ServiceReading> service;
+  TimeMs counters_at = 0;
+};
+
+struct WatchLoop {
+  core::Watch watch;
+  bool stop = false;
+  Signal changed;
+};
+
+Watchers::Watchers(const ServiceParts* parts, Emit emit) : shared_(std::make_shared<WatchShared>()) {
+  shared_->parts = parts;
+  shared_->emit = std::move(emit);
+}
+
+Watchers::~Watchers() {
+  for (auto& [key, loop] : loops_) loop->stop = true;
+  shared_->emit = [](core::Event) {};
+}
+
+void Watchers::forget(const core::InstanceId& id) {
+  shared_->traffic.erase(id);
+  shared_->service.erase(id);
+}
+
+namespace {
+
+Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watch) {
+  FullReading reading = co_await read_traffic(shared->parts, watch.host_counts);
+  const TimeMs now = wall_now_ms();
+  const bool counters_due = watch.counters && now - shared->counters_at >= kCounterIntervalMs;
+  if (counters_due) shared->counters_at = now;
+  core::TrafficSeen seen;
+  for (auto& [id, merged] : reading.merged) {
+    const auto last = shared->traffic.find(id);
+    const bool is_new = last == shared->traffic.end();
+    if (!is_new && (counters_due ? last->second == merged : same_but_counters(last->second, merged))) continue;
+    shared->traffic[id] = merged;
+    seen.readings.emplace_back(id, std::move(merged));
+  }
+  if (!seen.readings.empty()) shared->emit(std::move(seen));
+}
+
+Task<void> observe_service(std::shared_ptr<WatchShared> shared, core::Watch watch) {
+  const InstanceParts* instance = find(*shared->parts, watch.instance);
+  if (instance == nullptr) co_return;
+  auto reading = co_await with_timeout(read_service(instance->service, watch.action, watch.before),
+                                       kObserveDeadlineMs, "asking for the service");
+  core::ServiceReading value;
+  if (reading) {
+    value = std::move(*reading);
+  } else {
+    value.evidence = describe(reading.error());
+  }
+  const auto last = shared->service.find(watch.instance);
+  if (last != shared->service.end() && last->second == value) co_return;
+  shared->service[watch.instance] = value;
+  shared->emit(core::ServiceSeen{watch.instance, std::move(value)});
+}
+
+Task<void> observe_health(std::shared_ptr<WatchShared> shared, core::Watch watch) {
+  const InstanceParts* instance = find(*shared->parts, watch.instance);
+  if (instance == nullptr || instance->health == nullptr) co_return;
+  auto reading = co_await with_timeout(read_health(instance->health), kObserveDeadlineMs, "health probe");
+  core::HealthReading value;
+  if (reading) {
+    value = std::move(*reading);
+  } else {
+    value.evidence = describe(reading.error());
+  }
+  shared->emit(core::HealthSeen{watch.instance, std::move(value)});
+}
+
+Task<void> observe_once(std::shared_ptr<WatchShared> shared, core::Watch watch) {
+  switch (watch.kind) {
+    case core::WatchKind::traffic: co_await observe_traffic(std::move(shared), std::move(watch)); break;
+    case core::WatchKind::service: co_await observe_service(std::move(shared), std::move(watch)); break;
+    case core::WatchKind::health: co_await observe_health(std::move(shared), std::move(watch)); break;
+  }
+}
+
+Task<void> run_loop_of(std::shared_ptr<WatchShared> shared, std::shared_ptr<WatchLoop> loop) {
+  while (!loop->stop) {
+    co_await observe_once(shared, loop->watch);
+    if (!loop->stop) (void)co_await loop->changed.wait_for(loop->watch.interval_ms);
+  }
+  --shared->running;
+  shared->ended.notify();
+}
+
+}  // namespace
+
+Task<void> Watchers::keep(std::vector<core::Watch> wanted) {
+  std::map<std::pair<core::WatchKind, core::InstanceId>, std::shared_ptr<WatchLoop>> kept;
+  for (core::Watch& watch : wanted) {
+    const auto key = std::make_pair(watch.kind, watch.instance);
+    if (const auto it = loops_.find(key); it != loops_.end()) {
+      const bool sooner = watch.interval_ms < it->second->watch.interval_ms;
+      const bool more = watch.host_counts.size() > it->second->watch.host_counts.size();
+      it->second->watch = std::move(watch);
+      if (sooner || more) it->second->changed.notify();
+      kept[key] = it->second;
+      continue;
+    }
+    auto loop = std::make_shared<WatchLoop>();
+    loop->watch = std::move(watch);
+    ++shared_->running;
+    if (key.first == core::WatchKind::service) shared_->service.erase(key.second);
+    co_await detach(run_loop_of(shared_, loop));
+    kept[key] = std::move(loop);
+  }
+  for (auto& [key, loop] : loops_) {
+    if (kept.count(key) != 0) continue;
+    loop->stop = true;
+    loop->changed.notify();
+  }
+  loops_ = std::move(kept);
+}
+
+Task<void> Watchers::stop() {
+  for (auto& [key, loop] : loops_) {
+    loop->stop = true;
+    loop->changed.notify();
+  }
+  loops_.clear();
+  const TimeMs end = wall_now_ms() + kStopDeadlineMs;
+  while (shared_->running > 0 && wall_now_ms() < end) (void)co_await shared_->ended.wait_for(500);
+}
+
+}  // namespace hitless::engine
