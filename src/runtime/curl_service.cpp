@@ -2,7 +2,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
-#include <mutex>
+
+#include "runtime/curl_util.hpp"
 
 namespace hitless {
 namespace asio = boost::asio;
@@ -30,8 +31,7 @@ CurlService::CurlService(asio::execution_context& context)
     : service(context),
       executor_(static_cast<asio::io_context&>(context).get_executor()),
       timer_(std::make_unique<asio::steady_timer>(executor_)) {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  curl_init_once();
   multi_ = curl_multi_init();
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlService::on_socket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);

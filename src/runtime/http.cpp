@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "runtime/curl_service.hpp"
+#include "runtime/curl_util.hpp"
 
 namespace hitless {
 namespace asio = boost::asio;
@@ -14,15 +15,6 @@ constexpr std::size_t max_response_headers = 200;
 constexpr std::size_t max_response_header_bytes = 256 * 1024;
 constexpr std::size_t max_headers = 100;
 constexpr DurationMs timeout_slack_ms = 1000;  // curl keeps the deadline; this is for when it does not
-
-struct SlistFree {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Slist = std::unique_ptr<curl_slist, SlistFree>;
-
-void append(Slist& list, const std::string& text) {
-  list.reset(curl_slist_append(list.release(), text.c_str()));
-}
 
 // All that curl keeps pointers into during one transfer.
 struct Exchange {
@@ -46,12 +38,10 @@ struct Exchange {
   CurlTransfer transfer;
   CURLcode setup = CURLE_OK;
   char message[CURL_ERROR_SIZE] = {};
-  Slist headers, connect_to, recipients;
+  CurlList headers, connect_to;
   std::size_t max_body_bytes = 0;
   std::size_t header_bytes = 0;
   bool headers_too_large = false;
-  std::string upload;
-  std::size_t uploaded = 0;
   HttpResponse response;
 };
 
@@ -84,36 +74,12 @@ std::size_t on_header(char* data, std::size_t one, std::size_t count, void* to) 
   return n;
 }
 
-std::size_t on_upload(char* buffer, std::size_t one, std::size_t count, void* from) {
-  auto& exchange = *static_cast<Exchange*>(from);
-  const std::size_t n = std::min(one * count, exchange.upload.size() - exchange.uploaded);
-  exchange.upload.copy(buffer, n, exchange.uploaded);
-  exchange.uploaded += n;
-  return n;
-}
-
 bool is_token(std::string_view text) {
   constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::ranges::all_of(text, [&](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
            marks.find(c) != std::string_view::npos;
   });
-}
-
-bool has_control(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-  });
-}
-
-// scheme://host:port only: paths of webhooks are secrets.
-std::string place_of(std::string_view url) {
-  const std::size_t scheme = url.find("://");
-  const std::size_t host = scheme == std::string_view::npos ? 0 : scheme + 3;
-  std::string_view place = url.substr(0, url.find_first_of("/?#", host));
-  const std::size_t at = place.rfind('@');
-  if (at == std::string_view::npos || at < host) return escape_for_terminal(place);
-  return escape_for_terminal(std::string(url.substr(0, host)) + std::string(place.substr(at + 1)));
 }
 
 Status check_request(const HttpRequest& request) {
@@ -145,48 +111,10 @@ Status check_request(const HttpRequest& request) {
   return {};
 }
 
-ErrorCode code_of(CURLcode code, bool connected) {
-  switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-      return connected ? ErrorCode::timed_out : ErrorCode::unavailable;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_PROXY:
-      return ErrorCode::unavailable;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_USE_SSL_FAILED:
-      return ErrorCode::invalid;
-    case CURLE_LOGIN_DENIED:
-      return ErrorCode::refused;
-    case CURLE_WRITE_ERROR:
-      return ErrorCode::failed;
-    default:
-      return connected ? ErrorCode::transport_lost : ErrorCode::unavailable;
-  }
-}
-
-tl::unexpected<Error> failure_of(const Exchange& exchange, const std::string& url) {
-  const CURLcode code = exchange.transfer.code;
-  curl_off_t connect_us = 0;
-  curl_easy_getinfo(exchange.transfer.easy, CURLINFO_CONNECT_TIME_T, &connect_us);
-  long sent_bytes = 0;
-  curl_easy_getinfo(exchange.transfer.easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
-  std::string what = exchange.message[0] != '\0' ? exchange.message : curl_easy_strerror(code);
-  if (exchange.headers_too_large) what = "the answer's headers are too large";
-  return fail(code_of(code, connect_us > 0 || sent_bytes > 0), redact(escape_for_terminal(what)),
-              place_of(url));
-}
-
-void apply_common(Exchange& exchange, const std::string& url, const char* protocols,
-                  DurationMs timeout_ms) {
+void apply_common(Exchange& exchange, const std::string& url, DurationMs timeout_ms) {
   exchange.set(CURLOPT_ERRORBUFFER, exchange.message);
   exchange.set(CURLOPT_NOSIGNAL, 1L);
-  exchange.set(CURLOPT_PROTOCOLS_STR, protocols);
+  exchange.set(CURLOPT_PROTOCOLS_STR, "http,https");
   exchange.set(CURLOPT_FOLLOWLOCATION, 0L);
   exchange.set(CURLOPT_URL, url);
   exchange.set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<DurationMs>(timeout_ms, 1)));
@@ -255,13 +183,12 @@ Task<Status> perform(Exchange* exchange, std::string url, DurationMs timeout_ms)
     co_return fail(ErrorCode::timed_out, "no answer within " + format_duration(timeout_ms),
                    place_of(url));
   }
-  if (exchange->transfer.code != CURLE_OK) co_return failure_of(*exchange, url);
+  if (exchange->transfer.code != CURLE_OK) {
+    const char* message =
+        exchange->headers_too_large ? "the answer's headers are too large" : exchange->message;
+    co_return curl_failure(exchange->transfer.easy, exchange->transfer.code, message, url);
+  }
   co_return Status{};
-}
-
-bool is_mail_address(std::string_view text) {
-  return !text.empty() && text.size() <= 320 && !has_control(text) &&
-         text.find_first_of("<> ") == std::string_view::npos;
 }
 
 }  // namespace
@@ -272,7 +199,7 @@ Task<Result<HttpResponse>> http_request(HttpRequest request) {
   if (!checked) co_return tl::unexpected(checked.error());
   auto exchange = std::make_unique<Exchange>(co_await asio::this_coro::executor);
   exchange->max_body_bytes = request.max_body_bytes;
-  apply_common(*exchange, request.url, "http,https", request.timeout_ms);
+  apply_common(*exchange, request.url, request.timeout_ms);
   exchange->set(CURLOPT_HEADERFUNCTION, &on_header);
   exchange->set(CURLOPT_HEADERDATA, exchange.get());
   exchange->set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -289,40 +216,6 @@ Task<Result<HttpResponse>> http_request(HttpRequest request) {
                                       std::chrono::steady_clock::now() - started)
                                       .count();
   co_return std::move(exchange->response);
-}
-
-Task<Status> send_mail(SmtpMessage message) {
-  if (has_control(message.url) || message.url.find(' ') != std::string::npos) {
-    co_return fail(ErrorCode::invalid, "not an SMTP URL", place_of(message.url));
-  }
-  if (!is_mail_address(message.from) || message.to.empty() ||
-      !std::ranges::all_of(message.to, is_mail_address)) {
-    co_return fail(ErrorCode::invalid, "a mail needs a valid sender and valid recipients",
-                   place_of(message.url), "give plain addresses: name@example.org");
-  }
-  auto exchange = std::make_unique<Exchange>(co_await asio::this_coro::executor);
-  apply_common(*exchange, message.url, "smtp,smtps", message.timeout_ms);
-  exchange->set(CURLOPT_PROXY, "");
-  exchange->set(CURLOPT_MAIL_FROM, "<" + message.from + ">");
-  for (const auto& to : message.to) append(exchange->recipients, "<" + to + ">");
-  exchange->set(CURLOPT_MAIL_RCPT, exchange->recipients.get());
-  if (!message.username.empty()) {
-    exchange->set(CURLOPT_USERNAME, message.username);
-    exchange->set(CURLOPT_PASSWORD, message.password);
-  }
-  if (message.require_tls) exchange->set(CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
-  exchange->upload = std::move(message.payload);
-  exchange->set(CURLOPT_UPLOAD, 1L);
-  exchange->set(CURLOPT_READFUNCTION, &on_upload);
-  exchange->set(CURLOPT_READDATA, exchange.get());
-  exchange->set(CURLOPT_FRESH_CONNECT, 1L);
-  exchange->set(CURLOPT_FORBID_REUSE, 1L);
-
-  auto status = co_await perform(exchange.get(), message.url, message.timeout_ms);
-  long reply = 0;
-  curl_easy_getinfo(exchange->transfer.easy, CURLINFO_RESPONSE_CODE, &reply);
-  if (!status && reply >= 500) status.error().code = ErrorCode::refused;
-  co_return status;
 }
 
 }  // namespace hitless
