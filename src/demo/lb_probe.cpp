@@ -14,11 +14,14 @@ namespace {
 
 constexpr std::size_t kMaxReplyBytes = 1u << 20;
 
-std::string ask(const std::string& socket_path, const std::string& line) {
+}  // namespace
+
+std::string ask_lb(const std::string& admin_socket, const std::string& command) {
+  const std::string line = command + "\n";
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (socket_path.size() >= sizeof address.sun_path) return {};
-  socket_path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (admin_socket.size() >= sizeof address.sun_path) return {};
+  admin_socket.copy(address.sun_path, sizeof address.sun_path - 1);
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval limit{.tv_sec = 1, .tv_usec = 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -37,13 +40,11 @@ std::string ask(const std::string& socket_path, const std::string& line) {
   return reply;
 }
 
-}  // namespace
-
 std::size_t servers_passing(const std::string& admin_socket, const std::string& backend) {
   std::size_t passing = 0;
   // 4: servers only.
   for (const std::string& line :
-       split(ask(admin_socket, "show stat " + backend + " 4 -1\n"), '\n')) {
+       split(ask_lb(admin_socket, "show stat " + backend + " 4 -1"), '\n')) {
     const bool up = line.find(",UP,") != std::string::npos;
     if (up && line.find(",L7OK,") != std::string::npos) ++passing;
   }

@@ -15,6 +15,8 @@
 #include <thread>
 
 #include "base/digest.hpp"
+#include "base/text.hpp"
+#include "demo/lb_probe.hpp"
 #include "demo/ports.hpp"
 #include "runtime/http.hpp"
 #include "runtime/process.hpp"
@@ -133,6 +135,46 @@ TEST(DemoWorld, ConfigsDoWhatTheySay) {
   EXPECT_EQ(service(world, "start", "web01"), 0);
   EXPECT_TRUE(status_becomes("/", 200));
   EXPECT_TRUE(fs::exists(pid_file));
+}
+
+// The demo is honest only if its counting client sees a careless restart.
+TEST(DemoWorld, ARestartIsSeenWithoutADrainAndNotSeenWithOne) {
+  auto made = DemoWorld::up();
+  ASSERT_TRUE(made.has_value()) << describe(made.error());
+  DemoWorld& world = **made;
+  const std::string socket = world.layout().admin_socket();
+  witness::Prober clients(world.clients(200));
+  witness::Prober downloads(world.slow_downloads(40));
+  ASSERT_TRUE(clients.start().has_value());
+  ASSERT_TRUE(downloads.start().has_value());
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+
+  EXPECT_EQ(ask_lb(socket, "set server be_web/web01 state drain"), "\n");
+  const auto in_flight = [&] {  // column scur
+    return split(ask_lb(socket, "show stat be_web 4 -1"), '\n').at(1);
+  };
+  std::vector<std::string> samples;
+  for (int i = 0; i < 200; ++i) {
+    samples.push_back(split(in_flight(), ',').at(4));
+    if (samples.back() == "0") break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  ASSERT_EQ(samples.back(), "0");
+  EXPECT_GT(std::stoi(samples.front()), 5);
+  EXPECT_EQ(service(world, "restart", "web01"), 0);
+  for (int i = 0; i < 200 && in_flight().find(",L7OK,") == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(ask_lb(socket, "set server be_web/web01 state ready"), "\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto careful = clients.snapshot();
+  EXPECT_EQ(careful.lost, 0) << careful.recent_losses.front().detail;
+  EXPECT_EQ(downloads.snapshot().lost, 0);
+
+  EXPECT_EQ(service(world, "restart", "web02"), 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto careless = clients.stop();
+  EXPECT_GT(careless.lost, 0);
+  EXPECT_EQ(careless.sent, careless.ok + careless.lost);
 }
 
 TEST(DemoWorld, Kill9OfItsOwnerLeavesNothing) {
