@@ -1,0 +1,162 @@
+#include "adapters/service/acting.hpp"
+
+#include "adapters/service/evidence.hpp"
+#include "base/text.hpp"
+
+namespace hitless::service {
+namespace {
+
+using core::Outcome;
+using core::OutcomeStatus;
+using core::ServiceIdentity;
+
+// Exit codes of our own scripts, apart from those of systemctl (0–5) and of most programs.
+constexpr int kSomeoneElse = 96, kCannotTell = 97;
+
+// $1 unit, $2 verb, $3 expected InvocationID, $4 1: who was seen was not well, so a restart by
+// systemd itself since then does not stop us; a well one started by somebody does.
+constexpr const char* kUnitScript = R"sh(
+unit=$1 verb=$2 expected=$3 unwell=$4
+LC_ALL=C; export LC_ALL
+now=$(systemctl show -p InvocationID --value -- "$unit") || exit 97
+if [ "$now" != "$expected" ]; then
+  state=$(systemctl show -p ActiveState --value -- "$unit") || exit 97
+  again=$(systemctl show -p NRestarts --value -- "$unit") || exit 97
+  if [ "$unwell" != 1 ] || { [ "$state" = active ] && [ "$again" = 0 ]; }; then
+    echo "InvocationID is $now, NRestarts $again"
+    exit 96
+  fi
+fi
+systemctl --job-mode=fail "$verb" -- "$unit"
+code=$?
+[ $code -eq 0 ] && exit 0
+systemctl show -p Result,ActiveState,SubState,ExecMainStatus -- "$unit" | tr '\n' ' '
+echo
+command -v journalctl >/dev/null 2>&1 && journalctl -u "$unit" -n 5 --no-pager -o cat 2>/dev/null | cut -c1-300
+case $code in 96|97) code=1;; esac
+exit $code
+)sh";
+
+// $1 pid file, $2 expected pid (0: none), $3 its start time, then the command.
+constexpr const char* kCommandScript = R"sh(
+pidfile=$1 expected_pid=$2 expected_start=$3
+shift 3
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH
+pid=0 start=
+if [ -e "$pidfile" ]; then
+  [ -r "$pidfile" ] || { echo "cannot read $pidfile"; exit 97; }
+  read -r pid rest 2>/dev/null <"$pidfile"
+fi
+case $pid in *[!0-9]*|'') pid=0;; esac
+started() {
+  IFS= read -r stat 2>/dev/null <"/proc/$pid/stat" || return
+  set -f; set -- ${stat##*) }; set +f
+  case $1 in Z|X|x|'') return;; esac
+  shift 19
+  start=$1
+}
+[ "$pid" = 0 ] || started
+[ -n "$start" ] || pid=0
+if [ "$pid" != "$expected_pid" ] || [ "$start" != "$expected_start" ]; then
+  echo "PID is $pid"
+  exit 96
+fi
+"$@" </dev/null
+code=$?
+case $code in 96|97) code=1;; esac
+exit $code
+)sh";
+
+Outcome outcome(OutcomeStatus status, std::string_view detail) {
+  Outcome result;
+  result.status = status;
+  result.detail = evidence(detail);
+  return result;
+}
+
+Outcome failed(std::string_view detail) {
+  return outcome(OutcomeStatus::failed, detail);
+}
+
+Outcome to_outcome(const Result<ports::ExecResult>& ran, const std::string& what) {
+  if (!ran) {
+    const ErrorCode code = ran.error().code;
+    const bool untouched = code == ErrorCode::unavailable || code == ErrorCode::refused ||
+                           code == ErrorCode::invalid || code == ErrorCode::not_found;
+    return outcome(untouched ? OutcomeStatus::failed : OutcomeStatus::unknown,
+                   what + ": " + describe(ran.error()));
+  }
+  switch (ran->exit_code) {
+    case 0:
+      return outcome(OutcomeStatus::ok, what + " → exit 0");
+    case kSomeoneElse:
+      return failed("someone restarted it since it was looked at, so nothing was done: " +
+                    last_lines(ran->out, 1));
+    case kCannotTell:
+      return failed("who runs could not be read again, so nothing was done: " +
+                    describe_exit(*ran));
+    default:
+      return failed(what + " → exit " + std::to_string(ran->exit_code) + ": " +
+                    last_lines(ran->err + "\n" + ran->out, 8));
+  }
+}
+
+// Without a look at who runs there is nothing to compare with, and unknown never advances.
+bool was_looked_at(const ServiceIdentity& expected) {
+  return !expected.state.empty();
+}
+
+Outcome not_looked_at() {
+  return failed("nobody looked at who runs before, so nothing was done");
+}
+
+}  // namespace
+
+Task<Outcome> act_on_unit(ports::Host* host, std::string unit, core::Action action,
+                          std::string operation_id, ServiceIdentity expected,
+                          DurationMs deadline_ms) {
+  if (action == core::Action::none) co_return outcome(OutcomeStatus::ok, "nothing to do");
+  if (!was_looked_at(expected)) co_return not_looked_at();
+  const std::string verb = action == core::Action::reload ? "reload" : "restart";
+  const bool unwell = !expected.active || expected.restarts > 0;
+  ports::Operation operation;
+  operation.id = std::move(operation_id);
+  operation.argv = {"sh",
+                    "-c",
+                    kUnitScript,
+                    "hitless-act",
+                    unit,
+                    verb,
+                    expected.invocation_id,
+                    unwell ? "1" : "0"};
+  operation.deadline_ms = deadline_ms;
+  const auto ran = co_await host->run_operation(std::move(operation));
+  co_return to_outcome(ran, "systemctl " + verb + " " + unit);
+}
+
+Task<Outcome> act_by_command(ports::Host* host, std::string pid_file, core::Action action,
+                             std::vector<std::string> argv, std::string operation_id,
+                             ServiceIdentity expected, DurationMs deadline_ms) {
+  if (action == core::Action::none) co_return outcome(OutcomeStatus::ok, "nothing to do");
+  if (argv.empty())
+    co_return failed("no command is configured for a " +
+                     std::string(action == core::Action::reload ? "reload" : "restart"));
+  if (!was_looked_at(expected)) co_return not_looked_at();
+  const std::string what = join(argv, " ");
+  ports::Operation operation;
+  operation.id = std::move(operation_id);
+  operation.argv = {"sh",
+                    "-c",
+                    kCommandScript,
+                    "hitless-act",
+                    pid_file,
+                    std::to_string(expected.main_pid),
+                    expected.start_time};
+  operation.argv.insert(operation.argv.end(), argv.begin(), argv.end());
+  operation.privileged = host->sudo();
+  operation.deadline_ms = deadline_ms;
+  const auto ran = co_await host->run_operation(std::move(operation));
+  co_return to_outcome(ran, what);
+}
+
+}  // namespace hitless::service

@@ -1,0 +1,55 @@
+// The files that a service's configuration consists of: those it was given and, for nginx, all that
+// they include. Read from the host, with changed files laid over what is on disk.
+//
+// The set is found once (a round trip for each level of includes) and kept as patterns with the
+// hashes of all files; a probe brings the hashes of today, and only when they differ is the set
+// read again.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ports/host.hpp"
+#include "ports/service.hpp"
+
+namespace hitless::service {
+
+inline constexpr std::size_t kMaxConfigFiles = 2'000;
+inline constexpr std::size_t kMaxConfigBytes = 16u << 20;
+inline constexpr int kMaxIncludeDepth = 16;
+
+struct ConfigSet {
+  ports::Files files;
+  std::vector<std::string> patterns;    // the given files and the includes, absolute
+  std::vector<std::string> unreadable;  // there, but we may not read them
+  std::string error_log;                // nginx: of the main file
+  bool has_pid = false;                 // nginx: some file sets the pid file
+};
+
+class ConfigTree {
+ public:
+  // prefix: nginx -p, for relative log paths; may be empty.
+  ConfigTree(ports::Host* host, std::vector<std::string> roots, bool nginx, std::string prefix = {})
+      : host_(host), roots_(std::move(roots)), nginx_(nginx), prefix_(std::move(prefix)) {}
+
+  [[nodiscard]] const std::vector<std::string>& roots() const { return roots_; }
+  // What is on disk, with `overlay` in place of or next to it.
+  Task<Result<ConfigSet>> read(ports::Files overlay);
+  // As read({}), but an error when a file cannot be read: half a configuration is none.
+  Task<Result<ports::Files>> read_all();
+  // Patterns to hash in a probe, and the log found in the main file. Read once.
+  Task<Result<ConfigSet>> known();
+  // The digest of the files that `listing` (of a probe) is about; empty when it is not known.
+  Task<std::string> digest(std::string listing);
+
+ private:
+  ports::Host* host_;
+  std::vector<std::string> roots_;
+  bool nginx_;
+  std::string prefix_;
+  std::optional<ConfigSet> known_;  // its files are dropped, only the rest is kept
+  std::string listing_, digest_;
+};
+
+}  // namespace hitless::service

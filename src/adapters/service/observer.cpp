@@ -1,0 +1,37 @@
+#include "adapters/service/observer.hpp"
+
+#include "adapters/service/evidence.hpp"
+
+namespace hitless::service {
+
+Task<Result<ProbeResult>> Observer::look(std::optional<core::ServiceIdentity> before) {
+  ProbeQuery query = query_;
+  const auto known = co_await tree_->known();
+  if (!known) co_return tl::unexpected<Error>(known.error());
+  query.patterns = known->patterns;
+  if (query.nginx_workers && query.log_file.empty()) query.log_file = known->error_log;
+  if (before && before->log_offset >= 0) {
+    // The log that was written to then, whatever the new configuration says: until a reload has
+    // succeeded, nginx complains in the old one.
+    query.log_file = before->log_file;
+    query.log_inode = before->log_inode;
+    query.log_offset = before->log_offset;
+  }
+  auto result = co_await probe(host_, std::move(query));
+  if (result) result->identity.config_digest = co_await tree_->digest(result->config_listing);
+  co_return result;
+}
+
+Task<Result<core::ServiceIdentity>> Observer::identity() {
+  auto result = co_await look();
+  if (!result) co_return tl::unexpected<Error>(std::move(result.error()));
+  co_return std::move(result->identity);
+}
+
+core::ServiceReading cannot_tell(const Error& error) {
+  core::ServiceReading reading;
+  reading.evidence = evidence(describe(error));
+  return reading;
+}
+
+}  // namespace hitless::service

@@ -1,0 +1,30 @@
+// Looks at one service: a probe, with the log and the configuration's digest filled in.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "adapters/service/config_tree.hpp"
+#include "adapters/service/probe.hpp"
+
+namespace hitless::service {
+
+class Observer {
+ public:
+  // query: what stays the same; its log_file, when empty, is the one that nginx's main file names.
+  Observer(ports::Host* host, ConfigTree* tree, ProbeQuery query)
+      : host_(host), tree_(tree), query_(std::move(query)) {}
+
+  // With `before`, also what the main process logged since then.
+  Task<Result<ProbeResult>> look(std::optional<core::ServiceIdentity> before = std::nullopt);
+  Task<Result<core::ServiceIdentity>> identity();
+
+ private:
+  ports::Host* host_;
+  ConfigTree* tree_;
+  ProbeQuery query_;
+};
+
+// When nothing could be read: indeterminate, with the reason.
+[[nodiscard]] core::ServiceReading cannot_tell(const Error& error);
+
+}  // namespace hitless::service

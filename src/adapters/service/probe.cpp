@@ -1,0 +1,196 @@
+#include "adapters/service/probe.hpp"
+
+#include <charconv>
+
+#include "adapters/service/evidence.hpp"
+#include "base/text.hpp"
+
+namespace hitless::service {
+namespace {
+
+constexpr DurationMs kProbeDeadlineMs = 10'000;
+
+// $1 unit, $2 pid file, $3 1: nginx workers, $4 log, $5 its inode, $6 offset (-1: don't read),
+// $7 properties, then patterns. One letter and a blank open each line of the answer.
+// Of the log only the master's own lines count: clients can fill it with [crit] lines of workers.
+// /proc is read with builtins: a fork per process would make a probe of 64 workers slow.
+constexpr const char* kProbeScript = R"sh(
+LC_ALL=C; export LC_ALL
+unit=$1 pidfile=$2 workers=$3 log=$4 inode=$5 offset=$6 properties=$7
+shift 7
+start_of() {
+  start= parent=
+  IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+  IFS=' '
+  fields=${stat##*) }
+  set -f; set -- $fields; set +f
+  case $1 in Z|X|x|'') return 1;; esac
+  parent=$2
+  shift 19
+  start=$1
+}
+pid=
+if [ -n "$unit" ]; then
+  shown=$(systemctl show -p "$properties" -- "$unit") || { echo "! systemctl show: exit $?"; exit 0; }
+  printf '%s\n' "$shown" | sed 's/^/u /'
+  pid=$(printf '%s\n' "$shown" | sed -n 's/^MainPID=//p')
+elif [ -n "$pidfile" ]; then
+  if [ -e "$pidfile" ] && [ ! -r "$pidfile" ]; then echo "! cannot read $pidfile"; exit 0; fi
+  IFS=' ' read -r pid rest 2>/dev/null <"$pidfile"
+fi
+case $pid in *[!0-9]*|''|0) pid=;; esac
+if [ -n "$pid" ] && start_of "$pid"; then
+  echo "m $pid $start"
+  if [ "$workers" = 1 ]; then
+    if [ -r "/proc/$pid/task/$pid/children" ]; then
+      IFS= read -r children <"/proc/$pid/task/$pid/children"
+    else
+      children=
+      for dir in /proc/[0-9]*; do
+        child=${dir#/proc/}
+        start_of "$child" && [ "$parent" = "$pid" ] && children="$children $child"
+      done
+    fi
+    IFS=' '
+    for child in $children; do
+      start_of "$child" || continue
+      title=
+      IFS= read -r title 2>/dev/null <"/proc/$child/cmdline"
+      case $title in
+        'nginx: worker process is shutting down'*) ;;
+        'nginx: worker process'*) echo "w $child:$start";;
+      esac
+    done
+  fi
+fi
+if [ -n "$log" ]; then
+  if [ ! -e "$log" ]; then echo 'l 0 0'
+  elif [ -f "$log" ] && [ -r "$log" ]; then
+    IFS=' '
+    set -f; before_set=$(stat -L -c '%i %s' -- "$log"); set +f
+    now_inode=${before_set% *} size=${before_set#* }
+    if [ "$offset" -ge 0 ]; then
+      serious() { tail -c "+$(($2 + 1))" -- "$1" | grep -aE "^.{19} \[(emerg|alert|crit)\] ${pid:-none}#" | tail -n 40 | cut -c1-600 | sed 's/^/e /'; }
+      if [ "$inode" != 0 ] && [ "$inode" != "$now_inode" ]; then
+        if [ -r "$log.1" ] && [ "$(stat -L -c %i -- "$log.1")" = "$inode" ]; then serious "$log.1" "$offset"; fi
+        serious "$log" 0
+      elif [ "$size" -lt "$offset" ]; then serious "$log" 0
+      else serious "$log" "$offset"; fi
+      echo 'k'
+    fi
+    echo "l $now_inode $size"
+  fi
+fi
+count=$#
+IFS=
+for pattern in "$@"; do
+  for file in $pattern; do [ -f "$file" ] && set -- "$@" "$file"; done
+done
+[ $# -gt 0 ] && shift "$count"
+if [ $# -gt 0 ]; then
+  if sums=$(sha256sum -- "$@" 2>/dev/null); then printf '%s\n' "$sums" | sed 's/^/s /'; else echo 'r'; fi
+fi
+echo 'z'
+)sh";
+
+std::int64_t to_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? value : 0;
+}
+
+void read_process(core::ServiceIdentity& identity, const std::string& rest) {
+  const std::vector<std::string> parts = split(rest, ' ');
+  if (parts.size() != 2) return;
+  identity.main_pid = to_number(parts[0]);
+  identity.start_time = parts[1];
+}
+
+void read_log(const ProbeQuery& query, core::ServiceIdentity& identity, const std::string& rest) {
+  const std::vector<std::string> parts = split(rest, ' ');
+  if (parts.size() != 2) return;
+  identity.log_file = query.log_file;
+  identity.log_inode = to_number(parts[0]);
+  identity.log_offset = to_number(parts[1]);
+}
+
+}  // namespace
+
+ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
+  ProbeResult result;
+  core::ServiceIdentity& identity = result.identity;
+  std::string shown;
+  bool unreadable = false;
+  for (const std::string& line : split(out, '\n')) {
+    if (line.empty()) continue;
+    const std::string rest = line.size() > 2 ? line.substr(2) : std::string();
+    switch (line[0]) {
+      case 'u':
+        shown += rest + "\n";
+        break;
+      case 'm':
+        read_process(identity, rest);
+        break;
+      case 'w':
+        identity.workers.push_back(rest);
+        break;
+      case 'l':
+        read_log(query, identity, rest);
+        break;
+      case 'e':
+        result.log_lines.push_back(rest);
+        break;
+      case 'k':
+        result.log_known = true;
+        break;
+      case 's':
+        result.config_listing += rest + "\n";
+        break;
+      case 'r':
+        unreadable = true;
+        break;
+      default:
+        break;
+    }
+  }
+  if (unreadable) result.config_listing.clear();
+  // A log that was not there before the reload and still is not holds nothing.
+  const bool still_none =
+      query.log_inode == 0 && identity.log_inode == 0 && identity.log_offset == 0;
+  if (query.log_offset >= 0 && still_none) result.log_known = true;
+  if (query.unit.empty()) {
+    identity.active = identity.main_pid > 0;
+    identity.state = identity.active ? "active" : "inactive";
+    return result;
+  }
+  result.unit = parse_unit_status(shown);
+  if (identity.main_pid == 0) identity.main_pid = result.unit->number("MainPID");
+  identity.active = result.unit->running();
+  identity.state = result.unit->state();
+  identity.invocation_id = result.unit->get("InvocationID");
+  identity.restarts = result.unit->number("NRestarts");
+  return result;
+}
+
+Task<Result<ProbeResult>> probe(ports::Host* host, ProbeQuery query) {
+  std::vector<std::string> args{query.unit,
+                                query.pid_file,
+                                query.nginx_workers ? "1" : "0",
+                                query.log_file,
+                                std::to_string(query.log_inode),
+                                std::to_string(query.log_offset),
+                                unit_properties()};
+  args.insert(args.end(), query.patterns.begin(), query.patterns.end());
+  auto ran = co_await host->script(kProbeScript, std::move(args), kProbeDeadlineMs, host->sudo());
+  if (!ran) co_return tl::unexpected<Error>(std::move(ran.error()));
+  const std::string_view out = trim(ran->out);
+  if (ran->exit_code != 0 || ran->truncated || out.empty() || out.back() != 'z') {
+    const bool said = !out.empty() && out.front() == '!';
+    co_return fail(ErrorCode::failed,
+                   said ? evidence(out.substr(1)) : "cannot read who runs: " + describe_exit(*ran),
+                   host->name());
+  }
+  co_return parse_probe(query, ran->out);
+}
+
+}  // namespace hitless::service

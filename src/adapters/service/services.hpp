@@ -1,0 +1,54 @@
+// The drivers of ports::Service: what each needs to know, and how it is made.
+//
+// A driver holds no truth of its own: all it knows is read from the host again at every call, so
+// that a crash of hitless loses nothing. What it caches (which files the configuration consists of)
+// is checked against hashes each time. A driver and the coroutines it returned must not outlive the
+// host.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ports/host.hpp"
+#include "ports/service.hpp"
+
+namespace hitless::service {
+
+struct SystemdConfig {
+  std::string unit;                       // "app.service"
+  std::vector<std::string> config_files;  // absolute paths; [0] is the main one
+  // Tests a staged copy of the files: {config} becomes the staged config_files[0], {dir} its
+  // folder.
+  std::vector<std::string> test;
+  // Exits 0 only when the running program has the configuration that is on disk. Without it a
+  // reload is proven for Type=notify-reload alone, and for all others never chosen.
+  std::vector<std::string> reload_proof;
+};
+
+struct NginxConfig {
+  std::string unit = "nginx.service";  // empty: not under systemd, then pid_file is needed
+  std::string binary = "nginx";
+  std::string main_config = "/etc/nginx/nginx.conf";
+  std::string prefix;     // nginx -p; empty: as built in
+  std::string error_log;  // empty: the error_log of the main file
+  std::string pid_file;
+};
+
+enum class CommandFlavor { none, nginx };
+
+struct CommandConfig {
+  std::vector<std::string> test, reload, restart, status;  // argv; empty: there is none
+  std::string pid_file;
+  std::vector<std::string> config_files;  // [0] is the main one
+  CommandFlavor flavor = CommandFlavor::none;
+  std::string error_log;  // flavor nginx; empty: the error_log of the main file
+};
+
+[[nodiscard]] std::unique_ptr<ports::Service> make_systemd_service(ports::Host& host,
+                                                                   SystemdConfig config);
+[[nodiscard]] std::unique_ptr<ports::Service> make_nginx_service(ports::Host& host,
+                                                                 NginxConfig config);
+[[nodiscard]] std::unique_ptr<ports::Service> make_command_service(ports::Host& host,
+                                                                   CommandConfig config);
+
+}  // namespace hitless::service
