@@ -1,0 +1,103 @@
+#include "cli/notifying.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "adapters/journal/codec.hpp"
+#include "adapters/notify/spool.hpp"
+#include "base/time.hpp"
+#include "cli/card.hpp"
+#include "cli/incident_report.hpp"
+#include "core/names.hpp"
+#include "core/verdict.hpp"
+
+namespace hitless::cli {
+namespace {
+
+constexpr DurationMs kSendBudgetMs = 20'000;
+constexpr std::size_t kMaxAttachmentBytes = 4u << 20;
+
+std::string audit_log(const std::vector<core::Entry>& entries) {
+  std::string text;
+  for (const core::Entry& entry : entries) {
+    text += fmt::format("{{\"seq\":{},\"at\":\"{}\",\"event\":{}}}\n", entry.seq, format_timestamp(entry.at), journal::event_to_json(entry.event));
+    if (text.size() > kMaxAttachmentBytes) {
+      text += "{\"note\":\"cut here; the whole log: hitless audit export " + entry.rollout + "\"}\n";
+      break;
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+ports::Notification started_notification(const core::Plan& plan, const std::string& actor) {
+  ports::Notification n;
+  n.key = plan.rollout + "/started";
+  n.kind = ports::NotificationKind::started;
+  n.rollout = plan.rollout;
+  n.service = plan.service;
+  n.title = fmt::format("{}: {} of {} started by {}", plan.rollout, core::to_string(plan.intent), plan.service, actor);
+  n.text = n.title + (plan.change_summary.empty() ? "" : "\n" + plan.change_summary);
+  n.actor = actor;
+  n.at = wall_now_ms();
+  n.fields = {{"instances", std::to_string(plan.instances.size())}, {"plan", plan.hash.substr(0, 16)}};
+  return n;
+}
+
+ports::Notification ended_notification(const App&, const core::State& state, const std::vector<core::Entry>& entries,
+                                       const std::string& clients) {
+  const Terminal plain;
+  const core::RolloutResult result = *state.ended;
+  ports::Notification n;
+  const bool good = result == core::RolloutResult::succeeded;
+  n.key = state.plan.rollout + "/ended";
+  n.kind = good ? ports::NotificationKind::succeeded : ports::NotificationKind::failed;
+  n.rollout = state.plan.rollout;
+  n.service = state.plan.service;
+  n.result = std::string(core::to_string(result));
+  n.incident = state.incident;
+  n.title = fmt::format("{}{}: {} of {}: {}", state.incident.empty() ? "" : state.incident + " ", state.plan.rollout,
+                        core::to_string(state.plan.intent), state.plan.service, n.result);
+  CardExtras extras;
+  extras.clients = clients;
+  n.text = result_card(state, extras, plain);
+  n.actor = state.actor;
+  n.at = state.ended_at;
+  n.fields = {{"result", n.result}, {"duration", format_duration(state.ended_at - state.started_at)}};
+  if (!good) n.fields.emplace_back("why", core::why(state));
+  n.attachments.push_back({state.plan.rollout + "-audit.jsonl", "application/x-ndjson", audit_log(entries)});
+  if (!state.incident.empty()) {
+    n.attachments.push_back({state.incident + ".txt", "text/plain; charset=utf-8", incident_report(state, entries)});
+  }
+  return n;
+}
+
+Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks, ports::Notification notification) {
+  SendReport report;
+  notify::Spool spool(state_dir(app) + "/spool");
+  std::vector<ports::Sink*> wanted;
+  for (const auto& sink : *sinks) {
+    if (!sink->wants(notification.kind)) continue;
+    wanted.push_back(sink.get());
+    if (Status spooled = spool.enqueue(sink->name(), notification); !spooled) {
+      report.lines.push_back(sink->name() + " ✗ (" + describe(spooled.error()) + ")");
+      report.required_failed |= sink->required();
+    }
+  }
+  for (const notify::DeliveryReport& each : co_await spool.flush(wanted, kSendBudgetMs)) {
+    if (each.key != notification.key) continue;
+    const bool attached = !notification.attachments.empty();
+    if (each.delivered) {
+      report.lines.push_back(each.sink + (attached ? " ✓ (audit log attached)" : " ✓"));
+      continue;
+    }
+    report.lines.push_back(each.sink + " ✗ (" + each.problem + "; kept, tried again later)");
+    const auto it = std::find_if(wanted.begin(), wanted.end(), [&](const ports::Sink* s) { return s->name() == each.sink; });
+    report.required_failed |= it != wanted.end() && (*it)->required();
+  }
+  co_return report;
+}
+
+}  // namespace hitless::cli

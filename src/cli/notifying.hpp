@@ -1,0 +1,23 @@
+// Telling people: what a rollout came to, with the audit log attached, through the spool.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/app.hpp"
+#include "ports/notify.hpp"
+
+namespace hitless::cli {
+
+[[nodiscard]] ports::Notification started_notification(const core::Plan& plan, const std::string& actor);
+[[nodiscard]] ports::Notification ended_notification(const App& app, const core::State& state,
+                                                     const std::vector<core::Entry>& entries, const std::string& clients);
+
+struct SendReport {
+  std::vector<std::string> lines;  // "ops ✓ (audit log attached)"
+  bool required_failed = false;
+};
+// Spools first, then tries every sink within a budget; what fails stays spooled for the next run.
+Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks, ports::Notification notification);
+
+}  // namespace hitless::cli

@@ -1,0 +1,157 @@
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+
+#include "cli/completion.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/version.hpp"
+
+namespace hitless::cli {
+namespace {
+
+constexpr const char* kIntro =
+    "Restarts, reloads and reconfigures services behind load balancers with no client noticing.\n\n"
+    "Examples:\n"
+    "  hitless check                     is the fleet file right?\n"
+    "  hitless plan web                  what would a restart of web do? (touches nothing)\n"
+    "  hitless apply web                 roll out the new configuration of web\n"
+    "  hitless restart web --limit web02 restart one instance\n"
+    "  hitless demo                      see it all on this machine, in a minute\n";
+
+constexpr const char* kOutro =
+    "Exit codes: 0 ok, 1 error, 2 changes present (--detailed-exitcode), 3 failed and rolled back,\n"
+    "4 failed and a human is needed, 5 a gate said no and nothing was touched, 6 stopped by the operator,\n"
+    "7 stale plan, 64 usage, 78 configuration.";
+
+struct Binder {
+  CLI::App& app;
+  Options& o;
+  std::string color_text, progress_text;
+
+  CLI::App* verb(const char* name, const char* about, const char* example) {
+    CLI::App* sub = app.add_subcommand(name, std::string(about) + "\n\nExample: " + example);
+    sub->callback([this, name] { o.verb = name; });
+    sub->fallthrough();
+    return sub;
+  }
+
+  void global() {
+    app.add_option("-f,--fleet", o.fleet_file, "fleet file (else $HITLESS_FLEET, ./hitless.yaml, ~/.config/hitless/, /etc/hitless/)");
+    app.add_option("--state-dir", o.state_dir, "journal and spool (else $HITLESS_STATE_DIR, else the XDG state directory)");
+    app.add_flag("--json", o.json, "machine-readable output on stdout");
+    app.add_flag_callback("--color", [this] { o.color = ColorWish::always; }, "colour even when not on a terminal");
+    app.add_flag_callback("--no-color", [this] { o.color = ColorWish::never; }, "no colour");
+    app.add_option("--progress", progress_text, "auto, tty, plain, json or quiet")->check(CLI::IsMember({"auto", "tty", "plain", "json", "quiet"}));
+  }
+
+  void selection(CLI::App* sub) {
+    sub->add_option("--limit", o.limit, "only these hosts")->delimiter(',');
+    sub->add_option("--canary", o.canary, "this host first, alone");
+    sub->add_option("--at-once", o.at_once, "at most so many at the same time (the floor still holds)")->check(CLI::Range(1, 10'000));
+    sub->add_flag("--if-needed", o.if_needed, "skip instances that are up to date");
+  }
+
+  void rollout(const char* name, const char* about, const char* example) {
+    CLI::App* sub = verb(name, about, example);
+    sub->add_option("service", o.service, "service in the fleet file");
+    sub->add_option("--plan", o.plan_file, "run exactly this saved plan; refused when it is stale");
+    sub->add_flag("-y,--yes", o.yes, "do not ask");
+    sub->add_flag("--no-input", o.no_input, "never ask; needs --yes");
+    sub->add_flag("--dry-run", o.dry_run, "only show the plan");
+    sub->add_flag("--no-notify", o.no_notify, "send no notifications");
+    selection(sub);
+  }
+
+  void verbs() {
+    CLI::App* check = verb("check", "Validate the fleet file; all errors at once", "hitless check");
+    check->add_flag("--offline", o.offline, "do not ask the load balancers whether pools and servers exist");
+    CLI::App* doctor = verb("doctor", "Check the way to every host, load balancer and sink", "hitless doctor web");
+    doctor->add_option("service", o.service, "only this service");
+    CLI::App* plan = verb("plan", "Show what a rollout would do; touches nothing", "hitless plan web --for apply --out web.plan");
+    plan->add_option("service", o.service, "service in the fleet file")->required();
+    plan->add_option("--for", o.intent, "restart, reload or apply")->check(CLI::IsMember({"restart", "reload", "apply"}));
+    plan->add_option("--out", o.plan_file, "save the plan here (default SERVICE.plan; - for none)");
+    plan->add_flag("--detailed-exitcode", o.detailed_exitcode, "exit 2 when there is something to do");
+    selection(plan);
+    rollout("restart", "Restart a service, instance by instance, with no client noticing", "hitless restart web");
+    rollout("reload", "Reload a service and prove that each reload took effect", "hitless reload web");
+    rollout("apply", "Roll out new configuration; reload or restart as the change needs", "hitless apply web --plan web.plan");
+    verb("status", "What is in rotation, what is not, and by whose hand", "hitless status web")
+        ->add_option("service", o.service, "only this service");
+    verb("history", "Past rollouts", "hitless history --last 5")->add_option("-n,--last", o.last, "how many")->check(CLI::Range(1, 10'000));
+    CLI::App* show = verb("show", "One rollout, step by step", "hitless show R-7f3a21");
+    show->add_option("rollout", o.id, "its id")->required();
+    show->add_option("--at", o.at_seq, "as it stood after this journal entry");
+    verb("diff", "The configuration change of a rollout", "hitless diff R-7f3a21")->add_option("rollout", o.id, "its id")->required();
+    verb("incident", "An incident with its evidence and timeline; without an id, all", "hitless incident INC-3")
+        ->add_option("incident", o.id, "its id");
+    CLI::App* audit = verb("audit", "The journal: verify its chain, export it", "hitless audit verify");
+    audit->add_option("action", o.audit_action, "verify or export")->required()->check(CLI::IsMember({"verify", "export"}));
+    audit->add_option("rollout", o.id, "export only this rollout");
+    verb("explain", "What an error code means and how to mend it", "hitless explain HL0104")
+        ->add_option("code", o.id, "its code; without one, all codes");
+    verb("schema", "The JSON Schema of the fleet file", "hitless schema > hitless.schema.json");
+    verb("completion", "Shell completion", "hitless completion bash > /etc/bash_completion.d/hitless")
+        ->add_option("shell", o.shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    CLI::App* demo = verb("demo", "The whole story on this machine: HAProxy, three nginx, steady clients, a sabotaged config", "hitless demo");
+    demo->add_flag("--no-input", o.no_input, "do not wait for a key between the acts");
+  }
+};
+
+ProgressKind progress_kind(const std::string& text) {
+  if (text == "tty") return ProgressKind::tree;
+  if (text == "plain") return ProgressKind::plain;
+  if (text == "json") return ProgressKind::json;
+  if (text == "quiet") return ProgressKind::quiet;
+  return ProgressKind::automatic;
+}
+
+std::vector<CompletionVerb> walk(const CLI::App& app) {
+  std::vector<CompletionVerb> verbs;
+  for (const CLI::App* sub : app.get_subcommands({})) {
+    const std::string about = sub->get_description();
+    CompletionVerb verb{sub->get_name(), about.substr(0, about.find('\n')), {}};
+    for (const CLI::Option* option : sub->get_options()) {
+      for (const std::string& name : option->get_lnames()) verb.flags.push_back("--" + name);
+    }
+    for (const CLI::Option* option : app.get_options()) {
+      for (const std::string& name : option->get_lnames()) verb.flags.push_back("--" + name);
+    }
+    verbs.push_back(std::move(verb));
+  }
+  return verbs;
+}
+
+}  // namespace
+
+Parsed parse_options(int argc, char** argv) {
+  Options options;
+  CLI::App app{kIntro, "hitless"};
+  app.footer(kOutro);
+  app.set_version_flag("--version", std::string("hitless ") + kVersion);
+  app.require_subcommand(1);
+  Binder binder{app, options, {}, {}};
+  binder.global();
+  binder.verbs();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    const int code = app.exit(e);
+    return {std::nullopt, code == 0 ? kOk : kUsage};
+  }
+  options.progress = progress_kind(binder.progress_text);
+  return {options, kOk};
+}
+
+std::string completion_script(const std::string& shell) {
+  Options options;
+  CLI::App app{kIntro, "hitless"};
+  Binder binder{app, options, {}, {}};
+  binder.global();
+  binder.verbs();
+  return render_completion(shell, walk(app));
+}
+
+}  // namespace hitless::cli

@@ -1,0 +1,13 @@
+// The plan as a person reads it: what would happen to which instance, why so many at once, and every
+// line of the checklist that matters.
+#pragma once
+#include <string>
+
+#include "cli/terminal.hpp"
+#include "engine/planner.hpp"
+
+namespace hitless::cli {
+
+[[nodiscard]] std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools, const Terminal& terminal);
+
+}  // namespace hitless::cli

@@ -1,0 +1,27 @@
+// From the fleet file to drivers: the only place that knows which driver belongs to which `kind:`.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "engine/parts.hpp"
+#include "fleet/fleet.hpp"
+#include "ports/notify.hpp"
+
+namespace hitless::cli {
+
+struct Wiring {
+  std::vector<std::unique_ptr<ports::Host>> hosts;
+  std::vector<std::unique_ptr<ports::Traffic>> pools;
+  std::vector<std::unique_ptr<ports::Service>> services;
+  std::vector<std::unique_ptr<ports::Health>> checks;
+  engine::ServiceParts parts;
+
+  [[nodiscard]] std::vector<std::string> pool_texts() const;
+};
+
+[[nodiscard]] Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet, const std::string& service);
+[[nodiscard]] Result<std::vector<std::unique_ptr<ports::Sink>>> wire_sinks(const fleet::Fleet& fleet);
+
+}  // namespace hitless::cli
