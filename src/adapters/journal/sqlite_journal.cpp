@@ -1,0 +1,316 @@
+#include "adapters/journal/sqlite_journal.hpp"
+
+#include <fcntl.h>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+#include <future>
+
+#include "adapters/journal/codec.hpp"
+#include "adapters/journal/files.hpp"
+#include "adapters/journal/rows.hpp"
+#include "adapters/journal/schema.hpp"
+#include "adapters/journal/session.hpp"
+#include "adapters/journal/verify.hpp"
+#include "adapters/journal/writer.hpp"
+#include "base/names.hpp"
+#include "base/text.hpp"
+
+namespace hitless::journal {
+namespace {
+
+namespace asio = boost::asio;
+using Seqs = Result<std::vector<std::int64_t>>;
+
+constexpr std::size_t max_events_per_append = 1000;
+constexpr std::size_t max_fact_key_bytes = 512;
+constexpr std::size_t max_fact_value_bytes = 64 << 10;
+constexpr int max_history_rows = 10'000;
+constexpr std::string_view incident_counter = "hitless:last_incident";
+
+Draft draft_of(Fact fact, std::int64_t at_ms) {
+  Draft draft;
+  draft.at_ms = at_ms;
+  draft.kind = fact_kind;
+  draft.body = fact_to_json(fact);
+  // As it will be read back: broken UTF-8 is replaced on the way.
+  draft.fact = fact_from_json(draft.body).value_or(Fact{});
+  return draft;
+}
+
+Result<std::vector<Draft>> drafts_of(const std::string& rollout, std::int64_t at_ms,
+                                     const std::vector<core::Event>& events) {
+  if (auto ok = check_identifier(rollout); !ok) return tl::unexpected(ok.error());
+  if (events.size() > max_events_per_append) {
+    return fail(ErrorCode::internal, fmt::format("{} events in one append", events.size()));
+  }
+  std::vector<Draft> drafts;
+  for (const auto& event : events) {
+    Draft draft{rollout, at_ms, {}, {}, std::string(kind_of(event)), event_to_json(event)};
+    // What cannot be read back must not get in; and the index follows from what is stored.
+    auto stored = event_from_json(draft.body);
+    if (!stored) {
+      return fail(ErrorCode::internal, "an event cannot be journaled: " + describe(stored.error()));
+    }
+    draft.event = std::move(*stored);
+    drafts.push_back(std::move(draft));
+  }
+  return drafts;
+}
+
+// Submits the job and resumes on the coroutine's own executor when it is durable.
+Task<Seqs> submit_and_wait(Writer* writer, std::vector<Draft> drafts) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto start = [writer, executor](auto handler, std::vector<Draft> to_write) {
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    Job job;
+    job.drafts = std::move(to_write);
+    job.done = [shared, work = asio::make_work_guard(executor)](Seqs seqs) {
+      asio::post(work.get_executor(),
+                 [shared, seqs = std::move(seqs)]() mutable { (*shared)(std::move(seqs)); });
+    };
+    writer->submit(std::move(job));
+  };
+  auto seqs = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Seqs)>(
+      std::move(start), asio::use_awaitable, std::move(drafts));
+  co_return seqs;
+}
+
+class Impl final : public SqliteJournal {
+ public:
+  Impl(std::string dir, Database reader) : dir_(std::move(dir)), path_(path_of_db(dir_)) {
+    reader_.emplace(std::move(reader));
+  }
+  ~Impl() override { static_cast<void>(Impl::close()); }
+
+  void write_with(Session session, Database db) {
+    session_.emplace(std::move(session));
+    writer_ = std::make_unique<Writer>(std::move(db), path_);
+  }
+
+  Task<Result<std::vector<core::Entry>>> append(std::string rollout, std::int64_t at_ms,
+                                                std::vector<core::Event> events) override {
+    if (writer_ == nullptr) co_return tl::unexpected(not_writable());
+    auto drafts = drafts_of(rollout, at_ms, events);
+    if (!drafts) co_return tl::unexpected(drafts.error());
+    std::vector<core::Entry> entries;
+    for (const auto& draft : *drafts) entries.push_back({0, rollout, at_ms, draft.event});
+    if (entries.empty()) co_return entries;
+    auto seqs = co_await submit_and_wait(writer_.get(), std::move(*drafts));
+    if (!seqs) co_return tl::unexpected(seqs.error());
+    for (std::size_t i = 0; i < entries.size(); ++i) entries[i].seq = seqs->at(i);
+    co_return entries;
+  }
+
+  Result<std::vector<core::Entry>> read(std::string rollout, std::int64_t up_to_seq) override;
+  Result<std::vector<ports::RolloutRow>> rollouts(int limit) override;
+  Result<ports::ChainReport> verify() override { return verify_journal(dir_); }
+  Status put_fact(std::string key, std::string value) override;
+  Result<std::string> get_fact(std::string key) override;
+  Result<std::string> next_incident_id() override;
+  Status export_jsonl(std::string rollout, std::function<Status(std::string_view)> write) override;
+  Result<std::string> export_text(std::string rollout, std::size_t max_bytes) override;
+  Status close() override;
+
+ private:
+  Error not_writable() const {
+    return {ErrorCode::storage, "the journal is closed or was opened for reading only", path_, ""};
+  }
+  Result<Statement> query(std::string sql) {
+    if (!reader_) return fail(ErrorCode::storage, "the journal is closed", path_);
+    return reader_->prepare(sql);
+  }
+  // Blocks until it is durable.
+  Seqs write_now(Job job);
+  Status seal(Database db);
+
+  std::string dir_, path_;
+  std::optional<Session> session_;
+  std::optional<Database> reader_;
+  std::unique_ptr<Writer> writer_;
+};
+
+Result<std::vector<core::Entry>> Impl::read(std::string rollout, std::int64_t up_to_seq) {
+  auto rows = query(std::string(select_lines) + "WHERE rollout = ? AND (? = 0 OR seq <= ?) ORDER BY seq");
+  if (!rows) return tl::unexpected(rows.error());
+  rows->bind(1, rollout).bind(2, up_to_seq).bind(3, up_to_seq);
+  std::vector<core::Entry> entries;
+  while (true) {
+    const auto row = rows->step();
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return entries;
+    const Line line = line_of(*rows);
+    if (line.kind == fact_kind) continue;
+    if (hash_line(line) != line.hash) {
+      return fail(ErrorCode::storage, fmt::format("entry {} of the journal was altered", line.seq), path_,
+                  "run `hitless audit verify`; nothing may be decided from this journal");
+    }
+    auto event = event_from_json(line.body);
+    if (!event) {
+      return fail(ErrorCode::storage, fmt::format("entry {}: {}", line.seq, describe(event.error())), path_,
+                  "use the hitless that wrote it");
+    }
+    entries.push_back({line.seq, line.rollout, line.at_ms, std::move(*event)});
+  }
+}
+
+Result<std::vector<ports::RolloutRow>> Impl::rollouts(int limit) {
+  auto rows = query(std::string(select_index) + "ORDER BY first_seq DESC LIMIT ?");
+  if (!rows) return tl::unexpected(rows.error());
+  rows->bind(1, static_cast<std::int64_t>(std::clamp(limit, 0, max_history_rows)));
+  std::vector<ports::RolloutRow> result;
+  while (true) {
+    const auto row = rows->step();
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return result;
+    result.push_back(index_of(*rows).row);
+  }
+}
+
+Seqs Impl::write_now(Job job) {
+  if (writer_ == nullptr) return tl::unexpected(not_writable());
+  auto promise = std::make_shared<std::promise<Seqs>>();
+  auto future = promise->get_future();
+  job.done = [promise](Seqs seqs) { promise->set_value(std::move(seqs)); };
+  writer_->submit(std::move(job));
+  return future.get();
+}
+
+Status Impl::put_fact(std::string key, std::string value) {
+  if (key.empty() || key.size() > max_fact_key_bytes || value.size() > max_fact_value_bytes) {
+    return fail(ErrorCode::invalid, "a fact is too long or has no key", escape_for_terminal(truncate_utf8(key, 80)));
+  }
+  Job job;
+  job.drafts.push_back(draft_of({std::move(key), std::move(value)}, wall_now_ms()));
+  const auto seqs = write_now(std::move(job));
+  if (!seqs) return tl::unexpected(seqs.error());
+  return {};
+}
+
+Result<std::string> Impl::get_fact(std::string key) {
+  if (!reader_) return fail(ErrorCode::storage, "the journal is closed", path_);
+  if (key.empty()) return std::string();
+  return read_fact(*reader_, key);
+}
+
+Result<std::string> Impl::next_incident_id() {
+  auto number = std::make_shared<std::int64_t>(0);
+  Job job;
+  job.prepare = [number](Database& db) -> Result<std::vector<Draft>> {
+    const auto last = read_fact(db, std::string(incident_counter));
+    if (!last) return tl::unexpected(last.error());
+    std::from_chars(last->data(), last->data() + last->size(), *number);
+    ++*number;
+    std::vector<Draft> drafts;
+    drafts.push_back(draft_of({std::string(incident_counter), std::to_string(*number)}, wall_now_ms()));
+    return drafts;
+  };
+  const auto seqs = write_now(std::move(job));
+  if (!seqs) return tl::unexpected(seqs.error());
+  return "INC-" + std::to_string(*number);
+}
+
+Status Impl::export_jsonl(std::string rollout, std::function<Status(std::string_view)> write) {
+  auto rows = query(std::string(select_lines) + "WHERE ? = '' OR rollout = ? ORDER BY seq");
+  if (!rows) return tl::unexpected(rows.error());
+  rows->bind(1, rollout).bind(2, rollout);
+  while (true) {
+    const auto row = rows->step();
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return {};
+    if (auto ok = write(export_line(line_of(*rows))); !ok) return ok;
+  }
+}
+
+Result<std::string> Impl::export_text(std::string rollout, std::size_t max_bytes) {
+  std::string text;
+  const auto ok = export_jsonl(std::move(rollout), [&](std::string_view line) -> Status {
+    if (text.size() + line.size() > max_bytes) {
+      return fail(ErrorCode::invalid, fmt::format("the audit log is longer than {} bytes", max_bytes), {},
+                  "get it with `hitless audit export`");
+    }
+    text += line;
+    return {};
+  });
+  if (!ok) return tl::unexpected(ok.error());
+  return text;
+}
+
+Status Impl::close() {
+  reader_.reset();
+  if (writer_ == nullptr) return {};
+  auto db = writer_->stop();
+  const bool wrote = writer_->wrote();
+  writer_.reset();
+  Status status;
+  // A seal that is still there was not broken by anyone; a journal that failed is left as it is.
+  const bool sealed = !wrote && size_of(seal_path(path_)) >= 0;
+  if (db && !sealed && session_->become_last()) status = seal(std::move(*db));
+  session_.reset();
+  return status;
+}
+
+Status Impl::seal(Database db) {
+  const auto emptied = db.checkpoint();
+  if (!emptied) return tl::unexpected(emptied.error());
+  if (!*emptied) return {};  // someone reads an old state; the next session will seal
+  const auto head = read_head(db);
+  if (!head) return tl::unexpected(head.error());
+  { const Database closed = std::move(db); }
+  if (size_of(path_ + "-wal") > 0) return {};
+  auto digest = digest_database_file(path_);
+  if (!digest) return tl::unexpected(digest.error());
+  return write_durably(seal_path(path_), seal_to_text({*head, std::move(*digest)}));
+}
+
+Result<std::unique_ptr<SqliteJournal>> open_for_reading(const std::string& dir) {
+  const std::string path = path_of_db(dir);
+  if (size_of(path) < 0) {
+    return fail(ErrorCode::not_found, "there is no journal yet", path, "it begins with the first rollout");
+  }
+  auto db = Database::open(path, Access::read);
+  if (!db && !is_corruption(db.error()) && size_of(path + "-wal") <= 0) {
+    db = Database::open(path, Access::immutable);
+  }
+  if (!db) return tl::unexpected(db.error());
+  return std::make_unique<Impl>(dir, std::move(*db));
+}
+
+Result<std::unique_ptr<SqliteJournal>> open_for_writing(const std::string& dir) {
+  if (auto ok = make_private_dir(dir); !ok) return tl::unexpected(ok.error());
+  const std::string path = path_of_db(dir);
+  auto session = Session::join(path);
+  if (!session) return tl::unexpected(session.error());
+  const auto report = verify_journal(dir, Depth::quick);
+  if (!report) return tl::unexpected(report.error());
+  if (!report->intact) {
+    return fail(ErrorCode::storage, "the journal is not intact: " + report->problem, path,
+                "keep the folder as evidence, move it away, and find out who changed it");
+  }
+  // SQLite would make it readable for all; its -wal and -shm take the mode over.
+  const Fd made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (made.get() < 0 && errno != EEXIST) {
+    return tl::unexpected(storage_error("cannot be created", path, errno));
+  }
+  auto writer = Database::open(path, Access::read_write);
+  if (!writer) return tl::unexpected(writer.error());
+  if (auto ok = ensure_schema(*writer); !ok) return tl::unexpected(ok.error());
+  auto reader = Database::open(path, Access::read);
+  if (!reader) return tl::unexpected(reader.error());
+  auto journal = std::make_unique<Impl>(dir, std::move(*reader));
+  journal->write_with(std::move(*session), std::move(*writer));
+  return journal;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteJournal>> open_journal(const std::string& dir, Mode mode) {
+  return mode == Mode::read_only ? open_for_reading(dir) : open_for_writing(dir);
+}
+
+}  // namespace hitless::journal
