@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# Functions of ./dev: packages and builds.
+
+export BUILD_PACKAGES=(clang-19 mold cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev
+  libboost-filesystem1.81-dev libcurl4-openssl-dev libssl-dev libyaml-cpp-dev libfmt-dev libcli11-dev
+  libexpected-dev libsqlite3-dev)
+export DEMO_PACKAGES=(haproxy nginx-light)
+export TEST_LIBRARIES=(libgtest-dev libgmock-dev libclang-rt-19-dev)
+export TEST_PACKAGES=(openssh-server openssh-client iproute2 python3 socat curl sqlite3 procps)
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+
+# Installs what is missing, and nothing when nothing is. nginx and haproxy must not be started by it.
+need_packages() {
+  local missing=() package
+  for package in "$@"; do
+    # Any flavour of nginx serves.
+    if [ "$package" = nginx-light ] && command -v /usr/sbin/nginx >/dev/null; then continue; fi
+    installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "installing: ${missing[*]}" >&2
+  local policy=/usr/sbin/policy-rc.d made_policy=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    made_policy=1
+  fi
+  local ok=0
+  as_root apt-get update -qq >&2 || true
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 || ok=$?
+  [ -z "$made_policy" ] || as_root rm -f "$policy"
+  return "$ok"
+}
+
+configure_and_build() {
+  local preset=$1
+  shift
+  cmake --preset "$preset" >/tmp/hitless-cmake.$$.log 2>&1 || {
+    cat /tmp/hitless-cmake.$$.log >&2
+    rm -f /tmp/hitless-cmake.$$.log
+    return 1
+  }
+  rm -f /tmp/hitless-cmake.$$.log
+  cmake --build --preset "$preset" ${1:+--target "$@"}
+}
+
+cpp_files() { git ls-files -z -- 'src/*.cpp' 'src/*.hpp' 'fuzz/*.cpp' 'cmake/*.cpp' 'tests/*.cpp' 'tests/*.hpp'; }
