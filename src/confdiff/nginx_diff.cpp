@@ -202,7 +202,8 @@ class TreeDiff {
     inner.in_http |= scope.parent.empty() && new_one.name == "http";
     inner.in_upstream |= new_one.name == "upstream";
     inner.hashed = new_one.name == "upstream" && (is_hashed(old_one) || is_hashed(new_one));
-    inner.in_health |= new_one.name == "location" &&
+    // "location /" answers the check too when nothing else does, but it is there for everything.
+    inner.in_health |= new_one.name == "location" && is_location_of(new_one, context_.health_path) &&
                        (old_facts_.health.contains(&old_one) || new_facts_.health.contains(&new_one));
     return inner;
   }

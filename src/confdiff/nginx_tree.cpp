@@ -236,7 +236,7 @@ std::string to_text(const NginxNode& node) {
   for (const std::string& arg : node.args) out += ' ' + quote_nginx_word(arg);
   if (!node.has_block) return out + ';';
   out += " {";
-  if (!node.raw.empty()) out += node.raw;
+  if (!node.raw.empty()) return out + node.raw + '}';
   for (const NginxNode& child : node.block) out += ' ' + to_text(child);
   return out + " }";
 }

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "confdiff/diff.hpp"
+#include "confdiff/config_diff.hpp"
 
 namespace hitless::confdiff {
 namespace {

@@ -1,4 +1,4 @@
-#include "confdiff/diff.hpp"
+#include "confdiff/config_diff.hpp"
 
 #include <fmt/format.h>
 
