@@ -1,0 +1,127 @@
+#include "adapters/host/ssh_command.hpp"
+
+#include <fmt/format.h>
+
+#include "base/names.hpp"
+#include "base/text.hpp"
+
+namespace hitless::host {
+namespace {
+
+constexpr std::size_t max_message_bytes = 600;
+
+void add_option(std::vector<std::string>& argv, std::string option) {
+  argv.emplace_back("-o");
+  argv.push_back(std::move(option));
+}
+
+std::vector<std::string> common_argv(const SshConfig& config) {
+  std::vector<std::string> argv = {"ssh", "-T"};
+  add_option(argv, "BatchMode=yes");
+  add_option(argv, fmt::format("ConnectTimeout={}", config.connect_timeout_s));
+  add_option(argv, "ServerAliveInterval=5");
+  add_option(argv, "ServerAliveCountMax=3");
+  add_option(argv, "StrictHostKeyChecking=yes");
+  add_option(argv, "ControlMaster=no");
+  add_option(argv, "ControlPath=none");
+  if (!config.config_file.empty()) argv.insert(argv.end(), {"-F", config.config_file});
+  if (!config.user.empty()) argv.insert(argv.end(), {"-l", config.user});
+  if (config.port != 0) argv.insert(argv.end(), {"-p", std::to_string(config.port)});
+  if (!config.identity_file.empty()) argv.insert(argv.end(), {"-i", config.identity_file});
+  if (!config.known_hosts_file.empty()) {
+    // ssh splits the value at spaces unless it is quoted.
+    add_option(argv, "UserKnownHostsFile=\"" + config.known_hosts_file + "\"");
+  }
+  return argv;
+}
+
+struct Meaning {
+  std::string_view words;
+  ErrorCode code;
+  std::string_view what;
+  std::string_view help;
+};
+
+// First match counts: a swapped key also says "Host key verification failed".
+constexpr Meaning meanings[] = {
+    {"REMOTE HOST IDENTIFICATION HAS CHANGED", ErrorCode::refused, "its host key has changed",
+     "somebody may be in between, or the host was installed anew: compare the key over another way, "
+     "then ssh-keygen -R and add the new one"},
+    {"Host key verification failed", ErrorCode::refused, "its host key is not known here",
+     "log in once by hand, compare the fingerprint and accept it; hitless never accepts a new key"},
+    {"Permission denied", ErrorCode::refused, "the login was denied",
+     "check user and key: ssh -o BatchMode=yes must work without a question"},
+    {"Too many authentication failures", ErrorCode::refused, "the login was denied",
+     "name the key (identity_file, or IdentitiesOnly yes in ssh_config)"},
+    {"Could not resolve hostname", ErrorCode::unavailable, "its name cannot be resolved",
+     "check the name, DNS and ssh_config"},
+    {"Connection refused", ErrorCode::unavailable, "the connection was refused",
+     "check that sshd runs there, and its port"},
+    {"Operation timed out", ErrorCode::unavailable, "the connection timed out",
+     "check that the host is up and that no firewall drops port 22"},
+    {"Connection timed out", ErrorCode::unavailable, "the connection timed out",
+     "check that the host is up and that no firewall drops port 22"},
+    {"No route to host", ErrorCode::unavailable, "there is no route to it", "check the network"},
+    {"Network is unreachable", ErrorCode::unavailable, "there is no route to it",
+     "check the network"},
+    {"Bad configuration option", ErrorCode::invalid, "ssh does not understand its configuration",
+     "correct ssh_config"},
+};
+
+}  // namespace
+
+Status check_ssh_config(const SshConfig& config) {
+  const std::string& target = config.ssh_name.empty() ? config.name : config.ssh_name;
+  auto checked = check_host_address(target);
+  if (checked && !config.user.empty()) checked = check_user_name(config.user);
+  for (const auto* path : {&config.identity_file, &config.known_hosts_file, &config.config_file}) {
+    if (!checked || path->empty()) continue;
+    checked = check_absolute_path(*path);
+    if (checked && path->find_first_of("\"\n\r%") != std::string::npos) {
+      checked = fail(ErrorCode::invalid,
+                     "a path for ssh contains a quote, a percent sign or a line break");
+    }
+  }
+  if (checked && (config.port < 0 || config.port > 65535)) {
+    checked = fail(ErrorCode::invalid, fmt::format("{} is not a port", config.port));
+  }
+  if (checked && (config.connect_timeout_s < 1 || config.connect_timeout_s > 300)) {
+    checked = fail(ErrorCode::invalid, "the connect timeout must be 1 to 300 seconds");
+  }
+  if (!checked && checked.error().where.empty()) {
+    checked.error().where = "host " + escape_for_terminal(truncate_utf8(config.name, 80));
+  }
+  return checked;
+}
+
+std::vector<std::string> ssh_shell_argv(const SshConfig& config) {
+  auto argv = common_argv(config);
+  argv.insert(argv.end(),
+              {"--", config.ssh_name.empty() ? config.name : config.ssh_name, "exec /bin/sh"});
+  return argv;
+}
+
+std::vector<std::string> ssh_forward_argv(const SshConfig& config, const std::string& local,
+                                          const std::string& remote) {
+  auto argv = common_argv(config);
+  add_option(argv, "ExitOnForwardFailure=yes");
+  argv.insert(argv.end(), {"-N", "-L", local + ":" + remote, "--",
+                           config.ssh_name.empty() ? config.name : config.ssh_name});
+  return argv;
+}
+
+Error explain_ssh_failure(const std::string& name, std::string_view message) {
+  const std::string shown =
+      redact(escape_for_terminal(truncate_utf8(trim(message), max_message_bytes)));
+  for (const auto& meaning : meanings) {
+    if (message.find(meaning.words) == std::string_view::npos) continue;
+    return {meaning.code, fmt::format("cannot log in: {} (ssh: {})", meaning.what, shown), name,
+            std::string(meaning.help)};
+  }
+  return {ErrorCode::unavailable,
+          shown.empty() ? "ssh ended before there was a shell"
+                        : fmt::format("cannot log in (ssh: {})", shown),
+          name, "try it by hand: ssh -o BatchMode=yes " + name + " true"};
+}
+
+}  // namespace hitless::host

@@ -1,0 +1,21 @@
+// How we call the user's OpenSSH client, and what its messages mean.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/host/host.hpp"
+
+namespace hitless::host {
+
+[[nodiscard]] Status check_ssh_config(const SshConfig& config);
+// ssh running `exec /bin/sh` there.
+[[nodiscard]] std::vector<std::string> ssh_shell_argv(const SshConfig& config);
+// ssh that does nothing but forward the UNIX socket `local` here to `remote` there.
+[[nodiscard]] std::vector<std::string> ssh_forward_argv(const SshConfig& config,
+                                                        const std::string& local,
+                                                        const std::string& remote);
+// Error for an ssh that ended before we had a shell; `message` is what it wrote to stderr.
+[[nodiscard]] Error explain_ssh_failure(const std::string& name, std::string_view message);
+
+}  // namespace hitless::host
