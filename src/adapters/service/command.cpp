@@ -1,6 +1,8 @@
 // A service that the user tells us how to handle: commands, and a pid file that says who runs. A
 // pid alone proves nothing (it may be an old file, or a reused number), so it counts only together
 // with the start time that /proc gives.
+#include <algorithm>
+
 #include "adapters/service/acting.hpp"
 #include "adapters/service/config_tree.hpp"
 #include "adapters/service/evidence.hpp"
@@ -30,14 +32,25 @@ ProbeQuery query_of(const CommandConfig& config) {
   return query;
 }
 
+// The value of nginx's option (-p: where relative logs are, -e: the first log) as the commands give
+// it.
+std::string option_of(const CommandConfig& config, const char* name) {
+  if (config.flavor != CommandFlavor::nginx) return {};
+  for (const auto* argv : {&config.reload, &config.test, &config.restart}) {
+    const auto option = std::find(argv->begin(), argv->end(), name);
+    if (option != argv->end() && option + 1 != argv->end()) return *(option + 1);
+  }
+  return {};
+}
+
 class CommandService final : public ports::Service {
  public:
   CommandService(ports::Host* host, CommandConfig config)
       : host_(host),
         config_(std::move(config)),
         nginx_(config_.flavor == CommandFlavor::nginx),
-        tree_(host, config_.config_files, nginx_),
-        observer_(host, &tree_, query_of(config_)) {}
+        tree_(host, config_.config_files, nginx_, option_of(config_, "-p")),
+        observer_(host, &tree_, query_of(config_), option_of(config_, "-e")) {}
 
   std::string describe() const override {
     return (nginx_ ? "nginx by commands (" : "commands (") + config_.pid_file + ")";

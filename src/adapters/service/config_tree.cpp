@@ -7,7 +7,7 @@
 #include "adapters/service/evidence.hpp"
 #include "adapters/service/nginx_scan.hpp"
 #include "base/text.hpp"
-#include "confdiff/diff.hpp"
+#include "confdiff/config_diff.hpp"
 #include "confdiff/glob.hpp"
 
 namespace hitless::service {

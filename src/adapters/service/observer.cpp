@@ -10,6 +10,7 @@ Task<Result<ProbeResult>> Observer::look(std::optional<core::ServiceIdentity> be
   if (!known) co_return tl::unexpected<Error>(known.error());
   query.patterns = known->patterns;
   if (query.nginx_workers && query.log_file.empty()) query.log_file = known->error_log;
+  if (query.nginx_workers && query.log_file.empty()) query.log_file = other_log_;
   if (before && before->log_offset >= 0) {
     // The log that was written to then, whatever the new configuration says: until a reload has
     // succeeded, nginx complains in the old one.

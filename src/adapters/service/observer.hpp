@@ -11,8 +11,9 @@ namespace hitless::service {
 class Observer {
  public:
   // query: what stays the same; its log_file, when empty, is the one that nginx's main file names.
-  Observer(ports::Host* host, ConfigTree* tree, ProbeQuery query)
-      : host_(host), tree_(tree), query_(std::move(query)) {}
+  // And when that names none, it is other_log (nginx -e), if there is one.
+  Observer(ports::Host* host, ConfigTree* tree, ProbeQuery query, std::string other_log = {})
+      : host_(host), tree_(tree), query_(std::move(query)), other_log_(std::move(other_log)) {}
 
   // With `before`, also what the main process logged since then.
   Task<Result<ProbeResult>> look(std::optional<core::ServiceIdentity> before = std::nullopt);
@@ -22,6 +23,7 @@ class Observer {
   ports::Host* host_;
   ConfigTree* tree_;
   ProbeQuery query_;
+  std::string other_log_;
 };
 
 // When nothing could be read: indeterminate, with the reason.
