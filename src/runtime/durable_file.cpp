@@ -1,4 +1,4 @@
-#include "adapters/journal/files.hpp"
+#include "runtime/durable_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 #include "base/digest.hpp"
 #include "runtime/child.hpp"
 
-namespace hitless::journal {
+namespace hitless {
 namespace {
 
 std::string folder_of(const std::string& path) {
@@ -46,7 +46,7 @@ Error storage_error(std::string_view doing, const std::string& path, int error_n
   const std::string help = error_number == ENOSPC || error_number == EDQUOT
                                ? "the disk is full: make space, then run again"
                            : error_number == EACCES || error_number == EPERM || error_number == EROFS
-                               ? "check owner and mode of the state folder ($HITLESS_STATE_DIR)"
+                               ? "check owner and mode of the folder, and that it is mounted read-write"
                                : "";
   return Error{ErrorCode::storage, fmt::format("{}: {}", doing, std::strerror(error_number)), path, help};
 }
@@ -63,7 +63,7 @@ Status make_private_dir(const std::string& dir) {
     return tl::unexpected(storage_error("is not a folder", dir, ENOTDIR));
   }
   if ((info.st_mode & S_IWOTH) != 0 || (info.st_uid != ::geteuid() && ::geteuid() != 0)) {
-    return fail(ErrorCode::storage, "others may write to the state folder", dir,
+    return fail(ErrorCode::storage, "others may write to the folder", dir,
                 fmt::format("make it yours alone: chown {} and chmod 700", ::geteuid()));
   }
   return {};
@@ -120,4 +120,4 @@ std::int64_t size_of(const std::string& path) {
   return ::lstat(path.c_str(), &info) == 0 ? static_cast<std::int64_t>(info.st_size) : -1;
 }
 
-}  // namespace hitless::journal
+}  // namespace hitless

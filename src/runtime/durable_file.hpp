@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 
-namespace hitless::journal {
+namespace hitless {
 
 // Makes dir (and its parents) with mode 0700. Refuses one that others may write to.
 [[nodiscard]] Status make_private_dir(const std::string& dir);
@@ -24,4 +24,4 @@ namespace hitless::journal {
 // errno as an Error about path.
 [[nodiscard]] Error storage_error(std::string_view doing, const std::string& path, int error_number);
 
-}  // namespace hitless::journal
+}  // namespace hitless

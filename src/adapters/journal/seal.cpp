@@ -6,9 +6,9 @@
 #include <charconv>
 #include <memory>
 
-#include "adapters/journal/files.hpp"
 #include "base/digest.hpp"
 #include "base/text.hpp"
+#include "runtime/durable_file.hpp"
 
 namespace hitless::journal {
 namespace {

@@ -7,10 +7,10 @@
 
 #include <cerrno>
 
-#include "adapters/journal/files.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "runtime/durable_file.hpp"
 
 namespace hitless::journal {
 namespace {

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "adapters/journal/files.hpp"
+#include "runtime/durable_file.hpp"
 
 namespace hitless::journal {
 namespace {

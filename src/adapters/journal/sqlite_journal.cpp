@@ -12,7 +12,6 @@
 #include <future>
 
 #include "adapters/journal/codec.hpp"
-#include "adapters/journal/files.hpp"
 #include "adapters/journal/rows.hpp"
 #include "adapters/journal/schema.hpp"
 #include "adapters/journal/session.hpp"
@@ -20,6 +19,7 @@
 #include "adapters/journal/writer.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
+#include "runtime/durable_file.hpp"
 
 namespace hitless::journal {
 namespace {

@@ -1,10 +1,10 @@
 #include "adapters/journal/verify.hpp"
 
 #include "adapters/journal/chain.hpp"
-#include "adapters/journal/files.hpp"
 #include "adapters/journal/rows.hpp"
 #include "adapters/journal/schema.hpp"
 #include "adapters/journal/seal.hpp"
+#include "runtime/durable_file.hpp"
 
 namespace hitless::journal {
 namespace {

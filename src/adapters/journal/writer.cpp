@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "adapters/journal/files.hpp"
 #include "adapters/journal/rows.hpp"
+#include "runtime/durable_file.hpp"
 
 namespace hitless::journal {
 
