@@ -38,10 +38,13 @@ lock_lab() {
   flock -w "${1:-120}" 8 || die "another command holds lab '$LAB_NAME'"
 }
 
-start_time() { # field 22 of stat, counted after the command name, which may hold spaces
+# Field 22 of stat, counted after the command name, which may hold spaces. A zombie counts as
+# gone: not every pid 1 reaps at once.
+start_time() {
   local -a stat
-  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   read -ra stat <<<"${stat##*) }"
+  [[ ${stat[0]} != Z ]] || return 1
   echo "${stat[19]}"
 }
 

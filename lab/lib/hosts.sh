@@ -44,22 +44,20 @@ host_boot() {
     "$LAB_HOME/lib/supervise" "$1" "$PREFIX" "$dir/root"
 }
 
-# The host's init as this machine sees it: the nspawn process's child in another pid namespace.
+# The host's init as this machine sees it: supervisor -> nspawn -> init in another pid namespace.
 host_leader() {
-  local pid outer child
+  local pid nspawn init
   pid=$(live_pid "$(host_dir "$1")/pid") || return 1
-  outer=$(readlink /proc/self/ns/pid)
-  for child in $(pgrep -P "$pid"; pgrep -P "$(pgrep -d, -P "$pid")"); do
-    [[ $(readlink "/proc/$child/ns/pid") != "$outer" ]] && { echo "$child"; return 0; }
-  done
-  return 1
+  read -r nspawn _ <"/proc/$pid/task/$pid/children" || return 1
+  read -r init _ <"/proc/$nspawn/task/$nspawn/children" || return 1
+  [[ $(readlink "/proc/$init/ns/pid") != "$(readlink /proc/self/ns/pid)" ]] && echo "$init"
 }
 
 host_run() { # host_run HOST CMD...: as root, not over the network
   local leader name=$1
   leader=$(host_leader "$name") || { say "$name is not running"; return 1; }
   shift
-  nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup --root --wd=/ -- \
+  nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup --root --wd -- \
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb "$@"
 }
 
@@ -69,7 +67,7 @@ ssh_ok() { (: <"/dev/tcp/$1/22") 2>/dev/null; }
 host_answers() {
   local address
   address=$(address_of "$1")
-  ssh_ok "$address" && http_ok "http://$address/healthz/deep"
+  http_ok "http://$address/healthz/deep" && ssh_ok "$address"
 }
 
 # Kills everything in the host at once: pid 1 of its pid namespace takes the rest along.
@@ -141,7 +139,7 @@ host_restore() {
   host_run "$name" /bin/sh -c '
     systemctl stop app.service nginx.service "hitless*" "run-*" 2>/dev/null
     rm -rf /run/hitless* /run/systemd/transient/* /tmp/* /tmp/.[!.]*' || return 1
-  python3 "$LAB_HOME/lib/restore.py" "$dir" "$(cat "$STATE/base")" || return 1
+  /usr/bin/python3 "$LAB_HOME/lib/restore.py" "$dir" "$(cat "$STATE/base")" || return 1
   host_run "$name" /bin/sh -c '
     systemctl daemon-reload; systemctl reset-failed
     systemctl unmask --quiet --runtime app.service nginx.service

@@ -63,7 +63,7 @@ describe() {
       leader=$(host_leader "$name") || leader=0
       echo "host $name $(address_of "$name") $leader"
     done
-  } | python3 "$LAB_HOME/lib/describe.py" "$STATE"
+  } | /usr/bin/python3 "$LAB_HOME/lib/describe.py" "$STATE"
 }
 
 # Removes everything of this lab that can be found by record or by name. Safe to repeat.

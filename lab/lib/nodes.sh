@@ -111,7 +111,7 @@ dep_start() {
   live_pid "$STATE/dep/pid" >/dev/null && return 0
   mkdir -p "$STATE/dep"
   spawn "$STATE/dep/pid" "$STATE/dep/log" nsenter --net="/run/netns/$PREFIX-dep" \
-    python3 -u "$LAB_HOME/lib/api_gateway.py" "$(address_of dep)" "$DEP_PORT"
+    /usr/bin/python3 -u "$LAB_HOME/lib/api_gateway.py" "$(address_of dep)" "$DEP_PORT"
   wait_for 10 "api-gateway" http_ok "http://$(address_of dep):$DEP_PORT/healthz"
 }
 
