@@ -48,8 +48,9 @@ host_boot() {
 host_leader() {
   local pid nspawn init
   pid=$(live_pid "$(host_dir "$1")/pid") || return 1
-  read -r nspawn _ <"/proc/$pid/task/$pid/children" || return 1
-  read -r init _ <"/proc/$nspawn/task/$nspawn/children" || return 1
+  # These files end without a newline, so `read` fails at their end although it has read.
+  read -r nspawn _ <"/proc/$pid/task/$pid/children" || [[ -n $nspawn ]] || return 1
+  read -r init _ <"/proc/$nspawn/task/$nspawn/children" || [[ -n $init ]] || return 1
   [[ $(readlink "/proc/$init/ns/pid") != "$(readlink /proc/self/ns/pid)" ]] && echo "$init"
 }
 
