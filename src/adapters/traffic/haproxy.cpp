@@ -345,7 +345,7 @@ Task<void> Haproxy::close_node(NodeLink* node, std::string server, std::vector<s
                                StatusSlot* out) {
   const std::string command = "shutdown sessions server " + place(server);
   Status told = co_await node->tell(command);
-  if (told && !old.empty()) told = co_await node->tell_old(command, std::move(old));
+  if (told && !old.empty()) told = co_await node->close_in_old_workers(server, std::move(old));
   out->emplace(std::move(told));
 }
 

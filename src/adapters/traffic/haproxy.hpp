@@ -4,6 +4,10 @@
 // - Drains, never `maint`: health checks go on, so a rejoin is gated by them. Someone else's maint
 // is
 //   left as it is; `drain` would silently take it away.
+// - Cookies, stick tables and `use-server` rules still send work to a drained server. The first two
+// are
+//   seen and told (sticky_leak); use-server is not visible over the socket, only its effect is: the
+//   requests of a drained server rise.
 // - HAProxy has no exit status: a reply that is not empty is a failure, and every command is read
 // back.
 // - A reload forgets drains (the report says `ready` and the epoch changes: drain again) and leaves

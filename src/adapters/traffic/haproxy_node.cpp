@@ -11,6 +11,7 @@ namespace {
 
 constexpr int max_looks = 3;  // a reload in the middle of a look makes it worth another one
 constexpr DurationMs look_again_ms = 30;
+constexpr std::size_t sessions_per_line = 100;  // of commands; a line may have 16 KB
 constexpr DurationMs master_share = 4;
 constexpr std::size_t max_old_workers = 16;
 
@@ -265,14 +266,35 @@ Task<Status> NodeLink::tell(std::string command) {
   co_return tl::unexpected(at_node(refusal(*reply, command)));
 }
 
-Task<Status> NodeLink::tell_old(std::string command, std::vector<std::int64_t> pids) {
+Task<Status> NodeLink::close_in_old_workers(std::string server, std::vector<std::int64_t> pids) {
   for (const std::int64_t pid : pids) {
-    auto reply = co_await send(&master_, {"@!" + std::to_string(pid) + " " + command});
+    const std::string command = "@!" + std::to_string(pid) + " show sess";
+    auto reply = co_await send(&master_, {command});
     if (!reply) co_return tl::unexpected(at_node(reply.error()));
-    const std::string_view text = trim(*reply);
-    if (text.empty() || says_not_found(text) || text.starts_with("Can't find the target PID"))
-      continue;
-    co_return tl::unexpected(at_node(refusal(text, command)));
+    if (says_no_such_worker(*reply)) continue;
+    if (says_permission_denied(*reply)) {
+      co_return tl::unexpected(at_node(refusal(*reply, command)));
+    }
+    auto sessions = parse_sessions(*reply, backend_, server);
+    if (auto ok = co_await close_sessions(pid, std::move(sessions)); !ok) co_return ok;
+  }
+  co_return Status{};
+}
+
+Task<Status> NodeLink::close_sessions(std::int64_t pid, std::vector<std::string> sessions) {
+  const std::string prefix = "@!" + std::to_string(pid) + " shutdown session ";
+  for (std::size_t begin = 0; begin < sessions.size(); begin += sessions_per_line) {
+    std::vector<std::string> commands;
+    const std::size_t end = std::min(begin + sessions_per_line, sessions.size());
+    for (std::size_t i = begin; i < end; ++i) commands.push_back(prefix + sessions[i]);
+    auto reply = co_await send(&master_, std::move(commands));
+    if (!reply) co_return tl::unexpected(at_node(reply.error()));
+    if (says_no_such_worker(*reply)) break;
+    for (const std::string& line : split(*reply, '\n')) {
+      // One that has ended by itself is as good as closed.
+      if (trim(line).empty() || says_not_found(line)) continue;
+      co_return tl::unexpected(at_node(refusal(line, prefix)));
+    }
   }
   co_return Status{};
 }

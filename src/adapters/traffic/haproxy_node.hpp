@@ -55,8 +55,9 @@ class NodeLink {
   [[nodiscard]] std::string doubt(const std::string& server) const;
   // Sends a command whose success is an empty reply.
   Task<Status> tell(std::string command);
-  // The same to old workers; one that ends meanwhile, or never knew the server, is no failure.
-  Task<Status> tell_old(std::string command, std::vector<std::int64_t> pids);
+  // Cuts the sessions that old workers still have at the server. There it goes session by session:
+  // a worker that was told to stop refuses `shutdown sessions server` ("Proxy is disabled.").
+  Task<Status> close_in_old_workers(std::string server, std::vector<std::int64_t> pids);
   // The reply to a read-only command.
   Task<Result<std::string>> ask(std::string command);
   [[nodiscard]] std::string epoch_for_counters(const NodeView& view);
@@ -74,6 +75,7 @@ class NodeLink {
   Task<void> list_into(std::optional<Result<ProcessList>>* out);
   Task<void> add_old_workers(NodeView* view, std::vector<std::int64_t> pids);
   Task<Result<ProcessList>> processes();
+  Task<Status> close_sessions(std::int64_t pid, std::vector<std::string> sessions);
   void remember(const NodeView& view);
   [[nodiscard]] Error at_node(Error error) const;
 

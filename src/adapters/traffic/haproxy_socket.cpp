@@ -109,6 +109,10 @@ Task<Result<std::string>> talk(SocketAddress address, std::string line, Exchange
   if (broken) {
     co_return fail(ErrorCode::transport_lost, "sending broke off: " + broken.message(), where);
   }
+  // A worker closes after the commands, but the master keeps waiting for more until it sees our
+  // end.
+  boost::system::error_code ignored;
+  socket.shutdown(Socket::shutdown_send, ignored);
   std::string reply;
   std::array<char, 16384> chunk;
   for (;;) {

@@ -1,5 +1,6 @@
 #include "adapters/traffic/haproxy_stat.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/text.hpp"
@@ -220,6 +221,27 @@ std::vector<std::string> parse_table_names(std::string_view text) {
     names.emplace_back(rest.substr(0, rest.find(',')));
   }
   return names;
+}
+
+std::vector<std::string> parse_sessions(std::string_view text, std::string_view backend,
+                                        std::string_view server) {
+  const std::string backend_word = "be=" + std::string(backend);
+  const std::string server_word = "srv=" + std::string(server);
+  std::vector<std::string> sessions;
+  for (const std::string& line : split(text, '\n')) {
+    const Row row = words(line);
+    if (row.empty() || !row[0].starts_with("0x") || !row[0].ends_with(':')) continue;
+    const std::string address = row[0].substr(0, row[0].size() - 1);
+    if (address.find_first_not_of("0123456789abcdefx") != std::string::npos) continue;
+    const bool at_backend = std::find(row.begin(), row.end(), backend_word) != row.end();
+    const bool at_server = std::find(row.begin(), row.end(), server_word) != row.end();
+    if (at_backend && at_server) sessions.push_back(address);
+  }
+  return sessions;
+}
+
+bool says_no_such_worker(std::string_view reply) {
+  return trim(reply).starts_with("Can't find the target PID");
 }
 
 bool says_not_found(std::string_view reply) {

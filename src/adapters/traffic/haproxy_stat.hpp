@@ -63,6 +63,13 @@ struct ProcessList {  // show proc, from the master socket
 // The names of all stick tables, from `show table`.
 [[nodiscard]] std::vector<std::string> parse_table_names(std::string_view text);
 
+// The addresses ("0x55d0c8") of the sessions at one server, from `show sess`.
+[[nodiscard]] std::vector<std::string> parse_sessions(std::string_view text,
+                                                      std::string_view backend,
+                                                      std::string_view server);
+
+// The master has no (more) worker of that pid.
+[[nodiscard]] bool says_no_such_worker(std::string_view reply);
 // "No such proxy." and its like: the node answered, and it has no such backend or server.
 [[nodiscard]] bool says_not_found(std::string_view reply);
 [[nodiscard]] bool says_permission_denied(std::string_view reply);
