@@ -60,7 +60,7 @@ NginxFacts scan_nginx(std::string_view text, const std::string& conf_folder,
     if (is(statement, "include")) {
       const std::string& operand = statement.words[1].text;
       if (operand.empty()) return;
-      facts.includes.push_back(operand.front() == '/' ? operand : conf_folder + "/" + operand);
+      facts.includes.push_back(confdiff::absolute_path(operand, conf_folder));
     } else if (depth == 0 && is(statement, "pid")) {
       facts.has_pid = true;
     } else if (depth == 0 && is(statement, "error_log") && facts.error_log.empty()) {

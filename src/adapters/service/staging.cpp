@@ -53,11 +53,21 @@ std::string replace_all(std::string text, const std::string& from, const std::st
   return text;
 }
 
-// The first line with this mark, without nginx's own name in front.
+// "[emerg] 812#812: text" → "[emerg] text"
+std::string without_pid(const std::string& line) {
+  const std::size_t level = line.find("] "), end = line.find(": ");
+  if (level == std::string::npos || end == std::string::npos || end < level) return line;
+  const std::string between = line.substr(level + 2, end - level - 2);
+  const bool is_pid = between.find('#') != std::string::npos &&
+                      between.find_first_not_of("0123456789#") == std::string::npos;
+  return is_pid ? line.substr(0, level + 2) + line.substr(end + 2) : line;
+}
+
+// The first line with this mark, without what stands before it.
 std::string line_with(const std::string& text, std::string_view mark) {
   for (const std::string& line : split(text, '\n')) {
     const std::size_t at = line.find(mark);
-    if (at != std::string::npos) return line.substr(at);
+    if (at != std::string::npos) return without_pid(line.substr(at));
   }
   return {};
 }
@@ -68,7 +78,7 @@ std::string nginx_warning(const std::string& text) {
     // Only says that the test does not run as root.
     if (at != std::string::npos &&
         line.find("\"user\" directive makes sense only") == std::string::npos) {
-      return line.substr(at);
+      return without_pid(line.substr(at));
     }
   }
   return {};
