@@ -32,6 +32,8 @@ struct Layout {
   [[nodiscard]] std::string script() const { return dir + "/bin/svc.sh"; }
   [[nodiscard]] std::string admin_socket() const { return dir + "/lb/admin.sock"; }
   [[nodiscard]] std::string master_socket() const { return dir + "/lb/master.sock"; }
+  [[nodiscard]] std::string webhook_url_file() const { return dir + "/webhook.url"; }
+  [[nodiscard]] std::string webhook_key_file() const { return dir + "/webhook.key"; }
   [[nodiscard]] std::string source(ConfigSource which, const std::string& host) const;
 };
 
@@ -40,6 +42,10 @@ struct Layout {
 [[nodiscard]] std::string lb_config(const Layout& layout);
 // svc.sh test|start|reload|restart|stop|status NAME [CONFIG]
 [[nodiscard]] std::string service_script(const Layout& layout);
+
+// hitless.yaml of the demo: service `web` on all hosts, its configuration from sources/next. The
+// receiver's address and key are in files beside it, so that neither stands in the text.
+[[nodiscard]] std::string fleet_file(const Layout& layout, double clients_per_s);
 
 // Files that take about half a second to two seconds to download, so that a drain has something to
 // wait for: {name, bytes}.

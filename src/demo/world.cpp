@@ -60,6 +60,7 @@ Status write_file(const std::string& path, const std::string& text) {
   fs::create_directories(fs::path(path).parent_path(), error);
   const std::string fresh = path + ".new";
   std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+  fs::permissions(fresh, fs::perms::owner_read | fs::perms::owner_write, error);
   out << text;
   out.close();
   if (out) fs::rename(fresh, path, error);
@@ -149,6 +150,9 @@ Status DemoWorld::choose_ports() {
 Status DemoWorld::write_files() {
   std::vector<std::pair<std::string, std::string>> files = {
       {layout_.script(), service_script(layout_)},
+      {fleet_path(), fleet_file(layout_, kClientsPerS)},
+      {layout_.webhook_url_file(), receiver_->url() + "\n"},
+      {layout_.webhook_key_file(), webhook_secret_ + "\n"},
       {layout_.home("lb") + "/haproxy.cfg", lb_config(layout_)},
       {layout_.home("api-gateway") + "/nginx.conf", gateway_config(layout_)},
       {layout_.home("api-gateway") + "/tmp/.keep", ""}};

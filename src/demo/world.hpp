@@ -19,6 +19,8 @@ namespace hitless::demo {
 
 class DemoWorld {
  public:
+  static constexpr double kClientsPerS = 100;
+
   // Fails with not_found when nginx or HAProxy is not installed.
   [[nodiscard]] static Result<std::unique_ptr<DemoWorld>> up();
   ~DemoWorld() { (void)down(); }
@@ -31,6 +33,7 @@ class DemoWorld {
   [[nodiscard]] const Layout& layout() const { return layout_; }
   [[nodiscard]] const std::string& dir() const { return layout_.dir; }
   [[nodiscard]] std::string url() const;  // of the load balancer
+  [[nodiscard]] std::string fleet_path() const { return layout_.dir + "/hitless.yaml"; }
 
   // What `hitless apply` would install from now on: the content of next_config(host).
   [[nodiscard]] Status offer(ConfigSource which);
@@ -39,7 +42,7 @@ class DemoWorld {
 
   // Traffic for a Prober each: clients that want quick answers, and slow downloads (0.5 to 2 s,
   // about 1.25 × rate of them at a time) that give a drain something to wait for.
-  [[nodiscard]] witness::ProberConfig clients(double rate_per_s = 100) const;
+  [[nodiscard]] witness::ProberConfig clients(double rate_per_s = kClientsPerS) const;
   [[nodiscard]] witness::ProberConfig slow_downloads(double rate_per_s = 50) const;
 
   [[nodiscard]] WebhookReceiver& receiver() { return *receiver_; }

@@ -79,6 +79,8 @@ TEST(DemoWorld, UpServesWithoutLossAndDownLeavesNothing) {
   EXPECT_EQ(info.st_mode & 0777, 0700u);
   EXPECT_GE(processes_in(dir).size(), 10u);  // four nginx and an HAProxy, each with a worker
 
+  ASSERT_EQ(::stat(world.fleet_path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_EQ(get(world.url() + "/").status, 200);
   EXPECT_EQ(get(world.url() + "/healthz").body, "ok\n");
   EXPECT_EQ(header(get(world.url() + "/api/x"), "x-host").substr(0, 3), "web");
