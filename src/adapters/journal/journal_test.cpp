@@ -15,6 +15,7 @@
 #include "adapters/journal/chain.hpp"
 #include "adapters/journal/service_lock.hpp"
 #include "adapters/journal/verify.hpp"
+#include "runtime/process.hpp"
 
 namespace hitless::journal {
 namespace {
@@ -164,6 +165,49 @@ TEST(journal, facts_and_incident_numbers_survive_a_restart) {
   EXPECT_EQ(journal->get_fact("k").value(), "v2 \uFFFD");
   EXPECT_EQ(journal->next_incident_id().value(), "INC-2");
   EXPECT_TRUE(journal->verify()->intact) << journal->verify()->problem;
+}
+
+// Runs the program printed in docs/AUDIT.md on text; its exit code and output.
+ProcessOutput run_documented_verifier(const TempDir& dir, const std::string& text) {
+  const std::string doc = slurp(std::string(HITLESS_SOURCE_DIR) + "/docs/AUDIT.md");
+  const auto from = doc.find("```python\n") + 10;
+  const std::string program = doc.substr(from, doc.find("```", from) - from);
+  const std::string file = dir.path + "/export.jsonl";
+  spill(file, text);
+  ProcessOutput output;
+  run_until_done([&]() -> Task<void> {
+    std::vector<std::string> argv;
+    for (const auto* word : {"python3", "-c"}) argv.emplace_back(word);
+    argv.push_back(program);
+    argv.push_back(file);
+    auto done = co_await run_process(argv, "", 20'000);
+    if (done) output = *done;
+  });
+  return output;
+}
+
+TEST(journal, an_export_can_be_checked_by_a_third_party) {
+  const TempDir dir;
+  build(dir);
+  auto journal = open_journal(dir.state(), Mode::read_only);
+  ASSERT_TRUE(journal.has_value());
+  const std::string all = (*journal)->export_text("", 1 << 20).value();
+  const auto whole = run_documented_verifier(dir, all);
+  EXPECT_EQ(whole.exit_code, 0) << whole.out << whole.err;
+  EXPECT_NE(whole.out.find("head 13 " + report_of(dir).head), std::string::npos) << whole.out;
+  const std::string one = (*journal)->export_text("R-2", 1 << 20).value();
+  EXPECT_EQ(std::count(one.begin(), one.end(), '\n'), 6);
+  EXPECT_EQ(run_documented_verifier(dir, one).exit_code, 0);
+  std::string altered = all;
+  altered.replace(altered.find("hello"), 5, "hullo");
+  const auto found = run_documented_verifier(dir, altered);
+  EXPECT_EQ(found.exit_code, 1);
+  EXPECT_NE(found.err.find("2 ALTERED"), std::string::npos) << found.err;
+  std::string spliced = all;
+  const auto second = spliced.find('\n') + 1;
+  spliced.erase(0, second);  // the first line is gone: allowed, as in an export of one rollout
+  EXPECT_EQ(run_documented_verifier(dir, spliced).exit_code, 0);
+  EXPECT_FALSE((*journal)->export_text("", 100).has_value());
 }
 
 TEST(journal, files_are_private) {

@@ -18,6 +18,7 @@ constexpr std::size_t max_text_bytes = 32 << 10;
 constexpr std::size_t max_field_bytes = 1024;
 constexpr std::size_t max_fields = 64;
 constexpr std::size_t min_secret_bytes = 4;  // shorter ones would blank out ordinary words
+constexpr std::size_t min_url_secret_bytes = 8;
 
 std::string without(std::string text, const std::vector<std::string>& secrets) {
   for (const auto& secret : secrets) {
@@ -30,7 +31,27 @@ std::string without(std::string text, const std::vector<std::string>& secrets) {
   return text;
 }
 
+// The path of a webhook's URL is its password; servers like to quote it in their answers.
+void add_url_secrets(std::string_view url, std::vector<std::string>& secrets) {
+  secrets.emplace_back(url);
+  const auto authority = url.find("://");
+  const auto path = authority == std::string_view::npos ? authority : url.find('/', authority + 3);
+  if (path == std::string_view::npos) return;
+  secrets.emplace_back(url.substr(path));
+  std::string part;
+  for (const char c : url.substr(path)) {
+    if (std::string_view("/?&=#").find(c) == std::string_view::npos) {
+      part += c;
+      continue;
+    }
+    if (part.size() >= min_url_secret_bytes) secrets.push_back(part);
+    part.clear();
+  }
+  if (part.size() >= min_url_secret_bytes) secrets.push_back(part);
+}
+
 std::string clean(std::string_view text, std::size_t max_bytes, bool keep_newlines) {
+  text = text.substr(0, 4 * max_bytes);  // what is cut anyway need not be searched
   return truncate_utf8(escape_for_terminal(redact(text), keep_newlines), max_bytes);
 }
 
@@ -64,7 +85,7 @@ std::optional<DurationMs> retry_after_of(const HttpResponse& response) {
 
 Task<Answer> send_http(HttpRequest request, SinkOptions options, std::vector<std::string> secrets) {
   const std::string where = scheme_and_host(request.url);
-  secrets.push_back(request.url);
+  add_url_secrets(request.url, secrets);
   request.timeout_ms = options.timeout_ms;
   request.ca_file = options.ca_file;
   request.use_proxy = options.use_proxy;
