@@ -9,19 +9,21 @@ void ChangeList::add(Change change) {
     changes_.push_back(std::move(change));
     return;
   }
-  ++left_out_;
-  left_out_class_ = std::max(left_out_class_, change.change_class);
+  LeftOut& rest = left_out_[change.topic];
+  ++rest.count;
+  rest.change_class = std::max(rest.change_class, change.change_class);
 }
 
 std::vector<Change> ChangeList::take() {
-  if (left_out_ > 0) {
+  for (const auto& [topic, left_out] : left_out_) {
     Change rest;
-    rest.path = std::to_string(left_out_) + " more changes";
-    rest.change_class = left_out_class_;
+    rest.path = std::to_string(left_out.count) + " more changes: " + name_of(topic);
+    rest.change_class = left_out.change_class;
+    rest.topic = topic;
     rest.reason = "too many changes to list";
     changes_.push_back(std::move(rest));
-    left_out_ = 0;
   }
+  left_out_.clear();
   return std::move(changes_);
 }
 

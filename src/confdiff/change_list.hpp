@@ -1,6 +1,7 @@
-// Collects changes under a limit. What no longer fits is counted, and its class is never lost.
+// Collects changes under a limit. What no longer fits is counted by topic, so that neither its
+// class nor what it is about is ever lost.
 #pragma once
-#include <string>
+#include <map>
 #include <vector>
 
 #include "confdiff/types.hpp"
@@ -12,13 +13,15 @@ class ChangeList {
   static constexpr std::size_t kMaxChanges = 5000;
 
   void add(Change change);
-  [[nodiscard]] bool empty() const { return changes_.empty() && left_out_ == 0; }
-  [[nodiscard]] std::vector<Change> take();  // with one more entry for those left out
+  [[nodiscard]] std::vector<Change> take();  // with one more entry for each topic left out
 
  private:
+  struct LeftOut {
+    std::size_t count = 0;
+    ChangeClass change_class = ChangeClass::none;
+  };
   std::vector<Change> changes_;
-  std::size_t left_out_ = 0;
-  ChangeClass left_out_class_ = ChangeClass::none;
+  std::map<Topic, LeftOut> left_out_;
 };
 
 }  // namespace hitless::confdiff

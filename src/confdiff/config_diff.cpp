@@ -19,11 +19,21 @@ DiffResult diff_config(Kind kind, const Files& before, const Files& after,
     return result;
   }
   switch (kind) {
-    case Kind::nginx: result = diff_nginx(before, after, main_path, context); break;
-    case Kind::haproxy: result = diff_haproxy(before, after, main_path, context); break;
-    case Kind::systemd_unit: result = diff_systemd_unit(before, after, main_path, context); break;
-    case Kind::env_file: result = diff_env_files(before, after); break;
-    case Kind::text: result = diff_text_files(before, after); break;
+    case Kind::nginx:
+      result = diff_nginx(before, after, main_path, context);
+      break;
+    case Kind::haproxy:
+      result = diff_haproxy(before, after, main_path, context);
+      break;
+    case Kind::systemd_unit:
+      result = diff_systemd_unit(before, after, main_path, context);
+      break;
+    case Kind::env_file:
+      result = diff_env_files(before, after);
+      break;
+    case Kind::text:
+      result = diff_text_files(before, after);
+      break;
   }
   result.summary = summarize(result.changes);
   return result;
@@ -33,7 +43,8 @@ Kind guess_kind(std::string_view path) {
   const std::string name = base_name(path);
   if (name == "nginx.conf" || path.find("/nginx/") != std::string_view::npos) return Kind::nginx;
   const bool haproxy_folder = path.find("/haproxy/") != std::string_view::npos;
-  if (name.ends_with(".cfg") && (haproxy_folder || name.starts_with("haproxy"))) return Kind::haproxy;
+  if (name.ends_with(".cfg") && (haproxy_folder || name.starts_with("haproxy")))
+    return Kind::haproxy;
   for (const std::string_view type : {".service", ".socket", ".timer", ".target", ".path", ".mount",
                                       ".slice", ".automount", ".swap"}) {
     if (name.ends_with(type)) return Kind::systemd_unit;

@@ -55,8 +55,10 @@ void diff_file(const std::string& path, const std::string* old_one, const std::s
   };
   for (const auto& [key, variable] : new_table) {
     const auto found = old_table.find(key);
-    if (found == old_table.end()) one(key, nullptr, &variable);
-    else if (found->second.value != variable.value) one(key, &found->second, &variable);
+    if (found == old_table.end())
+      one(key, nullptr, &variable);
+    else if (found->second.value != variable.value)
+      one(key, &found->second, &variable);
   }
   for (const auto& [key, variable] : old_table)
     if (!new_table.contains(key)) one(key, &variable, nullptr);
@@ -102,10 +104,11 @@ std::vector<std::pair<std::string, std::string>> parse_assignments(std::string_v
 
 DiffResult diff_env_files(const Files& before, const Files& after) {
   ChangeList list;
-  for_each_changed_file(before, after, [&list](const std::string& path, const std::string* old_one,
-                                               const std::string* new_one) {
-    diff_file(path, old_one, new_one, list);
-  });
+  for_each_changed_file(
+      before, after,
+      [&list](const std::string& path, const std::string* old_one, const std::string* new_one) {
+        diff_file(path, old_one, new_one, list);
+      });
   DiffResult result;
   result.changes = list.take();
   add_layout_changes(before, after, result);

@@ -1,5 +1,6 @@
-// glob(3) on names, as nginx uses it for "include": '*', '?' and '[…]' never match '/', a leading '.'
-// is matched only by a '.', '\' escapes. Linear in pattern × name, so a hostile pattern cannot hang.
+// glob(3) on names, as nginx uses it for "include": '*', '?' and '[…]' never match '/', a leading
+// '.' is matched only by a '.', '\' escapes. Linear in pattern × name, so a hostile pattern cannot
+// hang.
 #pragma once
 #include <string>
 #include <string_view>

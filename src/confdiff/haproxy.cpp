@@ -6,9 +6,9 @@ namespace hitless::confdiff {
 namespace {
 
 constexpr std::array<std::string_view, 19> kSections = {
-    "global",   "defaults", "frontend", "backend",     "listen",       "peers",    "resolvers",
-    "userlist", "mailers",  "cache",    "http-errors", "fcgi-app",     "program",  "ring",
-    "log-forward", "crt-store", "traces", "acme", "log-profile"};
+    "global",      "defaults",  "frontend", "backend",     "listen",     "peers",   "resolvers",
+    "userlist",    "mailers",   "cache",    "http-errors", "fcgi-app",   "program", "ring",
+    "log-forward", "crt-store", "traces",   "acme",        "log-profile"};
 
 bool is_section(std::string_view word) {
   for (const auto one : kSections)
@@ -73,8 +73,8 @@ class LineReader {
   std::size_t at_ = 0;
 };
 
-tl::unexpected<ParseError> broken_at(const Files& files, const std::string& file, int line, int column,
-                                     std::string what) {
+tl::unexpected<ParseError> broken_at(const Files& files, const std::string& file, int line,
+                                     int column, std::string what) {
   ParseError error;
   error.what = std::move(what);
   error.file = file;

@@ -71,7 +71,8 @@ std::string operands(const Section& section, const HaproxyLine& line, const Hapr
     const std::string word = line.words[i].substr(0, line.words[i].find(' '));
     if (is_secret_name(word) && i + 1 < line.words.size()) return "[redacted]";
   }
-  if (line.words[0] == "stats" && line.words.size() > 1 && line.words[1] == "auth") return "[redacted]";
+  if (line.words[0] == "stats" && line.words.size() > 1 && line.words[1] == "auth")
+    return "[redacted]";
   return is_secret_name(line.words[0]) && !text.empty() ? "[redacted]" : redact(text);
 }
 
@@ -81,7 +82,8 @@ std::set<int> bind_ports(const HaproxyLine& line) {
   if (line.words.size() < 2) return ports;
   for (const std::string& address : split(line.words[1], ',')) {
     const std::size_t colon = address.rfind(':');
-    if (colon == std::string::npos || address.starts_with("/") || address.find("unix@") == 0) continue;
+    if (colon == std::string::npos || address.starts_with("/") || address.find("unix@") == 0)
+      continue;
     int port = 0;
     for (const char c : address.substr(colon + 1, 6)) {
       if (c < '0' || c > '9') break;
@@ -103,8 +105,10 @@ class HaproxyDiff {
   std::vector<Change> run() {
     for (const auto& [key, section] : after_) {
       const auto found = before_.find(key);
-      if (found == before_.end()) whole_section(section, ChangeKind::added);
-      else diff_section(found->second, section);
+      if (found == before_.end())
+        whole_section(section, ChangeKind::added);
+      else
+        diff_section(found->second, section);
     }
     for (const auto& [key, section] : before_) {
       if (!after_.contains(key)) whole_section(section, ChangeKind::removed);
@@ -128,7 +132,8 @@ class HaproxyDiff {
     }
     Change change = change_at(*section.head, kind, label_of(section));
     (is_new ? change.after : change.before) = std::to_string(section.lines.size()) + " lines";
-    change.topic = section.kind == "backend" || section.kind == "peers" ? Topic::upstream : Topic::body;
+    change.topic =
+        section.kind == "backend" || section.kind == "peers" ? Topic::upstream : Topic::body;
     change.change_class = is_new ? ChangeClass::reload : ChangeClass::reload_watch;
     if (section.kind == "program" || section.kind == "resolvers" || section.kind == "peers")
       change.change_class = ChangeClass::reload_watch;
@@ -201,8 +206,10 @@ class HaproxyDiff {
     std::size_t next = 0;
     for (const HaproxyLine* line : old_lines) {
       if (taken.contains(line)) continue;
-      if (next < left.size()) changed_line(before, after, *line, *left[next++]);
-      else one_sided(before, *line, ChangeKind::removed);
+      if (next < left.size())
+        changed_line(before, after, *line, *left[next++]);
+      else
+        one_sided(before, *line, ChangeKind::removed);
     }
     for (; next < left.size(); ++next) one_sided(after, *left[next], ChangeKind::added);
   }
@@ -219,7 +226,8 @@ class HaproxyDiff {
     const auto has = [](const HaproxyLine& line, std::string_view word) {
       return std::find(line.words.begin(), line.words.end(), word) != line.words.end();
     };
-    if (rule.keyword == "global/stats" && has(old_line, "expose-fd") && !has(new_line, "expose-fd")) {
+    if (rule.keyword == "global/stats" && has(old_line, "expose-fd") &&
+        !has(new_line, "expose-fd")) {
       change.change_class = ChangeClass::human_only;
       change.reason = "without expose-fd a reload can drop connections";
     }
@@ -254,8 +262,9 @@ class HaproxyDiff {
     for (const int port : bind_ports(line)) {
       if (new_ports_.contains(port) || (context_.port != 0 && port != context_.port)) continue;
       change.change_class = ChangeClass::human_only;
-      change.reason = context_.port == 0 ? "the port that clients or load balancers use is not known"
-                                         : "the load balancer sends to this port";
+      change.reason = context_.port == 0
+                          ? "the port that clients or load balancers use is not known"
+                          : "the load balancer sends to this port";
     }
   }
 
@@ -325,20 +334,21 @@ DiffResult diff_haproxy(const Files& before, const Files& after, const std::stri
   }
   if (!old_sections || !new_sections) return result;
   result.changes = HaproxyDiff(*old_sections, *new_sections, context).run();
-  for_each_changed_file(before, after, [&](const std::string& path, const std::string* old_one,
-                                           const std::string* new_one) {
-    if (path == main_path || path.ends_with(".cfg")) return;
-    if (result.changes.size() >= 2 * ChangeList::kMaxChanges) return;
-    Change change;
-    change.kind = old_one == nullptr   ? ChangeKind::added
-                  : new_one == nullptr ? ChangeKind::removed
-                                       : ChangeKind::changed;
-    change.path = path;
-    change.file = path;
-    change.topic = Topic::file;
-    change.reason = "a file beside the configuration: map, list, certificate or error page";
-    result.changes.push_back(std::move(change));
-  });
+  for_each_changed_file(
+      before, after,
+      [&](const std::string& path, const std::string* old_one, const std::string* new_one) {
+        if (path == main_path || path.ends_with(".cfg")) return;
+        if (result.changes.size() >= 2 * ChangeList::kMaxChanges) return;
+        Change change;
+        change.kind = old_one == nullptr   ? ChangeKind::added
+                      : new_one == nullptr ? ChangeKind::removed
+                                           : ChangeKind::changed;
+        change.path = path;
+        change.file = path;
+        change.topic = Topic::file;
+        change.reason = "a file beside the configuration: map, list, certificate or error page";
+        result.changes.push_back(std::move(change));
+      });
   add_layout_changes(before, after, result);
   return result;
 }

@@ -11,8 +11,8 @@
 namespace hitless::confdiff {
 namespace {
 
-// Directive that names each file by an operand, relative to the folder of the main file as nginx reads
-// certificates, password files and code.
+// Directive that names each file by an operand, relative to the folder of the main file as nginx
+// reads certificates, password files and code.
 using Mentions = std::unordered_map<std::string, std::string>;
 
 void note_mentions(const std::vector<NginxNode>& nodes, const std::string& folder,
@@ -57,14 +57,16 @@ void add_other_files(const NginxTree& old_tree, const NginxTree& new_tree, const
   Mentions mentions;
   note_mentions(old_tree.root, folder, before, mentions);
   note_mentions(new_tree.root, folder, after, mentions);
-  for_each_changed_file(before, after, [&](const std::string& path, const std::string* old_one,
-                                           const std::string* new_one) {
-    if (included.contains(path)) return;
-    Change change = other_file(path, mentions);
-    if (old_one == nullptr) change.kind = ChangeKind::added;
-    if (new_one == nullptr) change.kind = ChangeKind::removed;
-    if (result.changes.size() < 2 * ChangeList::kMaxChanges) result.changes.push_back(std::move(change));
-  });
+  for_each_changed_file(
+      before, after,
+      [&](const std::string& path, const std::string* old_one, const std::string* new_one) {
+        if (included.contains(path)) return;
+        Change change = other_file(path, mentions);
+        if (old_one == nullptr) change.kind = ChangeKind::added;
+        if (new_one == nullptr) change.kind = ChangeKind::removed;
+        if (result.changes.size() < 2 * ChangeList::kMaxChanges)
+          result.changes.push_back(std::move(change));
+      });
 }
 
 }  // namespace

@@ -15,13 +15,13 @@ namespace {
 
 // Where the walk is: the enclosing block on both sides.
 struct Scope {
-  std::string path;           // "http > upstream api"
-  std::string parent;         // its directive's name, "" at the top
-  std::string parent_operand; // its last operand: the variable of a map
+  std::string path;            // "http > upstream api"
+  std::string parent;          // its directive's name, "" at the top
+  std::string parent_operand;  // its last operand: the variable of a map
   bool in_http = false;
   bool in_upstream = false;
-  bool in_health = false;     // inside the location that answers the health check
-  bool hashed = false;        // an upstream whose order of servers matters
+  bool in_health = false;  // inside the location that answers the health check
+  bool hashed = false;     // an upstream whose order of servers matters
 };
 
 struct Verdict {
@@ -40,8 +40,9 @@ bool is_hashed(const NginxNode& upstream) {
   });
 }
 
-// A changed zone: its key (or path and levels) cannot change under the same name and size, and nginx
-// says so only in its log. With another size the zone is made anew and all goes well, state apart.
+// A changed zone: its key (or path and levels) cannot change under the same name and size, and
+// nginx says so only in its log. With another size the zone is made anew and all goes well, state
+// apart.
 Verdict judge_zone(const NginxNode& before, const NginxNode& after, const NginxRule& rule) {
   const NginxZone a = nginx_zone(before), b = nginx_zone(after);
   if (!same_size(a.size, b.size)) {
@@ -52,14 +53,16 @@ Verdict judge_zone(const NginxNode& before, const NginxNode& after, const NginxR
       if (arg.starts_with(prefix)) return arg;
     return {};
   };
-  const bool first_same = !before.args.empty() && !after.args.empty() && before.args[0] == after.args[0];
+  const bool first_same =
+      !before.args.empty() && !after.args.empty() && before.args[0] == after.args[0];
   if (before.name.ends_with("_cache_path")) {
     if (!first_same || operand(before, "levels=") != operand(after, "levels=")) {
       return {ChangeClass::restart, rule.topic,
               "same keys_zone, other path or levels: a reload is refused, silently"};
     }
   } else if (before.name.ends_with("_zone") && !first_same) {
-    return {ChangeClass::restart, rule.topic, "same zone, other key: a reload is refused, silently"};
+    return {ChangeClass::restart, rule.topic,
+            "same zone, other key: a reload is refused, silently"};
   }
   return {rule.changed, rule.topic, std::string(rule.reason)};
 }
@@ -67,16 +70,21 @@ Verdict judge_zone(const NginxNode& before, const NginxNode& after, const NginxR
 class TreeDiff {
  public:
   TreeDiff(const NginxTree& before, const NginxTree& after, const Context& context)
-      : before_(before), after_(after), context_(context),
-        old_facts_(nginx_facts(before, context)), new_facts_(nginx_facts(after, context)) {
+      : before_(before),
+        after_(after),
+        context_(context),
+        old_facts_(nginx_facts(before, context)),
+        new_facts_(nginx_facts(after, context)) {
     for (const NginxNode* one : new_facts_.health) {
-      health_stays_explicit_ |= one->name == "location" && is_location_of(*one, context.health_path);
+      health_stays_explicit_ |=
+          one->name == "location" && is_location_of(*one, context.health_path);
     }
   }
 
   std::vector<Change> run() {
     diff_blocks(before_.root, after_.root, Scope{});
-    for (Change& change : socket_changes(before_, after_, old_facts_.sockets, new_facts_.sockets, context_))
+    for (Change& change :
+         socket_changes(before_, after_, old_facts_.sockets, new_facts_.sockets, context_))
       changes_.add(std::move(change));
     default_server_changes();
     if (order_differs(old_facts_.regex_server_names, new_facts_.regex_server_names)) {
@@ -147,7 +155,8 @@ class TreeDiff {
 
   static std::string shown_all(const Nodes& nodes, const NginxRule& rule, const Scope& scope) {
     std::vector<std::string> out;
-    for (const NginxNode* node : nodes) out.push_back(nginx_operands(*node, rule, scope.parent_operand));
+    for (const NginxNode* node : nodes)
+      out.push_back(nginx_operands(*node, rule, scope.parent_operand));
     return truncate_utf8(join(out, " | "), 500);
   }
 
@@ -155,7 +164,8 @@ class TreeDiff {
   void diff_merged(const Group& group, const Scope& scope) {
     const auto words = [](const Nodes& nodes) {
       std::vector<std::string> out;
-      for (const NginxNode* node : nodes) out.insert(out.end(), node->args.begin(), node->args.end());
+      for (const NginxNode* node : nodes)
+        out.insert(out.end(), node->args.begin(), node->args.end());
       if (out.size() > 1) std::sort(out.begin() + 1, out.end());
       return out;
     };
@@ -203,8 +213,9 @@ class TreeDiff {
     inner.in_upstream |= new_one.name == "upstream";
     inner.hashed = new_one.name == "upstream" && (is_hashed(old_one) || is_hashed(new_one));
     // "location /" answers the check too when nothing else does, but it is there for everything.
-    inner.in_health |= new_one.name == "location" && is_location_of(new_one, context_.health_path) &&
-                       (old_facts_.health.contains(&old_one) || new_facts_.health.contains(&new_one));
+    inner.in_health |=
+        new_one.name == "location" && is_location_of(new_one, context_.health_path) &&
+        (old_facts_.health.contains(&old_one) || new_facts_.health.contains(&new_one));
     return inner;
   }
 
@@ -226,7 +237,8 @@ class TreeDiff {
     (is_new ? change.after : change.before) = nginx_operands(node, rule, scope.parent_operand);
     place(change, node, is_new);
     Verdict verdict = judge_by_table(change.kind, rule, scope);
-    if (node.name == "location" || node.name == "server") judge_health(node, is_new, scope, verdict);
+    if (node.name == "location" || node.name == "server")
+      judge_health(node, is_new, scope, verdict);
     if (node.has_block && !is_nginx_data_block(node.name)) judge_contents(node, is_new, verdict);
     finish(change, verdict);
   }
@@ -240,7 +252,8 @@ class TreeDiff {
     return found != here.end() && found->second.node == &listen && !there.contains(key);
   }
 
-  // A block that comes or goes as a whole takes what its riskiest unknown or process-wide part takes.
+  // A block that comes or goes as a whole takes what its riskiest unknown or process-wide part
+  // takes.
   static void judge_contents(const NginxNode& block, bool is_new, Verdict& verdict) {
     for (const NginxNode& node : block.block) {
       const NginxRule& rule = nginx_rule(block.name, node.name);
@@ -248,14 +261,15 @@ class TreeDiff {
       if ((rule.topic == Topic::unknown || its_class > ChangeClass::reload_watch) &&
           its_class > verdict.change_class) {
         verdict.change_class = its_class;
-        verdict.reason = "it contains " + truncate_utf8(redact(node.name), 60) + ": " +
-                         std::string(rule.reason);
+        verdict.reason =
+            "it contains " + truncate_utf8(redact(node.name), 60) + ": " + std::string(rule.reason);
       }
       if (node.has_block && !is_nginx_data_block(node.name)) judge_contents(node, is_new, verdict);
     }
   }
 
-  void judge_health(const NginxNode& node, bool is_new, const Scope& scope, Verdict& verdict) const {
+  void judge_health(const NginxNode& node, bool is_new, const Scope& scope,
+                    Verdict& verdict) const {
     const auto raise = [&verdict](ChangeClass to, std::string reason) {
       if (verdict.change_class >= to) return;
       verdict.change_class = to;
@@ -271,8 +285,8 @@ class TreeDiff {
       return raise(ChangeClass::reload_watch, "the path of the health check is not known");
     }
     if (!old_facts_.health.contains(&node)) return;
-    const bool still_there = node.name == "location" && is_location_of(node, context_.health_path) &&
-                             health_stays_explicit_;
+    const bool still_there = node.name == "location" &&
+                             is_location_of(node, context_.health_path) && health_stays_explicit_;
     if (still_there) {
       return raise(ChangeClass::reload_watch, "the health check is answered by another location");
     }
@@ -332,16 +346,19 @@ class TreeDiff {
       const auto found = old_ones.find(name);
       if (found == old_ones.end() || !order_differs(found->second, keys)) continue;
       const bool pool = scope.hashed && name == "server";
-      add_order_change(path_in(scope, "order of " + name + " rules"), after.empty() ? nullptr : &after[0],
-                       "", "", pool ? ChangeClass::reload_watch : ChangeClass::reload,
+      add_order_change(path_in(scope, "order of " + name + " rules"),
+                       after.empty() ? nullptr : &after[0], "", "",
+                       pool ? ChangeClass::reload_watch : ChangeClass::reload,
                        pool ? Topic::upstream : Topic::body);
     }
   }
 
-  // Do the entries that both lists hold stand in another order? Repeated entries count once each time.
+  // Do the entries that both lists hold stand in another order? Repeated entries count once each
+  // time.
   static bool order_differs(const std::vector<std::string>& before,
                             const std::vector<std::string>& after) {
-    const auto common = [](const std::vector<std::string>& list, const std::vector<std::string>& other) {
+    const auto common = [](const std::vector<std::string>& list,
+                           const std::vector<std::string>& other) {
       std::unordered_map<std::string, std::size_t> left;
       for (const std::string& entry : other) ++left[entry];
       std::vector<std::string> out;
@@ -356,8 +373,8 @@ class TreeDiff {
     return common(before, after) != common(after, before);
   }
 
-  void add_order_change(std::string path, const NginxNode* node, std::string before, std::string after,
-                        ChangeClass change_class, Topic topic) {
+  void add_order_change(std::string path, const NginxNode* node, std::string before,
+                        std::string after, ChangeClass change_class, Topic topic) {
     Change change;
     change.path = std::move(path);
     change.before = redact(truncate_utf8(before, 240));

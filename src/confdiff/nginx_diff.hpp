@@ -1,8 +1,8 @@
 // What changes between two nginx configurations, by meaning, and what each change takes.
 //
-// Order is ignored where nginx ignores it and reported where it acts on it (regex locations and names,
-// rewrite and access rules, repeated headers, servers of a hashed pool, the default server). Facts
-// about the whole (sockets, health location) outrank the table in nginx_rules.
+// Order is ignored where nginx ignores it and reported where it acts on it (regex locations and
+// names, rewrite and access rules, repeated headers, servers of a hashed pool, the default server).
+// Facts about the whole (sockets, health location) outrank the table in nginx_rules.
 #pragma once
 #include <vector>
 

@@ -15,8 +15,8 @@ bool serves_port(const NginxNode& server, int port) {
   });
 }
 
-// nginx's choice for path among exact and prefix locations. Regular expressions are left out: what they
-// match is not known here, so a prefix that would win without them is still taken for used.
+// nginx's choice for path among exact and prefix locations. Regular expressions are left out: what
+// they match is not known here, so a prefix that would win without them is still taken for used.
 const NginxNode* answering_location(const NginxNode& server, const std::string& path) {
   const NginxNode* best = nullptr;
   std::size_t best_size = 0;

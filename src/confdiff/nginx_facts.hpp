@@ -1,5 +1,5 @@
-// What a whole configuration amounts to, read off its tree before two are compared: sockets, default
-// servers, and which location answers the load balancer's health check.
+// What a whole configuration amounts to, read off its tree before two are compared: sockets,
+// default servers, and which location answers the load balancer's health check.
 #pragma once
 #include <map>
 #include <set>
@@ -13,7 +13,8 @@ namespace hitless::confdiff {
 
 struct NginxFacts {
   NginxSockets sockets;
-  std::set<const NginxNode*> health;  // the locations that answer the health check, and their servers
+  std::set<const NginxNode*>
+      health;  // the locations that answer the health check, and their servers
   std::map<std::string, const NginxNode*> default_servers;  // by socket address, http only
   std::vector<std::string> regex_server_names;              // in order, http only
 };

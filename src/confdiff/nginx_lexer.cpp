@@ -3,13 +3,17 @@
 namespace hitless::confdiff {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 tl::unexpected<LexError> lex_error(std::string what, LexPosition position) {
   return tl::unexpected<LexError>(LexError{std::move(what), position});
 }
 
-std::string unexpected_char(char c) { return std::string("unexpected \"") + c + "\""; }
+std::string unexpected_char(char c) {
+  return std::string("unexpected \"") + c + "\"";
+}
 
 constexpr const char* kUnexpectedEnd = "unexpected end of file, expecting \";\" or \"}\"";
 
@@ -24,11 +28,26 @@ std::string resolve_escapes(std::string_view raw) {
       continue;
     }
     switch (next) {
-      case '"': case '\'': case '\\': out += next; ++i; break;
-      case 't': out += '\t'; ++i; break;
-      case 'r': out += '\r'; ++i; break;
-      case 'n': out += '\n'; ++i; break;
-      default: out += '\\';
+      case '"':
+      case '\'':
+      case '\\':
+        out += next;
+        ++i;
+        break;
+      case 't':
+        out += '\t';
+        ++i;
+        break;
+      case 'r':
+        out += '\r';
+        ++i;
+        break;
+      case 'n':
+        out += '\n';
+        ++i;
+        break;
+      default:
+        out += '\\';
     }
   }
   return out;
@@ -127,7 +146,8 @@ tl::expected<NginxWord, LexError> NginxLexer::read_quoted(char quote) {
     if (escape && !at_end()) advance();
     if (at_.offset - begin.offset > kMaxWordBytes) {
       return lex_error(std::string("too long parameter, probably missing terminating \"") + quote +
-                           "\" character", begin);
+                           "\" character",
+                       begin);
     }
   }
   if (at_end()) return lex_error(std::string("missing terminating \"") + quote + "\"", begin);

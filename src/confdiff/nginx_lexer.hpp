@@ -1,8 +1,10 @@
-// nginx's own tokenizer (ngx_conf_read_token), byte for byte in what it accepts: quotes, escapes, '#'
-// only at the start of a word, "${x}" not opening a block, '}' inside a word being part of it, words of
-// at most 4095 bytes (4094 in quotes), and comments too. One call of next() reads one statement, up to its ';', '{' or '}'.
+// nginx's own tokenizer (ngx_conf_read_token), byte for byte in what it accepts: quotes, escapes,
+// '#' only at the start of a word, "${x}" not opening a block, '}' inside a word being part of it,
+// words of at most 4095 bytes (4094 in quotes), and comments too. One call of next() reads one
+// statement, up to its ';', '{' or '}'.
 //
-// Two things differ on purpose: an unclosed quote is reported where it was opened, and the body of a
+// Two things differ on purpose: an unclosed quote is reported where it was opened, and the body of
+// a
 // *_by_lua_block is read by Lua's rules (read_lua_body) as raw text.
 #pragma once
 #include <cstddef>
@@ -19,9 +21,9 @@ struct LexPosition {
 };
 
 struct NginxWord {
-  std::string text;         // unquoted, escapes resolved
-  LexPosition begin;        // of the raw word, quote included
-  std::size_t end = 0;      // offset behind the raw word
+  std::string text;     // unquoted, escapes resolved
+  LexPosition begin;    // of the raw word, quote included
+  std::size_t end = 0;  // offset behind the raw word
 };
 
 enum class StatementEnd { semicolon, open, close, end_of_file };
@@ -39,8 +41,8 @@ struct LexError {
 
 class NginxLexer {
  public:
-  static constexpr std::size_t kMaxWordBytes = 4095;   // NGX_CONF_BUFFER - 1
-  static constexpr std::size_t kMaxWords = 10'000;     // in one statement
+  static constexpr std::size_t kMaxWordBytes = 4095;  // NGX_CONF_BUFFER - 1
+  static constexpr std::size_t kMaxWords = 10'000;    // in one statement
 
   explicit NginxLexer(std::string_view text) : text_(text) {}  // text must outlive the lexer
 

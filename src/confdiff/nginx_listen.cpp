@@ -14,7 +14,7 @@ bool all_digits(std::string_view text) {
 // Options that make nginx bind an address of its own beside a wildcard (docs of "listen").
 bool asks_for_bind(std::string_view option) {
   static constexpr std::array<std::string_view, 11> names = {
-      "bind",     "backlog=",   "rcvbuf=",      "sndbuf=",   "accept_filter=", "deferred",
+      "bind",      "backlog=",      "rcvbuf=",   "sndbuf=",   "accept_filter=", "deferred",
       "ipv6only=", "so_keepalive=", "fastopen=", "reuseport", "setfib="};
   return std::any_of(names.begin(), names.end(), [option](std::string_view name) {
     return name.back() == '=' ? option.starts_with(name) : option == name;
@@ -146,7 +146,8 @@ std::map<std::string, std::string> bind_conflicts(const NginxSockets& before,
   std::map<std::string, std::map<int, const NginxListen*>> by_port;
   for (const auto& [key, socket] : before) {
     const NginxListen& one = socket.listen;
-    const int shape = one.udp + 2 * one.ipv6 + 4 * one.wildcard + 8 * one.ipv6_only + 16 * reuses_port(one);
+    const int shape =
+        one.udp + 2 * one.ipv6 + 4 * one.wildcard + 8 * one.ipv6_only + 16 * reuses_port(one);
     by_port[one.port].try_emplace(shape, &one);
   }
   std::map<std::string, std::string> found;
@@ -199,7 +200,8 @@ std::string server_label(const NginxNode& server, bool in_http) {
   const std::string where = listens.front().shown();
   if (name.empty()) return "server " + where;
   // app.example.com:443 reads well; an address would not.
-  return "server " + name + (listens.front().host == "*" ? ":" + listens.front().port : " " + where);
+  return "server " + name +
+         (listens.front().host == "*" ? ":" + listens.front().port : " " + where);
 }
 
 }  // namespace hitless::confdiff

@@ -3,8 +3,8 @@
 // nginx opens the sockets of the new configuration while the old ones are still open. On Linux a
 // wildcard and a specific address on one port exclude each other, so a reload that swaps them fails
 // with "[emerg] bind() … still could not bind()" and the old configuration goes on serving, while
-// `nginx -t` and `nginx -s reload` both exit 0 (seen with 1.22.1). Also: a specific address beside a
-// wildcard on the same port is not bound at all unless its listen has an option that asks for it.
+// `nginx -t` and `nginx -s reload` both exit 0 (seen with 1.22.1). Also: a specific address beside
+// a wildcard on the same port is not bound at all unless its listen has an option that asks for it.
 #pragma once
 #include <map>
 #include <set>

@@ -1,5 +1,5 @@
-// The parser and the classes against the nginx of this machine: whatever a case says a reload does, a
-// real nginx, started here on a free loopback port in a temporary folder, must do.
+// The parser and the classes against the nginx of this machine: whatever a case says a reload does,
+// a real nginx, started here on a free loopback port in a temporary folder, must do.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -99,13 +99,15 @@ class LiveNginx {
  public:
   [[nodiscard]] std::string config(const std::string& main, const std::string& http,
                                    const std::string& listen) const {
-    std::string text = "pid " + path("pid") + ";\nerror_log " + log() + " notice;\ndaemon off;\n" + main +
-                       "events {}\nhttp {\n  access_log off;\n";
+    std::string text = "pid " + path("pid") + ";\nerror_log " + log() + " notice;\ndaemon off;\n" +
+                       main + "events {}\nhttp {\n  access_log off;\n";
     for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
       text += std::string("  ") + kind + "_temp_path " + path(kind) + ";\n";
     return text + http + "  server { " + listen + " return 200 ok; }\n}\n";
   }
-  [[nodiscard]] std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return folder_.path() + "/" + name;
+  }
   [[nodiscard]] std::string log() const { return path("error.log"); }
   [[nodiscard]] std::string main_path() const { return path("nginx.conf"); }
 
@@ -131,13 +133,15 @@ class LiveNginx {
     EXPECT_TRUE(test_passes()) << read_file(path("out"));
     const auto offset = static_cast<std::size_t>(fs::file_size(log()));
     ::kill(pid_, SIGHUP);
-    const std::string said = wait_for(offset, {"start worker process ", "still could not bind", "previously"});
+    const std::string said =
+        wait_for(offset, {"start worker process ", "still could not bind", "previously"});
     EXPECT_FALSE(said.empty()) << read_file(log());
     return said == "start worker process ";
   }
 
  private:
-  [[nodiscard]] std::string wait_for(std::size_t offset, const std::vector<std::string>& words) const {
+  [[nodiscard]] std::string wait_for(std::size_t offset,
+                                     const std::vector<std::string>& words) const {
     for (int waited = 0; waited < kDeadlineMs; waited += 20) {
       const std::string text = read_file(log());
       for (const std::string& word : words)
@@ -174,42 +178,58 @@ TEST_P(NginxReload, DoesWhatTheClassSays) {
   LiveNginx nginx;
   const std::string port = std::to_string(free_port()), other = std::to_string(free_port());
   const auto filled = [&](const char* text) {
-    return replaced(replaced(replaced(text, "PORT", port), "OTHER", other), "DIR", nginx.path("cache"));
+    return replaced(replaced(replaced(text, "PORT", port), "OTHER", other), "DIR",
+                    nginx.path("cache"));
   };
   const std::string before = nginx.config("", filled(one.old_http), filled(one.old_listen));
   const std::string after = nginx.config("", filled(one.new_http), filled(one.new_listen));
   ASSERT_TRUE(nginx.start_with(before)) << read_file(nginx.log()) << read_file(nginx.path("out"));
-  const DiffResult diff = diff_config(Kind::nginx, {{nginx.main_path(), before}}, {{nginx.main_path(), after}},
-                                      nginx.main_path(), Context{"/", 1});
+  const DiffResult diff =
+      diff_config(Kind::nginx, {{nginx.main_path(), before}}, {{nginx.main_path(), after}},
+                  nginx.main_path(), Context{"/", 1});
   ASSERT_FALSE(diff.before_error || diff.after_error);
   const bool restart = diff.summary.change_class == ChangeClass::restart;
-  EXPECT_EQ(nginx.reload_with(after), !restart) << render_changes(diff.changes) << read_file(nginx.log());
+  EXPECT_EQ(nginx.reload_with(after), !restart)
+      << render_changes(diff.changes) << read_file(nginx.log());
 }
 
 constexpr const char* kOne = "listen 127.0.0.1:PORT;";
-INSTANTIATE_TEST_SUITE_P(Live, NginxReload, testing::Values(
-    ReloadCase{"limit_req_key", "limit_req_zone $uri zone=z:1m rate=1r/s;", kOne, "limit_req_zone $args zone=z:1024k rate=1r/s;", kOne},
-    ReloadCase{"limit_req_key_and_size", "limit_req_zone $uri zone=z:1m rate=1r/s;", kOne, "limit_req_zone $args zone=z:2m rate=1r/s;", kOne},
-    ReloadCase{"limit_req_rate", "limit_req_zone $uri zone=z:1m rate=1r/s;", kOne, "limit_req_zone $uri zone=z:1m rate=2r/s;", kOne},
-    ReloadCase{"limit_conn_key", "limit_conn_zone $uri zone=z:1m;", kOne, "limit_conn_zone $args zone=z:1m;", kOne},
-    ReloadCase{"cache_path", "proxy_cache_path DIR1 levels=1:2 keys_zone=c:1m;", kOne, "proxy_cache_path DIR2 levels=1:2 keys_zone=c:1m;", kOne},
-    ReloadCase{"cache_levels", "proxy_cache_path DIR levels=1:2 keys_zone=c:1m;", kOne, "proxy_cache_path DIR levels=1 keys_zone=c:1m;", kOne},
-    ReloadCase{"cache_size", "proxy_cache_path DIR levels=1:2 keys_zone=c:1m;", kOne, "proxy_cache_path DIR levels=1:2 keys_zone=c:2m;", kOne},
-    ReloadCase{"specific_to_wildcard", "", kOne, "", "listen PORT;"},
-    ReloadCase{"wildcard_to_specific", "", "listen PORT;", "", kOne},
-    ReloadCase{"unbound_specific_left_alone", "", "listen PORT; listen 127.0.0.1:PORT;", "", kOne},
-    ReloadCase{"reuseport_swap", "", "listen 127.0.0.1:PORT reuseport;", "", "listen PORT reuseport;"},
-    ReloadCase{"new_listen", "", kOne, "", "listen 127.0.0.1:PORT; listen 127.0.0.1:OTHER;"},
-    ReloadCase{"other_address", "", kOne, "", "listen 127.0.0.1:PORT; listen 127.0.0.2:PORT;"},
-    ReloadCase{"upstream", "upstream u { server 127.0.0.1:1; }", kOne, "upstream u { server 127.0.0.1:1; server 127.0.0.1:2; }", kOne}),
+INSTANTIATE_TEST_SUITE_P(
+    Live, NginxReload,
+    testing::Values(
+        ReloadCase{"limit_req_key", "limit_req_zone $uri zone=z:1m rate=1r/s;", kOne,
+                   "limit_req_zone $args zone=z:1024k rate=1r/s;", kOne},
+        ReloadCase{"limit_req_key_and_size", "limit_req_zone $uri zone=z:1m rate=1r/s;", kOne,
+                   "limit_req_zone $args zone=z:2m rate=1r/s;", kOne},
+        ReloadCase{"limit_req_rate", "limit_req_zone $uri zone=z:1m rate=1r/s;", kOne,
+                   "limit_req_zone $uri zone=z:1m rate=2r/s;", kOne},
+        ReloadCase{"limit_conn_key", "limit_conn_zone $uri zone=z:1m;", kOne,
+                   "limit_conn_zone $args zone=z:1m;", kOne},
+        ReloadCase{"cache_path", "proxy_cache_path DIR1 levels=1:2 keys_zone=c:1m;", kOne,
+                   "proxy_cache_path DIR2 levels=1:2 keys_zone=c:1m;", kOne},
+        ReloadCase{"cache_levels", "proxy_cache_path DIR levels=1:2 keys_zone=c:1m;", kOne,
+                   "proxy_cache_path DIR levels=1 keys_zone=c:1m;", kOne},
+        ReloadCase{"cache_size", "proxy_cache_path DIR levels=1:2 keys_zone=c:1m;", kOne,
+                   "proxy_cache_path DIR levels=1:2 keys_zone=c:2m;", kOne},
+        ReloadCase{"specific_to_wildcard", "", kOne, "", "listen PORT;"},
+        ReloadCase{"wildcard_to_specific", "", "listen PORT;", "", kOne},
+        ReloadCase{"unbound_specific_left_alone", "", "listen PORT; listen 127.0.0.1:PORT;", "",
+                   kOne},
+        ReloadCase{"reuseport_swap", "", "listen 127.0.0.1:PORT reuseport;", "",
+                   "listen PORT reuseport;"},
+        ReloadCase{"new_listen", "", kOne, "", "listen 127.0.0.1:PORT; listen 127.0.0.1:OTHER;"},
+        ReloadCase{"other_address", "", kOne, "", "listen 127.0.0.1:PORT; listen 127.0.0.2:PORT;"},
+        ReloadCase{"upstream", "upstream u { server 127.0.0.1:1; }", kOne,
+                   "upstream u { server 127.0.0.1:1; server 127.0.0.1:2; }", kOne}),
     [](const auto& info) { return std::string(info.param.name); });
 
 // Mutated configurations: what nginx -t calls a syntax error, the parser does too, and the reverse.
 TEST(NginxLive, SyntaxVerdictsAgree) {
   if (!fs::exists(kNginx)) GTEST_SKIP() << "no nginx here";
   LiveNginx nginx;
-  const std::string seed = nginx.config("", "map $a $b { default \"x\\\"y\"; ~^/x 'q;'; } # c\n",
-                                        "listen 127.0.0.1:1; if ($uri = \"a\") { set $x \"${uri}\\n\"; }");
+  const std::string seed =
+      nginx.config("", "map $a $b { default \"x\\\"y\"; ~^/x 'q;'; } # c\n",
+                   "listen 127.0.0.1:1; if ($uri = \"a\") { set $x \"${uri}\\n\"; }");
   const std::size_t from = seed.find("events");
   const std::string alphabet = "{};\"'\\#$ \nx)";
   std::mt19937 random(5);
@@ -218,18 +238,25 @@ TEST(NginxLive, SyntaxVerdictsAgree) {
     std::string text = seed;
     for (std::uint32_t i = 1 + random() % 2; i > 0; --i) {
       const std::size_t at = from + random() % (text.size() - from);
-      if (random() % 2 == 0) text[at] = alphabet[random() % alphabet.size()];
-      else text.insert(at, 1, alphabet[random() % alphabet.size()]);
+      if (random() % 2 == 0)
+        text[at] = alphabet[random() % alphabet.size()];
+      else
+        text.insert(at, 1, alphabet[random() % alphabet.size()]);
     }
     write_file(nginx.main_path(), text);
     const bool passes = nginx.test_passes();
     const std::string said = read_file(nginx.path("out"));
     bool syntax_error = false;
-    for (const char* word : {"unexpected", "too long parameter"}) syntax_error |= said.find(word) != std::string::npos;
+    for (const char* word : {"unexpected", "too long parameter"})
+      syntax_error |= said.find(word) != std::string::npos;
     const auto tree = parse_nginx({{nginx.main_path(), text}}, nginx.main_path());
     broken += tree ? 0 : 1;
-    if (passes) { EXPECT_TRUE(tree.has_value()) << tree.error().what << "\n" << text; }
-    if (syntax_error) { EXPECT_FALSE(tree.has_value()) << said << "\n" << text; }
+    if (passes) {
+      EXPECT_TRUE(tree.has_value()) << tree.error().what << "\n" << text;
+    }
+    if (syntax_error) {
+      EXPECT_FALSE(tree.has_value()) << said << "\n" << text;
+    }
   }
   EXPECT_GT(broken, 20);
 }
@@ -256,7 +283,8 @@ TEST(NginxLive, ClosureIsWhatNginxPrints) {
   if (!fs::exists(kNginx)) GTEST_SKIP() << "no nginx here";
   LiveNginx nginx;
   const std::string server = "server { listen 127.0.0.1:1; include parts/*; }\n";
-  write_file(nginx.main_path(), nginx.config("include main.d/[!.]*.conf;", "include conf.d/*.conf;", "listen 127.0.0.1:1;"));
+  write_file(nginx.main_path(), nginx.config("include main.d/[!.]*.conf;", "include conf.d/*.conf;",
+                                             "listen 127.0.0.1:1;"));
   write_file(nginx.path("main.d/env.conf"), "env A;\n");
   write_file(nginx.path("conf.d/b.conf"), server);
   write_file(nginx.path("conf.d/A.conf"), server);
@@ -264,9 +292,11 @@ TEST(NginxLive, ClosureIsWhatNginxPrints) {
   write_file(nginx.path("conf.d/.z.conf"), "broken");
   write_file(nginx.path("conf.d/a.conf~"), "broken");
   write_file(nginx.path("parts/1"), "add_header A \"b;{\";\n");
-  ASSERT_EQ(run({kNginx, "-T", "-q", "-c", nginx.main_path(), "-e", "/dev/null"}, nginx.path("out")), 0)
+  ASSERT_EQ(
+      run({kNginx, "-T", "-q", "-c", nginx.main_path(), "-e", "/dev/null"}, nginx.path("out")), 0)
       << read_file(nginx.path("out"));
-  const auto tree = parse_nginx(read_folder(fs::path(nginx.main_path()).parent_path()), nginx.main_path());
+  const auto tree =
+      parse_nginx(read_folder(fs::path(nginx.main_path()).parent_path()), nginx.main_path());
   ASSERT_TRUE(tree.has_value()) << tree.error().what;
   EXPECT_EQ(tree->files, closure_told_by(read_file(nginx.path("out"))));
 }
@@ -276,23 +306,28 @@ TEST(NginxLive, RebasedTreePassesAndTouchesNothingLive) {
   LiveNginx nginx;
   const std::string live = nginx.path("live"), staged = nginx.path("stage d");
   const std::string main = live + "/nginx.conf";
-  const std::string text = nginx.config("", "# include " + live + "/x;\n  include " + live + "/conf.d/*.conf; include conf.d/rel;\n",
-                                        "listen 127.0.0.1:1; root " + live + "/www;");
-  const Files files = {{main, text},
-                       {live + "/conf.d/a.conf", "include \"" + live + "/conf.d/inner\"; server { listen 127.0.0.1:2; auth_basic_user_file users; }\n"},
-                       {live + "/conf.d/inner", "gzip on;\n"},
-                       {live + "/conf.d/rel", "gzip_vary on;\n"},
-                       {"/opt/outside.conf", "x"}};
+  const std::string text = nginx.config(
+      "", "# include " + live + "/x;\n  include " + live + "/conf.d/*.conf; include conf.d/rel;\n",
+      "listen 127.0.0.1:1; root " + live + "/www;");
+  const Files files = {
+      {main, text},
+      {live + "/conf.d/a.conf",
+       "include \"" + live +
+           "/conf.d/inner\"; server { listen 127.0.0.1:2; auth_basic_user_file users; }\n"},
+      {live + "/conf.d/inner", "gzip on;\n"},
+      {live + "/conf.d/rel", "gzip_vary on;\n"},
+      {"/opt/outside.conf", "x"}};
   const Files moved = rebase_nginx(files, main, live, staged);
-  EXPECT_EQ(moved.at(staged + "/nginx.conf"),
-            replaced(text, "include " + live + "/conf.d/*.conf", "include \"" + staged + "/conf.d/*.conf\""));
+  EXPECT_EQ(moved.at(staged + "/nginx.conf"), replaced(text, "include " + live + "/conf.d/*.conf",
+                                                       "include \"" + staged + "/conf.d/*.conf\""));
   EXPECT_EQ(moved.at("/opt/outside.conf"), "x");
   EXPECT_EQ(moved.size(), files.size());
   EXPECT_EQ(staging_needs(files, main), (std::vector<std::string>{"users"}));
   for (const auto& [path, content] : moved)
     if (is_under(path, staged)) write_file(path, content);
   // The live tree does not even exist: all that is tested is the staged one.
-  EXPECT_EQ(run({kNginx, "-t", "-c", staged + "/nginx.conf", "-e", "/dev/null"}, nginx.path("out")), 0)
+  EXPECT_EQ(run({kNginx, "-t", "-c", staged + "/nginx.conf", "-e", "/dev/null"}, nginx.path("out")),
+            0)
       << read_file(nginx.path("out"));
 }
 

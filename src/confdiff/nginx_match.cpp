@@ -19,7 +19,9 @@ namespace {
 constexpr std::size_t kMaxShownBytes = 240;
 constexpr char kSeparator = '\x1f';  // between the parts of a key
 
-std::string first_arg(const NginxNode& node) { return node.args.empty() ? "" : node.args[0]; }
+std::string first_arg(const NginxNode& node) {
+  return node.args.empty() ? "" : node.args[0];
+}
 
 std::string peer_address(const NginxNode& node) {
   const std::string address = first_arg(node);
@@ -34,14 +36,20 @@ std::size_t label_size(const NginxNode& node, const NginxRule& rule) {
   switch (rule.identity) {
     case NginxIdentity::first:
     case NginxIdentity::peer:
-    case NginxIdentity::listen: return std::min<std::size_t>(1, node.args.size());
-    case NginxIdentity::all: return node.args.size();
-    case NginxIdentity::all_but_last: return node.args.empty() ? 0 : node.args.size() - 1;
-    case NginxIdentity::last: return node.has_block ? node.args.size() : 0;
-    case NginxIdentity::once: return node.has_block ? node.args.size() : 0;
+    case NginxIdentity::listen:
+      return std::min<std::size_t>(1, node.args.size());
+    case NginxIdentity::all:
+      return node.args.size();
+    case NginxIdentity::all_but_last:
+      return node.args.empty() ? 0 : node.args.size() - 1;
+    case NginxIdentity::last:
+      return node.has_block ? node.args.size() : 0;
+    case NginxIdentity::once:
+      return node.has_block ? node.args.size() : 0;
     case NginxIdentity::env_name:
     case NginxIdentity::zone:
-    case NginxIdentity::merged: return 0;
+    case NginxIdentity::merged:
+      return 0;
   }
   return 0;
 }
@@ -77,7 +85,8 @@ std::vector<std::string> sorted(std::vector<std::string> values) {
 std::string names_key(const NginxNode& server) {
   std::vector<std::string> names;
   for (const NginxNode& child : server.block) {
-    if (child.name == "server_name") names.insert(names.end(), child.args.begin(), child.args.end());
+    if (child.name == "server_name")
+      names.insert(names.end(), child.args.begin(), child.args.end());
   }
   return join(sorted(std::move(names)), " ");
 }
@@ -116,13 +125,26 @@ std::string nginx_key(const NginxNode& node, const NginxRule& rule) {
   std::string key = node.name + (node.has_block ? "{" : "") + kSeparator;
   switch (rule.identity) {
     case NginxIdentity::once:
-    case NginxIdentity::merged: break;
-    case NginxIdentity::first: key += first_arg(node); break;
-    case NginxIdentity::last: key += node.args.empty() ? "" : node.args.back(); break;
-    case NginxIdentity::env_name: key += first_arg(node).substr(0, first_arg(node).find('=')); break;
-    case NginxIdentity::zone: key += nginx_zone(node).name; break;
-    case NginxIdentity::listen: key += parse_nginx_listen(node.args).key(); break;
-    case NginxIdentity::peer: key += peer_address(node); break;
+    case NginxIdentity::merged:
+      break;
+    case NginxIdentity::first:
+      key += first_arg(node);
+      break;
+    case NginxIdentity::last:
+      key += node.args.empty() ? "" : node.args.back();
+      break;
+    case NginxIdentity::env_name:
+      key += first_arg(node).substr(0, first_arg(node).find('='));
+      break;
+    case NginxIdentity::zone:
+      key += nginx_zone(node).name;
+      break;
+    case NginxIdentity::listen:
+      key += parse_nginx_listen(node.args).key();
+      break;
+    case NginxIdentity::peer:
+      key += peer_address(node);
+      break;
     case NginxIdentity::all:
       if (node.name == "if") return key + if_condition(node);
       key += join(rule.args_are_set ? sorted(node.args) : node.args, std::string(1, kSeparator));
@@ -143,11 +165,14 @@ std::string nginx_label(const NginxNode& node, const NginxRule& rule, bool in_ht
   if (node.has_block && node.name == "if") return redact("if (" + if_condition(node) + ")");
   std::string label = truncate_utf8(node.name, kMaxShownBytes);
   std::string operands;
-  if (rule.identity == NginxIdentity::listen) operands = parse_nginx_listen(node.args).shown();
-  else if (rule.identity == NginxIdentity::zone) operands = nginx_zone(node).name;
+  if (rule.identity == NginxIdentity::listen)
+    operands = parse_nginx_listen(node.args).shown();
+  else if (rule.identity == NginxIdentity::zone)
+    operands = nginx_zone(node).name;
   else if (rule.identity == NginxIdentity::env_name)
     operands = first_arg(node).substr(0, first_arg(node).find('='));
-  else operands = join_shown(node.args, 0, label_size(node, rule));
+  else
+    operands = join_shown(node.args, 0, label_size(node, rule));
   if (!operands.empty()) label += ' ' + redact(operands);
   return label;
 }
@@ -166,7 +191,8 @@ std::string nginx_operands(const NginxNode& node, const NginxRule& rule,
     return shown_value(arg.substr(0, equals), arg.substr(equals + 1));
   }
   const std::string value = join_shown(node.args, label_size(node, rule), node.args.size());
-  // The name that tells a secret is the directive's, its first operand's or, in a map, the variable's.
+  // The name that tells a secret is the directive's, its first operand's or, in a map, the
+  // variable's.
   const bool named = is_secret_name(node.name) || is_secret_name(parent_name) ||
                      (rule.identity == NginxIdentity::first && is_secret_name(first_arg(node)));
   return named && !value.empty() ? "[redacted]" : redact(value);
@@ -176,7 +202,8 @@ bool same_operands(const NginxNode& before, const NginxNode& after, const NginxR
   if (before.raw != after.raw) return false;
   if (before.args == after.args) return true;
   if (before.name == "if") return if_condition(before) == if_condition(after);
-  if (rule.identity == NginxIdentity::peer) return peer_parameters(before) == peer_parameters(after);
+  if (rule.identity == NginxIdentity::peer)
+    return peer_parameters(before) == peer_parameters(after);
   if (rule.identity == NginxIdentity::listen) {
     const NginxListen a = parse_nginx_listen(before.args), b = parse_nginx_listen(after.args);
     return a.options == b.options && a.default_server == b.default_server;
@@ -196,8 +223,8 @@ std::vector<NginxPair> pair_servers(const std::vector<const NginxNode*>& before,
   pair_by(names_key, before, after, old_of, taken);
   pair_by(listens, before, after, old_of, taken);
   if (taken.size() + 1 == before.size() && old_of.size() + 1 == after.size()) {
-    pair_by([](const NginxNode&) { return std::string("the only one left"); }, before, after, old_of,
-            taken);
+    pair_by([](const NginxNode&) { return std::string("the only one left"); }, before, after,
+            old_of, taken);
   }
   std::vector<NginxPair> pairs;
   for (const NginxNode* node : after) {

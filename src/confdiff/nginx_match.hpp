@@ -19,8 +19,9 @@ namespace hitless::confdiff {
 [[nodiscard]] bool same_operands(const NginxNode& before, const NginxNode& after,
                                  const NginxRule& rule);
 
-// Pairs of server blocks: by listens and names, else by names, else by listens, else the only ones left.
-// Either side may be nullptr (removed, added); in the order of the new configuration, then the old.
+// Pairs of server blocks: by listens and names, else by names, else by listens, else the only ones
+// left. Either side may be nullptr (removed, added); in the order of the new configuration, then
+// the old.
 using NginxPair = std::pair<const NginxNode*, const NginxNode*>;
 [[nodiscard]] std::vector<NginxPair> pair_servers(const std::vector<const NginxNode*>& before,
                                                   const std::vector<const NginxNode*>& after,

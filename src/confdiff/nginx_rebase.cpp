@@ -22,13 +22,15 @@ std::string moved(const std::string& path, const std::string& from_dir, const st
 // Directives whose operand nginx takes relative to the folder of the main file.
 bool names_conf_file(const std::string& name) {
   static constexpr std::array<std::string_view, 12> names = {
-      "auth_basic_user_file", "js_import", "js_path", "geoip_country", "geoip_city", "geoip_org",
-      "auth_jwt_key_file", "perl_require", "xslt_stylesheet", "xml_entities", "geoip2", "ssl_engine_conf"};
+      "auth_basic_user_file", "js_import",    "js_path",
+      "geoip_country",        "geoip_city",   "geoip_org",
+      "auth_jwt_key_file",    "perl_require", "xslt_stylesheet",
+      "xml_entities",         "geoip2",       "ssl_engine_conf"};
   for (const auto one : names)
     if (name == one) return true;
   if (name.find("ssl_") == std::string::npos && !name.starts_with("ssl_")) return false;
-  for (const std::string_view end : {"_certificate", "_certificate_key", "_crl", "_dhparam", "_file",
-                                     "_ticket_key"})
+  for (const std::string_view end :
+       {"_certificate", "_certificate_key", "_crl", "_dhparam", "_file", "_ticket_key"})
     if (name.ends_with(end)) return true;
   return false;
 }

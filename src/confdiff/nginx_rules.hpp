@@ -1,5 +1,5 @@
-// What is known about nginx's directives, as data: how two of them are matched, whether order matters,
-// and what a change of one takes. The table in the .cpp is meant to be read and corrected.
+// What is known about nginx's directives, as data: how two of them are matched, whether order
+// matters, and what a change of one takes. The table in the .cpp is meant to be read and corrected.
 //
 // A directive without a row is matched by name, and its change is reload_watch: never none.
 #pragma once
@@ -24,15 +24,16 @@ enum class NginxIdentity {
 };
 
 struct NginxRule {
-  std::string_view name;  // "proxy_pass", or "upstream/server" for one that means another thing there
+  std::string_view
+      name;  // "proxy_pass", or "upstream/server" for one that means another thing there
   NginxIdentity identity = NginxIdentity::once;
   ChangeClass added = ChangeClass::reload_watch;
   ChangeClass removed = ChangeClass::reload_watch;
   ChangeClass changed = ChangeClass::reload_watch;
   Topic topic = Topic::unknown;
-  std::string_view reason;
-  std::string_view sequence;  // directives of one sequence act in the order they are written
-  bool args_are_set = false;  // the order of the operands means nothing
+  std::string_view reason = {};
+  std::string_view sequence = {};  // directives of one sequence act in the order they are written
+  bool args_are_set = false;       // the order of the operands means nothing
 };
 
 // parent: the name of the enclosing block, "" at the top.

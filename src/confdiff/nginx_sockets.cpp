@@ -31,7 +31,8 @@ void judge_removed(const NginxSocket& socket, const NginxSockets& after, const C
                    Change& change) {
   const NginxListen& gone = socket.listen;
   change.reason = "clients of this socket are refused";
-  const bool is_lb_port = !gone.unix_socket && !gone.udp && gone.port == std::to_string(context.port);
+  const bool is_lb_port =
+      !gone.unix_socket && !gone.udp && gone.port == std::to_string(context.port);
   if (covered_by_wildcard(gone, after)) {
     change.reason = "a wildcard listen takes over";
   } else if (context.port == 0 && !gone.unix_socket) {

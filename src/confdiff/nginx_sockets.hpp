@@ -1,5 +1,5 @@
-// Changes of the set of sockets that nginx listens on: new ones, closed ones, and those that a reload
-// cannot open. Once for each socket, however many servers share it.
+// Changes of the set of sockets that nginx listens on: new ones, closed ones, and those that a
+// reload cannot open. Once for each socket, however many servers share it.
 #pragma once
 #include <vector>
 

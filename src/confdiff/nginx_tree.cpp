@@ -60,7 +60,8 @@ class Parser {
   bool parse_file(const std::string& path, Place from, std::vector<NginxNode>& out, int depth) {
     const std::string& content = files_.at(path);
     const int file = index_of(path);
-    if (content.size() > limits_.max_file_bytes) return set_error("file is too large", {file, 1, 1});
+    if (content.size() > limits_.max_file_bytes)
+      return set_error("file is too large", {file, 1, 1});
     total_bytes_ += content.size();
     if (total_bytes_ > limits_.max_total_bytes) {
       return set_error("the included files together are too large", from);
@@ -86,7 +87,8 @@ class Parser {
       if (statement->end == StatementEnd::end_of_file) {
         if (opened == nullptr) return true;
         return set_error("unexpected end of file, expecting \"}\" for \"" + opened->name +
-                             "\" of line " + std::to_string(opened->line), end);
+                             "\" of line " + std::to_string(opened->line),
+                         end);
       }
       if (statement->end == StatementEnd::close) {
         return opened != nullptr || set_error("unexpected \"}\"", end);
@@ -206,8 +208,8 @@ tl::expected<NginxTree, ParseError> parse_nginx(const Files& files, const std::s
 const NginxInclude* include_matching(const NginxTree& tree, std::string_view path) {
   const std::string normal = absolute_path(path, "/");
   for (const NginxInclude& include : tree.includes) {
-    const bool matches = has_glob(include.pattern) ? glob_match(include.pattern, normal)
-                                                   : include.pattern == normal;
+    const bool matches =
+        has_glob(include.pattern) ? glob_match(include.pattern, normal) : include.pattern == normal;
     if (matches) return &include;
   }
   return nullptr;
@@ -216,16 +218,28 @@ const NginxInclude* include_matching(const NginxTree& tree, std::string_view pat
 std::string quote_nginx_word(std::string_view word) {
   const bool plain = !word.empty() && word.find_first_of(" \t\r\n;{}\"'\\#$") == std::string::npos;
   // "$x" and "${x}" read the same with and without quotes; leave such words as people write them.
-  const bool variable = !word.empty() && word.find_first_of(" \t\r\n;{}\"'\\#") == std::string::npos;
+  const bool variable =
+      !word.empty() && word.find_first_of(" \t\r\n;{}\"'\\#") == std::string::npos;
   if (plain || variable) return std::string(word);
   std::string out = "\"";
   for (const char c : word) {
     switch (c) {
-      case '"': case '\\': out += '\\'; out += c; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
-      case '\n': out += "\\n"; break;
-      default: out += c;
+      case '"':
+      case '\\':
+        out += '\\';
+        out += c;
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      default:
+        out += c;
     }
   }
   return out + '"';

@@ -1,10 +1,11 @@
-// An nginx configuration as one tree, includes followed in place, each node knowing where it stands.
+// An nginx configuration as one tree, includes followed in place, each node knowing where it
+// stands.
 //
-// Exact in what nginx's own parser accepts (not in which directives exist: an unknown directive is a
-// node like any other, its meaning is nginx -t's business). Files come from a map, never from a disk.
-// Relative includes start at the folder of the main file (nginx's conf prefix), globs are taken in
-// byte order, a glob may match nothing, a plain include must exist. Hostile input ends in a ParseError:
-// every dimension has a limit in NginxLimits.
+// Exact in what nginx's own parser accepts (not in which directives exist: an unknown directive is
+// a node like any other, its meaning is nginx -t's business). Files come from a map, never from a
+// disk. Relative includes start at the folder of the main file (nginx's conf prefix), globs are
+// taken in byte order, a glob may match nothing, a plain include must exist. Hostile input ends in
+// a ParseError: every dimension has a limit in NginxLimits.
 #pragma once
 #include <cstddef>
 #include <set>
@@ -22,8 +23,8 @@ struct NginxNode {
   std::vector<std::string> args;  // unquoted
   bool has_block = false;
   std::vector<NginxNode> block;
-  std::string raw;                // body of a *_by_lua_block, not parsed further
-  int file = 0;                   // index into NginxTree::files
+  std::string raw;  // body of a *_by_lua_block, not parsed further
+  int file = 0;     // index into NginxTree::files
   int line = 0, column = 0;
 };
 
@@ -63,8 +64,8 @@ struct NginxParse {
                                                               const std::string& main_path,
                                                               const NginxLimits& limits = {});
 
-// The include that would take in a file of this name, if it were there: nullptr when none would. So a
-// backup belongs where this says nullptr ("conf.d/*" swallows conf.d/x.conf.backup-20260218).
+// The include that would take in a file of this name, if it were there: nullptr when none would. So
+// a backup belongs where this says nullptr ("conf.d/*" swallows conf.d/x.conf.backup-20260218).
 [[nodiscard]] const NginxInclude* include_matching(const NginxTree& tree, std::string_view path);
 
 // The node again as text, on one line, quoted where needed; blocks as "{ … }" in full.

@@ -43,7 +43,8 @@ TEST(NginxTree, ReadsWordsAsNginxDoes) {
       {"a \"\";", "a|;"},
       {"if ( $x = \"y\") { b; }", "if|(|$x|=|y|){1}"},
       {"http{server{listen 80;}}", "http{1}"},
-      {"x_by_lua_block { local s = \"}\" -- }\n if a then b{c} end --[[ } ]] x = [==[ } ]==] }", "x_by_lua_block{0}"},
+      {"x_by_lua_block { local s = \"}\" -- }\n if a then b{c} end --[[ } ]] x = [==[ } ]==] }",
+       "x_by_lua_block{0}"},
       {"a \"b\"c;", "unexpected \"c\" at 1:6"},
       {"a b", "unexpected end of file, expecting \";\" or \"}\" at 1:4"},
       {"a {", "unexpected end of file, expecting \"}\" for \"a\" of line 1 at 1:4"},
@@ -52,12 +53,15 @@ TEST(NginxTree, ReadsWordsAsNginxDoes) {
       {";", "unexpected \";\" at 1:1"},
       {"a;\n  {}", "unexpected \"{\" at 2:3"},
       {"a \"b;\nc", "missing terminating \"\"\" at 1:3"},
-      {"a x_by_lua_block;\ncontent_by_lua_block {", "missing terminating \"}\" of the Lua block at 2:23"},
+      {"a x_by_lua_block;\ncontent_by_lua_block {",
+       "missing terminating \"}\" of the Lua block at 2:23"},
       {"include a b;", "invalid number of arguments in \"include\" directive at 1:1"},
       {"include a {}", "directive \"include\" is not terminated by \";\" at 1:1"},
       {"include missing.conf;", "included file \"/etc/nginx/missing.conf\" was not found at 1:1"},
       {"include none/*.conf;", ""},
-      {"\xEF\xBB\xBF" "a;", "the file starts with a byte order mark, which nginx takes for a directive at 1:1"},
+      {"\xEF\xBB\xBF"
+       "a;",
+       "the file starts with a byte order mark, which nginx takes for a directive at 1:1"},
   };
   for (const Case& one : cases) EXPECT_EQ(shape(one.text), one.expected) << one.text;
 }
@@ -102,7 +106,8 @@ TEST(NginxTree, FollowsIncludesInByteOrder) {
 
 TEST(NginxTree, TellsWhetherABackupWouldBeSwallowed) {
   const auto tree = parse_nginx(
-      {{kMain, "include conf.d/*.conf; include sites-enabled/*; include modules-enabled/*.conf;"}}, kMain);
+      {{kMain, "include conf.d/*.conf; include sites-enabled/*; include modules-enabled/*.conf;"}},
+      kMain);
   ASSERT_TRUE(tree.has_value());
   const auto swallowed_by = [&](const char* path) {
     const NginxInclude* include = include_matching(*tree, path);
@@ -134,8 +139,11 @@ TEST(NginxTree, RefusesCyclesAndExcess) {
   // Each file includes the next twice: 2^30 reads without a limit.
   Files bomb = {{kMain, "include f00;"}};
   for (int i = 0; i < 30; ++i) {
-    const auto name = [](int n) { return std::string("f") + char('0' + n / 10) + char('0' + n % 10); };
-    bomb["/etc/nginx/" + name(i)] = i == 29 ? "x;" : "include " + name(i + 1) + "; include " + name(i + 1) + ";";
+    const auto name = [](int n) {
+      return std::string("f") + char('0' + n / 10) + char('0' + n % 10);
+    };
+    bomb["/etc/nginx/" + name(i)] =
+        i == 29 ? "x;" : "include " + name(i + 1) + "; include " + name(i + 1) + ";";
   }
   EXPECT_EQ(error_of(bomb), "too many includes");
 }
@@ -144,14 +152,22 @@ TEST(Glob, MatchesAsGlob3Does) {
   struct {
     const char *pattern, *path;
     bool matches;
-  } const cases[] = {{"/a/*.conf", "/a/x.conf", true},     {"/a/*.conf", "/a/b/x.conf", false},
-                     {"/a/*", "/a/.x", false},             {"/a/.*", "/a/.x", true},
-                     {"/a/?.c", "/a/x.c", true},           {"/a/[xy].c", "/a/y.c", true},
-                     {"/a/[!xy].c", "/a/y.c", false},      {"/a/[a-c]*", "/a/b1", true},
-                     {"/a/[[:digit:]]*", "/a/7", true},    {"/*/x", "/a/x", true},
-                     {"/a/[", "/a/[", true},               {"/a/\\*", "/a/*", true},
-                     {"/a/\\*", "/a/b", false},            {"/a/*a*b*c", "/a/xxaxxbxxc", true},
-                     {"/a/*a*b*c", "/a/xxaxxbxx", false},  {"", "", true}};
+  } const cases[] = {{"/a/*.conf", "/a/x.conf", true},
+                     {"/a/*.conf", "/a/b/x.conf", false},
+                     {"/a/*", "/a/.x", false},
+                     {"/a/.*", "/a/.x", true},
+                     {"/a/?.c", "/a/x.c", true},
+                     {"/a/[xy].c", "/a/y.c", true},
+                     {"/a/[!xy].c", "/a/y.c", false},
+                     {"/a/[a-c]*", "/a/b1", true},
+                     {"/a/[[:digit:]]*", "/a/7", true},
+                     {"/*/x", "/a/x", true},
+                     {"/a/[", "/a/[", true},
+                     {"/a/\\*", "/a/*", true},
+                     {"/a/\\*", "/a/b", false},
+                     {"/a/*a*b*c", "/a/xxaxxbxxc", true},
+                     {"/a/*a*b*c", "/a/xxaxxbxx", false},
+                     {"", "", true}};
   for (const auto& one : cases) {
     EXPECT_EQ(glob_match(one.pattern, one.path), one.matches) << one.pattern << " " << one.path;
   }
@@ -174,13 +190,21 @@ TEST(NginxTree, SurvivesMutatedInput) {
     for (std::uint32_t i = random() % 6; i > 0 && !text.empty(); --i) {
       const std::size_t at = random() % text.size();
       switch (random() % 4) {
-        case 0: text[at] = alphabet[random() % alphabet.size()]; break;
-        case 1: text.erase(at, random() % 9); break;
-        case 2: text.insert(at, 1, alphabet[random() % alphabet.size()]); break;
-        default: text.insert(at, text.substr(random() % text.size(), random() % 30));
+        case 0:
+          text[at] = alphabet[random() % alphabet.size()];
+          break;
+        case 1:
+          text.erase(at, random() % 9);
+          break;
+        case 2:
+          text.insert(at, 1, alphabet[random() % alphabet.size()]);
+          break;
+        default:
+          text.insert(at, text.substr(random() % text.size(), random() % 30));
       }
     }
-    const auto tree = parse_nginx({{kMain, text}, {"/etc/nginx/conf.d/a.conf", text.substr(text.size() / 2)}}, kMain);
+    const auto tree = parse_nginx(
+        {{kMain, text}, {"/etc/nginx/conf.d/a.conf", text.substr(text.size() / 2)}}, kMain);
     if (!tree) {
       EXPECT_GT(tree.error().line, 0);
       EXPECT_GT(tree.error().column, 0);

@@ -43,41 +43,43 @@ Change broken_after(const ParseError& error) {
 void add_layout_changes(const Files& before, const Files& after, DiffResult& result) {
   if (!result.changes.empty()) return;
   ChangeList list;
-  for_each_changed_file(before, after, [&](const std::string& path, const std::string* old_one,
-                                           const std::string* new_one) {
-    Change change;
-    change.kind = old_one == nullptr   ? ChangeKind::added
-                  : new_one == nullptr ? ChangeKind::removed
-                                       : ChangeKind::changed;
-    change.path = path;
-    change.file = path;
-    change.before = bytes_of(old_one);
-    change.after = bytes_of(new_one);
-    change.change_class = ChangeClass::none;
-    change.topic = Topic::layout;
-    change.reason = "comments, layout or order only";
-    list.add(std::move(change));
-  });
+  for_each_changed_file(
+      before, after,
+      [&](const std::string& path, const std::string* old_one, const std::string* new_one) {
+        Change change;
+        change.kind = old_one == nullptr   ? ChangeKind::added
+                      : new_one == nullptr ? ChangeKind::removed
+                                           : ChangeKind::changed;
+        change.path = path;
+        change.file = path;
+        change.before = bytes_of(old_one);
+        change.after = bytes_of(new_one);
+        change.change_class = ChangeClass::none;
+        change.topic = Topic::layout;
+        change.reason = "comments, layout or order only";
+        list.add(std::move(change));
+      });
   result.changes = list.take();
 }
 
 DiffResult diff_text_files(const Files& before, const Files& after) {
   ChangeList list;
-  for_each_changed_file(before, after, [&](const std::string& path, const std::string* old_one,
-                                           const std::string* new_one) {
-    Change change;
-    change.kind = old_one == nullptr   ? ChangeKind::added
-                  : new_one == nullptr ? ChangeKind::removed
-                                       : ChangeKind::changed;
-    change.path = path;
-    change.file = path;
-    change.before = bytes_of(old_one);
-    change.after = bytes_of(new_one);
-    change.change_class = ChangeClass::restart;
-    change.topic = Topic::file;
-    change.reason = "its format is not known, so a reload is not trusted to apply it";
-    list.add(std::move(change));
-  });
+  for_each_changed_file(
+      before, after,
+      [&](const std::string& path, const std::string* old_one, const std::string* new_one) {
+        Change change;
+        change.kind = old_one == nullptr   ? ChangeKind::added
+                      : new_one == nullptr ? ChangeKind::removed
+                                           : ChangeKind::changed;
+        change.path = path;
+        change.file = path;
+        change.before = bytes_of(old_one);
+        change.after = bytes_of(new_one);
+        change.change_class = ChangeClass::restart;
+        change.topic = Topic::file;
+        change.reason = "its format is not known, so a reload is not trusted to apply it";
+        list.add(std::move(change));
+      });
   DiffResult result;
   result.changes = list.take();
   return result;

@@ -26,8 +26,10 @@ template <class Visit>
 void for_each_changed_file(const Files& before, const Files& after, Visit visit) {
   for (const auto& [path, content] : after) {
     const auto old_one = before.find(path);
-    if (old_one == before.end()) visit(path, nullptr, &content);
-    else if (old_one->second != content) visit(path, &old_one->second, &content);
+    if (old_one == before.end())
+      visit(path, nullptr, &content);
+    else if (old_one->second != content)
+      visit(path, &old_one->second, &content);
   }
   for (const auto& [path, content] : before) {
     if (!after.contains(path)) visit(path, &content, nullptr);

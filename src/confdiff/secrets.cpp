@@ -21,7 +21,8 @@ bool ends_with(const std::string& text, std::string_view end) {
 bool is_secret_name(std::string_view name) {
   std::string key;
   for (const char c : name.substr(0, 256)) {
-    key += c == '-' || c == '.' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    key +=
+        c == '-' || c == '.' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   // Directives whose operand only names a file, an address, a variable, a cookie or an on/off.
   static constexpr std::array<std::string_view, 6> harmless_ends = {
@@ -29,15 +30,16 @@ bool is_secret_name(std::string_view name) {
   for (const auto end : harmless_ends)
     if (ends_with(key, end)) return false;
   static constexpr std::array<std::string_view, 8> harmless = {
-      "proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass",
-      "js_pass", "mirror_pass"};
+      "proxy_pass", "fastcgi_pass",   "uwsgi_pass", "scgi_pass",
+      "grpc_pass",  "memcached_pass", "js_pass",    "mirror_pass"};
   for (const auto one : harmless)
     if (key == one) return false;
   static constexpr std::array<std::string_view, 22> parts = {
-      "password",   "passwd",     "passphrase",  "secret",      "token",       "credential",
-      "api_key",    "apikey",     "access_key",  "accesskey",   "private_key", "privatekey",
-      "signing_key", "routing_key", "account_key", "authorization", "set_cookie", "encryption_key",
-      "requirepass", "masterauth", "session_key", "secure_link_md5"};
+      "password",      "passwd",         "passphrase",     "secret",      "token",
+      "credential",    "api_key",        "apikey",         "access_key",  "accesskey",
+      "private_key",   "privatekey",     "signing_key",    "routing_key", "account_key",
+      "authorization", "set_cookie",     "encryption_key", "requirepass", "masterauth",
+      "session_key",   "secure_link_md5"};
   for (const auto part : parts)
     if (contains(key, part)) return true;
   return key == "cookie" || key == "pass" || key == "pwd" || key == "secure_link" ||

@@ -10,24 +10,47 @@ namespace hitless::confdiff {
 namespace {
 
 constexpr std::size_t kColumns = 80;
-constexpr std::size_t kMaxPorts = 6;        // named in the summary
+constexpr std::size_t kMaxPorts = 6;  // named in the summary
 constexpr std::size_t kMaxEnvNames = 5;
 
 void note_topic(Topic topic, WhatChanged& what) {
   switch (topic) {
-    case Topic::upstream: what.upstream = true; break;
-    case Topic::listen: what.listen = true; break;
-    case Topic::body: what.body = true; break;
-    case Topic::tls: what.tls = true; break;
-    case Topic::logs: what.logs = true; break;
-    case Topic::timeouts: what.timeouts = true; break;
-    case Topic::zones: what.zones = true; break;
-    case Topic::process: what.process = true; break;
-    case Topic::env: what.env = true; break;
+    case Topic::upstream:
+      what.upstream = true;
+      break;
+    case Topic::listen:
+      what.listen = true;
+      break;
+    case Topic::body:
+      what.body = true;
+      break;
+    case Topic::tls:
+      what.tls = true;
+      break;
+    case Topic::logs:
+      what.logs = true;
+      break;
+    case Topic::timeouts:
+      what.timeouts = true;
+      break;
+    case Topic::zones:
+      what.zones = true;
+      break;
+    case Topic::process:
+      what.process = true;
+      break;
+    case Topic::env:
+      what.env = true;
+      break;
     case Topic::unknown:
-    case Topic::file: what.unknown = true; break;
-    case Topic::layout: break;
-    case Topic::error: what.parse_error = true; break;
+    case Topic::file:
+      what.unknown = true;
+      break;
+    case Topic::layout:
+      break;
+    case Topic::error:
+      what.parse_error = true;
+      break;
   }
 }
 
@@ -48,10 +71,12 @@ std::string port_changes(const std::vector<Change>& changes) {
     const char* sign = change.kind == ChangeKind::added     ? "+"
                        : change.kind == ChangeKind::removed ? "−"
                                                             : "~";
-    const std::string part = sign + change.path.substr(std::min(change.path.rfind(' ') + 1,
-                                                                change.path.size()));
-    if (parts.size() < kMaxPorts) parts.push_back(part);
-    else ++more;
+    const std::string part =
+        sign + change.path.substr(std::min(change.path.rfind(' ') + 1, change.path.size()));
+    if (parts.size() < kMaxPorts)
+      parts.push_back(part);
+    else
+      ++more;
   }
   if (more > 0) parts.push_back(fmt::format("and {} more", more));
   return join(parts, " ");
@@ -66,7 +91,8 @@ std::string env_names(const std::vector<Change>& changes) {
   }
   const std::size_t all = names.size();
   if (all > kMaxEnvNames) names.resize(kMaxEnvNames);
-  return join(names, ", ") + (all > kMaxEnvNames ? fmt::format(" and {} more", all - kMaxEnvNames) : "");
+  return join(names, ", ") +
+         (all > kMaxEnvNames ? fmt::format(" and {} more", all - kMaxEnvNames) : "");
 }
 
 std::string topics(const WhatChanged& what) {
@@ -89,19 +115,24 @@ std::string one_line(const Summary& summary, const std::vector<Change>& changes)
   if (what.parse_error) {
     for (const Change& change : changes) {
       if (change.topic != Topic::error) continue;
-      const std::string where = change.line > 0
-          ? fmt::format("{}:{}:{}", change.file, change.line, change.column) : change.file;
+      const std::string where =
+          change.line > 0 ? fmt::format("{}:{}:{}", change.file, change.line, change.column)
+                          : change.file;
       return escape_for_terminal(fmt::format("{} ({}: {})", change.path, where,
                                              change.after.empty() ? change.before : change.after));
     }
   }
   if (!what.meaning) return "no change of meaning (comments, layout, order or unused files)";
   std::string text = counts(summary) + ", ";
-  if (what.upstream_only) text += "only upstream pool change";
-  else if (const std::string names = topics(what); !names.empty()) text += names + " change";
-  else text += "only listen change";
+  if (what.upstream_only)
+    text += "only upstream pool change";
+  else if (const std::string names = topics(what); !names.empty())
+    text += names + " change";
+  else
+    text += "only listen change";
   if (what.env) text += " (" + env_names(changes) + ")";
-  text += what.listen ? ", listen port changes: " + port_changes(changes) : ", no listen port changes";
+  text +=
+      what.listen ? ", listen port changes: " + port_changes(changes) : ", no listen port changes";
   return escape_for_terminal(text);
 }
 
@@ -168,7 +199,8 @@ std::string render_changes(const std::vector<Change>& changes) {
       if (!value.empty()) out += fmt::format("      {}\n", fit(value, kColumns - 6));
     }
     const bool quiet = change.reason.empty() || change.change_class <= ChangeClass::reload;
-    if (!quiet) out += fmt::format("      {}\n", fit(escape_for_terminal(change.reason), kColumns - 6));
+    if (!quiet)
+      out += fmt::format("      {}\n", fit(escape_for_terminal(change.reason), kColumns - 6));
   }
   return out;
 }

@@ -24,8 +24,8 @@ std::string shown(std::string_view key, const Values& values) {
 
 // Lists of names, in which order and repetition mean nothing.
 bool is_set(std::string_view key) {
-  return !key.starts_with("Exec") && !key.starts_with("Environment") && !key.starts_with("Condition") &&
-         !key.starts_with("Assert") && key != "SystemCallFilter";
+  return !key.starts_with("Exec") && !key.starts_with("Environment") &&
+         !key.starts_with("Condition") && !key.starts_with("Assert") && key != "SystemCallFilter";
 }
 
 std::vector<std::string> words_of(const Values& values) {
@@ -60,7 +60,8 @@ class UnitDiff {
     if (key == "Environment") return diff_environment(section, before, after);
     if (texts_of(before) == texts_of(after)) return;
     const UnitRule rule = unit_rule(section, key);
-    if (is_unit_list(section, key) && is_set(key)) return diff_set(section, key, rule, before, after);
+    if (is_unit_list(section, key) && is_set(key))
+      return diff_set(section, key, rule, before, after);
     Change change = start(section, key, before, after);
     change.before = shown(key, before);
     change.after = shown(key, after);
@@ -92,7 +93,8 @@ class UnitDiff {
       return variables;
     };
     const auto old_table = table(before), new_table = table(after);
-    const auto one = [&](const std::string& name, const std::string* old_one, const std::string* new_one) {
+    const auto one = [&](const std::string& name, const std::string* old_one,
+                         const std::string* new_one) {
       Change change = start(section, "Environment " + truncate_utf8(name, 120), before, after);
       change.kind = old_one == nullptr   ? ChangeKind::added
                     : new_one == nullptr ? ChangeKind::removed
@@ -103,8 +105,10 @@ class UnitDiff {
     };
     for (const auto& [name, content] : new_table) {
       const auto found = old_table.find(name);
-      if (found == old_table.end()) one(name, nullptr, &content);
-      else if (found->second != content) one(name, &found->second, &content);
+      if (found == old_table.end())
+        one(name, nullptr, &content);
+      else if (found->second != content)
+        one(name, &found->second, &content);
     }
     for (const auto& [name, content] : old_table)
       if (!new_table.contains(name)) one(name, &content, nullptr);

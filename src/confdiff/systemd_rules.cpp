@@ -15,26 +15,52 @@ bool is_in(std::string_view key, const std::array<std::string_view, Size>& keys)
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-constexpr std::array<std::string_view, 16> kDependencies = {
-    "Requires", "Requisite", "Wants", "BindsTo", "PartOf", "Upholds", "Conflicts", "Before", "After",
-    "OnFailure", "OnSuccess", "PropagatesReloadTo", "ReloadPropagatedFrom", "PropagatesStopTo",
-    "StopPropagatedFrom", "JoinsNamespaceOf"};
+constexpr std::array<std::string_view, 16> kDependencies = {"Requires",
+                                                            "Requisite",
+                                                            "Wants",
+                                                            "BindsTo",
+                                                            "PartOf",
+                                                            "Upholds",
+                                                            "Conflicts",
+                                                            "Before",
+                                                            "After",
+                                                            "OnFailure",
+                                                            "OnSuccess",
+                                                            "PropagatesReloadTo",
+                                                            "ReloadPropagatedFrom",
+                                                            "PropagatesStopTo",
+                                                            "StopPropagatedFrom",
+                                                            "JoinsNamespaceOf"};
 
 // Read by systemd when the time comes, so a daemon-reload is enough.
-constexpr std::array<std::string_view, 20> kManagerOnly = {
-    "Restart", "RestartSec", "TimeoutStopSec", "TimeoutSec", "TimeoutStartSec", "TimeoutAbortSec",
-    "ExecReload", "ExecStop", "ExecStopPost", "SuccessExitStatus", "RestartPreventExitStatus",
-    "RestartForceExitStatus", "StartLimitIntervalSec", "StartLimitBurst", "StartLimitAction",
-    "RuntimeMaxSec", "TimeoutStartFailureMode", "TimeoutStopFailureMode", "RestartSteps",
-    "RestartMaxDelaySec"};
+constexpr std::array<std::string_view, 20> kManagerOnly = {"Restart",
+                                                           "RestartSec",
+                                                           "TimeoutStopSec",
+                                                           "TimeoutSec",
+                                                           "TimeoutStartSec",
+                                                           "TimeoutAbortSec",
+                                                           "ExecReload",
+                                                           "ExecStop",
+                                                           "ExecStopPost",
+                                                           "SuccessExitStatus",
+                                                           "RestartPreventExitStatus",
+                                                           "RestartForceExitStatus",
+                                                           "StartLimitIntervalSec",
+                                                           "StartLimitBurst",
+                                                           "StartLimitAction",
+                                                           "RuntimeMaxSec",
+                                                           "TimeoutStartFailureMode",
+                                                           "TimeoutStopFailureMode",
+                                                           "RestartSteps",
+                                                           "RestartMaxDelaySec"};
 
 // Set in the cgroup of the running unit by a daemon-reload.
 constexpr std::array<std::string_view, 13> kResources = {
-    "CPU", "Memory", "IO", "Tasks", "Allowed", "Startup", "BlockIO", "IPAccounting", "IPAddress",
-    "DevicePolicy", "DeviceAllow", "ManagedOOM", "Slice"};
+    "CPU",          "Memory",    "IO",           "Tasks",       "Allowed",    "Startup", "BlockIO",
+    "IPAccounting", "IPAddress", "DevicePolicy", "DeviceAllow", "ManagedOOM", "Slice"};
 
-constexpr std::array<std::string_view, 5> kStopping = {"KillSignal", "RestartKillSignal", "SendSIGKILL",
-                                                       "SendSIGHUP", "FinalKillSignal"};
+constexpr std::array<std::string_view, 5> kStopping = {
+    "KillSignal", "RestartKillSignal", "SendSIGKILL", "SendSIGHUP", "FinalKillSignal"};
 
 UnitRule service_rule(std::string_view key) {
   if (key == "KillMode") return {H, H, H, Topic::process, "which processes a stop kills"};
@@ -69,7 +95,8 @@ UnitRule general_rule(std::string_view key) {
 }  // namespace
 
 UnitRule unit_rule(std::string_view section, std::string_view key) {
-  if (key.starts_with("X-") || section.starts_with("X-")) return {N, N, N, Topic::layout, "ignored by systemd"};
+  if (key.starts_with("X-") || section.starts_with("X-"))
+    return {N, N, N, Topic::layout, "ignored by systemd"};
   if (section == "Install") return {N, N, N, Topic::layout, "only systemctl enable reads it"};
   if (section == "Unit") return general_rule(key);
   if (section == "Service") return service_rule(key);
@@ -83,16 +110,36 @@ UnitRule unit_rule(std::string_view section, std::string_view key) {
 
 bool is_unit_list(std::string_view section, std::string_view key) {
   if (section == "Install" || section == "Timer") return true;
-  if (is_in(key, kDependencies) || key.starts_with("Condition") || key.starts_with("Assert")) return true;
+  if (is_in(key, kDependencies) || key.starts_with("Condition") || key.starts_with("Assert"))
+    return true;
   if (section == "Unit") return key == "Documentation" || key == "RequiresMountsFor";
   if (section == "Socket") return key.starts_with("Listen") || key.starts_with("Exec");
-  static constexpr std::array<std::string_view, 26> lists = {
-      "Environment", "EnvironmentFile", "PassEnvironment", "UnsetEnvironment", "SuccessExitStatus",
-      "RestartPreventExitStatus", "RestartForceExitStatus", "ReadWritePaths", "ReadOnlyPaths",
-      "InaccessiblePaths", "ExecPaths", "NoExecPaths", "BindPaths", "BindReadOnlyPaths",
-      "TemporaryFileSystem", "SystemCallFilter", "RestrictAddressFamilies", "CapabilityBoundingSet",
-      "AmbientCapabilities", "SupplementaryGroups", "DeviceAllow", "IPAddressAllow", "IPAddressDeny",
-      "LoadCredential", "SetCredential", "Sockets"};
+  static constexpr std::array<std::string_view, 26> lists = {"Environment",
+                                                             "EnvironmentFile",
+                                                             "PassEnvironment",
+                                                             "UnsetEnvironment",
+                                                             "SuccessExitStatus",
+                                                             "RestartPreventExitStatus",
+                                                             "RestartForceExitStatus",
+                                                             "ReadWritePaths",
+                                                             "ReadOnlyPaths",
+                                                             "InaccessiblePaths",
+                                                             "ExecPaths",
+                                                             "NoExecPaths",
+                                                             "BindPaths",
+                                                             "BindReadOnlyPaths",
+                                                             "TemporaryFileSystem",
+                                                             "SystemCallFilter",
+                                                             "RestrictAddressFamilies",
+                                                             "CapabilityBoundingSet",
+                                                             "AmbientCapabilities",
+                                                             "SupplementaryGroups",
+                                                             "DeviceAllow",
+                                                             "IPAddressAllow",
+                                                             "IPAddressDeny",
+                                                             "LoadCredential",
+                                                             "SetCredential",
+                                                             "Sockets"};
   return key.starts_with("Exec") || is_in(key, lists);
 }
 

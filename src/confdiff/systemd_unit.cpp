@@ -39,10 +39,10 @@ std::vector<std::string> ordered_files(const Files& files, const std::string& ma
     owner.resize(owner.size() - 2);
     const bool dash_prefix = owner.ends_with("-" + type) &&
                              unit.starts_with(owner.substr(0, owner.size() - type.size()));
-    const bool instance = unit.find('@') != std::string::npos &&
-                          owner == unit.substr(0, unit.find('@') + 1) + type;
-    if (owner != unit && owner != type.substr(std::min<std::size_t>(1, type.size())) && !dash_prefix &&
-        !instance) {
+    const bool instance =
+        unit.find('@') != std::string::npos && owner == unit.substr(0, unit.find('@') + 1) + type;
+    if (owner != unit && owner != type.substr(std::min<std::size_t>(1, type.size())) &&
+        !dash_prefix && !instance) {
       continue;
     }
     const auto [place, fresh] = drop_ins.try_emplace(name, path);
@@ -55,11 +55,13 @@ std::vector<std::string> ordered_files(const Files& files, const std::string& ma
 
 class UnitReader {
  public:
-  UnitReader(const std::string& file, std::string_view content, UnitSettings& out, std::size_t& values)
+  UnitReader(const std::string& file, std::string_view content, UnitSettings& out,
+             std::size_t& values)
       : file_(file), content_(content), out_(out), values_(values) {}
 
   tl::expected<void, ParseError> read() {
-    if (content_.size() > kMaxUnitBytes) return broken_at(file_, content_, 1, 1, "file is too large");
+    if (content_.size() > kMaxUnitBytes)
+      return broken_at(file_, content_, 1, 1, "file is too large");
     std::string_view rest = content_;
     std::string joined;
     int number = 0, started = 0;
@@ -101,7 +103,8 @@ class UnitReader {
     if (section_.empty()) {
       return broken_at(file_, content_, number, column, "a setting outside of any section");
     }
-    if (++values_ > kMaxUnitValues) return broken_at(file_, content_, number, column, "too many settings");
+    if (++values_ > kMaxUnitValues)
+      return broken_at(file_, content_, number, column, "too many settings");
     const std::string key(trim(text.substr(0, equals)));
     add(key, std::string(trim(text.substr(equals + 1))), number, column);
     return {};

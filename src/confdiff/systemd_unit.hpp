@@ -1,10 +1,11 @@
-// systemd units, drop-ins merged: what is compared is the effective value of each setting, so moving
-// one from the unit to a drop-in is no change.
+// systemd units, drop-ins merged: what is compared is the effective value of each setting, so
+// moving one from the unit to a drop-in is no change.
 //
-// The files are one unit: NAME and NAME.d/*.conf (also TYPE.d and dash-prefix drop-ins), under any of
-// systemd's folders; /etc outranks /run outranks /usr/lib for the same name, drop-ins apply in byte
-// order of their file names. Lists (Environment=, ExecStartPre=, After= …) grow, and an empty assignment
-// clears what came before; a scalar's last assignment counts. Class reload means `daemon-reload` alone.
+// The files are one unit: NAME and NAME.d/*.conf (also TYPE.d and dash-prefix drop-ins), under any
+// of systemd's folders; /etc outranks /run outranks /usr/lib for the same name, drop-ins apply in
+// byte order of their file names. Lists (Environment=, ExecStartPre=, After= …) grow, and an empty
+// assignment clears what came before; a scalar's last assignment counts. Class reload means
+// `daemon-reload` alone.
 #pragma once
 #include <map>
 #include <string>
@@ -24,12 +25,12 @@ struct UnitValue {
 // "Service/ExecStart" → its effective values in order.
 using UnitSettings = std::map<std::string, std::vector<UnitValue>>;
 
-inline constexpr std::size_t kMaxUnitBytes = 1u << 20;    // of one file, as systemd itself
+inline constexpr std::size_t kMaxUnitBytes = 1u << 20;  // of one file, as systemd itself
 inline constexpr std::size_t kMaxUnitValues = 50'000;
 
 // extra: a drop-in that does not apply to this unit is skipped.
-[[nodiscard]] tl::expected<UnitSettings, ParseError> parse_systemd_unit(const Files& files,
-                                                                        const std::string& main_path);
+[[nodiscard]] tl::expected<UnitSettings, ParseError> parse_systemd_unit(
+    const Files& files, const std::string& main_path);
 
 struct UnitRule {
   ChangeClass added, removed, changed;

@@ -15,8 +15,8 @@ namespace {
 
 using Ids = std::vector<std::uint32_t>;
 
-// The shortest edit script of a[0..n) and b[0..m) by Myers' greedy algorithm; empty optional when it is
-// longer than kMaxEdits. trace keeps one row of furthest points for each distance.
+// The shortest edit script of a[0..n) and b[0..m) by Myers' greedy algorithm; empty optional when
+// it is longer than kMaxEdits. trace keeps one row of furthest points for each distance.
 std::optional<std::vector<LineEdit>> shortest_edits(const Ids& a, const Ids& b) {
   const auto n = static_cast<std::int64_t>(a.size()), m = static_cast<std::int64_t>(b.size());
   const std::int64_t max_d = std::min(n + m, static_cast<std::int64_t>(kMaxEdits));
@@ -25,11 +25,13 @@ std::optional<std::vector<LineEdit>> shortest_edits(const Ids& a, const Ids& b) 
   std::vector<std::vector<std::int64_t>> trace;
   std::int64_t found = -1;
   for (std::int64_t d = 0; d <= max_d && found < 0; ++d) {
-    trace.emplace_back(furthest.begin() + (max_d + 1 - d - 1), furthest.begin() + (max_d + 1 + d + 2));
+    trace.emplace_back(furthest.begin() + (max_d + 1 - d - 1),
+                       furthest.begin() + (max_d + 1 + d + 2));
     for (std::int64_t k = -d; k <= d; k += 2) {
       const bool down = k == -d || (k != d && furthest[at(k - 1)] < furthest[at(k + 1)]);
       std::int64_t x = down ? furthest[at(k + 1)] : furthest[at(k - 1)] + 1;
-      while (x < n && x - k < m && a[static_cast<std::size_t>(x)] == b[static_cast<std::size_t>(x - k)])
+      while (x < n && x - k < m &&
+             a[static_cast<std::size_t>(x)] == b[static_cast<std::size_t>(x - k)])
         ++x;
       furthest[at(k)] = x;
       if (x >= n && x - k >= m) {
@@ -47,7 +49,9 @@ std::optional<std::vector<LineEdit>> shortest_edits(const Ids& a, const Ids& b) 
   // Backwards: the diagonal run behind each edit, then the edit itself.
   for (std::int64_t d = found; d >= 0; --d) {
     const auto& row = trace[static_cast<std::size_t>(d)];  // row[0] is diagonal -d-1
-    const auto value = [&row, d](std::int64_t k) { return row[static_cast<std::size_t>(k + d + 1)]; };
+    const auto value = [&row, d](std::int64_t k) {
+      return row[static_cast<std::size_t>(k + d + 1)];
+    };
     const std::int64_t k = x - y;
     const bool down = k == -d || (k != d && value(k - 1) < value(k + 1));
     const std::int64_t from_x = d == 0 ? 0 : value(down ? k + 1 : k - 1);
@@ -91,7 +95,8 @@ std::string shown_line(std::string_view line, bool& in_key) {
     const auto lead = static_cast<std::size_t>(body.data() - line.data());
     return escape_for_terminal(line.substr(0, lead + word_end + 1), true) + "[redacted]";
   }
-  // proxy_set_header NAME value, set $name value, fastcgi_param NAME value, env files' export NAME=…
+  // proxy_set_header NAME value, set $name value, fastcgi_param NAME value, env files' export
+  // NAME=…
   const std::string_view rest = trim(body.substr(word_end));
   std::size_t second_end = std::min(rest.find_first_of(" \t="), rest.size());
   if (second_end < rest.size() && is_secret_name(rest.substr(0, second_end)) &&
@@ -127,8 +132,10 @@ std::vector<Hunk> hunks_of(const std::vector<LineEdit>& edits, std::size_t conte
     if (edits[i].kind == ' ') continue;
     const std::size_t begin = i > context ? i - context : 0;
     const std::size_t end = std::min(edits.size(), i + context + 1);
-    if (!hunks.empty() && begin <= hunks.back().end) hunks.back().end = end;
-    else hunks.push_back({begin, end});
+    if (!hunks.empty() && begin <= hunks.back().end)
+      hunks.back().end = end;
+    else
+      hunks.push_back({begin, end});
   }
   return hunks;
 }
@@ -152,7 +159,8 @@ std::vector<LineEdit> line_edits(const std::vector<std::string_view>& before,
   const auto ids = [&](const std::vector<std::string_view>& lines) {
     Ids out;
     for (std::size_t i = head; i + tail < lines.size(); ++i)
-      out.push_back(known.try_emplace(lines[i], static_cast<std::uint32_t>(known.size())).first->second);
+      out.push_back(
+          known.try_emplace(lines[i], static_cast<std::uint32_t>(known.size())).first->second);
     return out;
   };
   const Ids a = ids(before), b = ids(after);
@@ -168,7 +176,8 @@ std::vector<LineEdit> line_edits(const std::vector<std::string_view>& before,
     for (std::size_t i = 0; i < a.size(); ++i) edits.push_back({'-', head + i, head});
     for (std::size_t i = 0; i < b.size(); ++i) edits.push_back({'+', head + a.size(), head + i});
   }
-  for (std::size_t i = tail; i > 0; --i) edits.push_back({' ', before.size() - i, after.size() - i});
+  for (std::size_t i = tail; i > 0; --i)
+    edits.push_back({' ', before.size() - i, after.size() - i});
   return edits;
 }
 
@@ -177,10 +186,11 @@ std::string unified_diff(std::string_view before, std::string_view after, std::s
   if (before == after) return {};
   const std::string name = escape_for_terminal(path);
   std::string out = fmt::format("--- {}\n+++ {}\n", name, name);
-  const bool binary = before.find('\0') != std::string_view::npos ||
-                      after.find('\0') != std::string_view::npos;
+  const bool binary =
+      before.find('\0') != std::string_view::npos || after.find('\0') != std::string_view::npos;
   if (binary) return out + "(binary content differs)\n";
-  if (before.size() + after.size() > kMaxDiffBytes) return out + "(too large to show; they differ)\n";
+  if (before.size() + after.size() > kMaxDiffBytes)
+    return out + "(too large to show; they differ)\n";
   const auto old_lines = lines_of(before), new_lines = lines_of(after);
   const auto edits = line_edits(old_lines, new_lines);
   const auto old_shown = shown_lines(old_lines), new_shown = shown_lines(new_lines);
@@ -200,9 +210,11 @@ std::string unified_diff(std::string_view before, std::string_view after, std::s
     }
     if (body.empty()) continue;
     out += fmt::format("@@ -{} +{} @@\n", range_text(edits[hunk.begin].before, removed + kept),
-                       range_text(edits[hunk.begin].after, added + kept)) + body;
+                       range_text(edits[hunk.begin].after, added + kept)) +
+           body;
   }
-  if (left_out > 0) out += fmt::format("({} more lines differ or surround differences)\n", left_out);
+  if (left_out > 0)
+    out += fmt::format("({} more lines differ or surround differences)\n", left_out);
   return out;
 }
 

@@ -1,5 +1,6 @@
-// Line-based differences (Myers), bounded in time: beyond kMaxEdits the part that differs is shown as
-// removed and added in whole. What comes out is for reading: escaped and redacted, not for patch(1).
+// Line-based differences (Myers), bounded in time: beyond kMaxEdits the part that differs is shown
+// as removed and added in whole. What comes out is for reading: escaped and redacted, not for
+// patch(1).
 #pragma once
 #include <cstddef>
 #include <string>
@@ -8,8 +9,9 @@
 
 namespace hitless::confdiff {
 
-inline constexpr std::size_t kMaxEdits = 2000;           // edit distance searched for
-inline constexpr std::size_t kMaxDiffBytes = 32u << 20;  // of both texts; above: only said to differ
+inline constexpr std::size_t kMaxEdits = 2000;  // edit distance searched for
+inline constexpr std::size_t kMaxDiffBytes = 32u
+                                             << 20;  // of both texts; above: only said to differ
 inline constexpr std::size_t kMaxDiffOutput = 1u << 20;  // of output; the rest is counted
 
 struct LineEdit {

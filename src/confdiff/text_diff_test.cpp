@@ -17,12 +17,14 @@ TEST(UnifiedDiff, LooksAsDiffDoes) {
   EXPECT_EQ(unified_diff("a\n", "", "/x"), "--- /x\n+++ /x\n@@ -1 +0,0 @@\n-a\n");
   EXPECT_EQ(unified_diff("a", "a\n", "/x"),
             "--- /x\n+++ /x\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n");
-  EXPECT_EQ(unified_diff(std::string("\0", 1), "a", "/x"), "--- /x\n+++ /x\n(binary content differs)\n");
+  EXPECT_EQ(unified_diff(std::string("\0", 1), "a", "/x"),
+            "--- /x\n+++ /x\n(binary content differs)\n");
 }
 
 TEST(UnifiedDiff, IsSafeToShow) {
-  const std::string before = "x \x1b[31m\n  proxy_set_header Authorization \"Basic abc\";\nPASSWORD=abc\n"
-                             "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n\ttab\n";
+  const std::string before =
+      "x \x1b[31m\n  proxy_set_header Authorization \"Basic abc\";\nPASSWORD=abc\n"
+      "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n\ttab\n";
   const std::string diff = unified_diff(before, "", "/x");
   EXPECT_EQ(diff.find("abc"), std::string::npos) << diff;
   EXPECT_EQ(diff.find('\x1b'), std::string::npos) << diff;
@@ -36,13 +38,17 @@ TEST(LineEdits, TurnOneTextIntoTheOther) {
   for (int round = 0; round < 2000; ++round) {
     const std::string alphabet = "abcd";
     std::vector<std::string_view> before, after;
-    for (std::uint32_t i = random() % 20; i > 0; --i) before.push_back(std::string_view(alphabet).substr(random() % 4, 1));
-    for (std::uint32_t i = random() % 20; i > 0; --i) after.push_back(std::string_view(alphabet).substr(random() % 4, 1));
+    for (std::uint32_t i = random() % 20; i > 0; --i)
+      before.push_back(std::string_view(alphabet).substr(random() % 4, 1));
+    for (std::uint32_t i = random() % 20; i > 0; --i)
+      after.push_back(std::string_view(alphabet).substr(random() % 4, 1));
     std::vector<std::string_view> made, kept;
     for (const LineEdit& edit : line_edits(before, after)) {
       if (edit.kind != '+') kept.push_back(before.at(edit.before));
       if (edit.kind != '-') made.push_back(after.at(edit.after));
-      if (edit.kind == ' ') { ASSERT_EQ(before[edit.before], after[edit.after]); }
+      if (edit.kind == ' ') {
+        ASSERT_EQ(before[edit.before], after[edit.after]);
+      }
     }
     ASSERT_EQ(kept, before);
     ASSERT_EQ(made, after);
@@ -86,14 +92,19 @@ TEST(Summary, CountsAndNames) {
     one.path = path;
     return one;
   };
-  const Change add = change(ChangeKind::added, Topic::upstream, ChangeClass::reload, "http > upstream a > server b");
-  const Change drop = change(ChangeKind::removed, Topic::upstream, ChangeClass::reload_watch, "http > upstream a > server c");
-  const Change open = change(ChangeKind::added, Topic::listen, ChangeClass::reload_watch, "http > server 8443 > listen 8443");
+  const Change add = change(ChangeKind::added, Topic::upstream, ChangeClass::reload,
+                            "http > upstream a > server b");
+  const Change drop = change(ChangeKind::removed, Topic::upstream, ChangeClass::reload_watch,
+                             "http > upstream a > server c");
+  const Change open = change(ChangeKind::added, Topic::listen, ChangeClass::reload_watch,
+                             "http > server 8443 > listen 8443");
   const Change layout = change(ChangeKind::changed, Topic::layout, ChangeClass::none, "/x");
-  EXPECT_EQ(summarize({add, add, add, drop}).text, "+3 −1, only upstream pool change, no listen port changes");
+  EXPECT_EQ(summarize({add, add, add, drop}).text,
+            "+3 −1, only upstream pool change, no listen port changes");
   EXPECT_EQ(summarize({add, open}).text, "+2, upstream pool change, listen port changes: +8443");
   EXPECT_EQ(summarize({open}).text, "+1, only listen change, listen port changes: +8443");
-  EXPECT_EQ(summarize({layout}).text, "no change of meaning (comments, layout, order or unused files)");
+  EXPECT_EQ(summarize({layout}).text,
+            "no change of meaning (comments, layout, order or unused files)");
   EXPECT_EQ(summarize({}).text, "no change");
   EXPECT_EQ(summarize({add, drop}).change_class, ChangeClass::reload_watch);
   EXPECT_FALSE(summarize({add, open}).what_changed.upstream_only);

@@ -7,8 +7,8 @@
 namespace hitless::confdiff {
 namespace {
 
-constexpr std::size_t kExcerptBytes = 100;     // shown of the line, around the caret
-constexpr std::size_t kExcerptLead = 60;       // of them before the caret
+constexpr std::size_t kExcerptBytes = 100;  // shown of the line, around the caret
+constexpr std::size_t kExcerptLead = 60;    // of them before the caret
 
 // The text of line n (from 1), without its end.
 std::string_view line_at(std::string_view content, int line) {
@@ -54,50 +54,76 @@ Error to_error(const ParseError& error) {
 
 const char* name_of(ChangeClass change_class) {
   switch (change_class) {
-    case ChangeClass::none: return "none";
-    case ChangeClass::reload: return "reload";
-    case ChangeClass::reload_watch: return "reload-watch";
-    case ChangeClass::restart: return "restart";
-    case ChangeClass::human_only: return "human-only";
+    case ChangeClass::none:
+      return "none";
+    case ChangeClass::reload:
+      return "reload";
+    case ChangeClass::reload_watch:
+      return "reload-watch";
+    case ChangeClass::restart:
+      return "restart";
+    case ChangeClass::human_only:
+      return "human-only";
   }
   return "human-only";
 }
 
 const char* name_of(ChangeKind kind) {
   switch (kind) {
-    case ChangeKind::added: return "added";
-    case ChangeKind::removed: return "removed";
-    case ChangeKind::changed: return "changed";
+    case ChangeKind::added:
+      return "added";
+    case ChangeKind::removed:
+      return "removed";
+    case ChangeKind::changed:
+      return "changed";
   }
   return "changed";
 }
 
 const char* name_of(Kind kind) {
   switch (kind) {
-    case Kind::nginx: return "nginx";
-    case Kind::haproxy: return "haproxy";
-    case Kind::systemd_unit: return "systemd unit";
-    case Kind::env_file: return "environment file";
-    case Kind::text: return "text";
+    case Kind::nginx:
+      return "nginx";
+    case Kind::haproxy:
+      return "haproxy";
+    case Kind::systemd_unit:
+      return "systemd unit";
+    case Kind::env_file:
+      return "environment file";
+    case Kind::text:
+      return "text";
   }
   return "text";
 }
 
 const char* name_of(Topic topic) {
   switch (topic) {
-    case Topic::upstream: return "upstream";
-    case Topic::listen: return "listen";
-    case Topic::body: return "body";
-    case Topic::tls: return "TLS";
-    case Topic::logs: return "logs";
-    case Topic::timeouts: return "timeouts";
-    case Topic::zones: return "zones";
-    case Topic::process: return "process";
-    case Topic::env: return "environment";
-    case Topic::unknown: return "unknown directive";
-    case Topic::file: return "file";
-    case Topic::layout: return "layout";
-    case Topic::error: return "parse error";
+    case Topic::upstream:
+      return "upstream";
+    case Topic::listen:
+      return "listen";
+    case Topic::body:
+      return "body";
+    case Topic::tls:
+      return "TLS";
+    case Topic::logs:
+      return "logs";
+    case Topic::timeouts:
+      return "timeouts";
+    case Topic::zones:
+      return "zones";
+    case Topic::process:
+      return "process";
+    case Topic::env:
+      return "environment";
+    case Topic::unknown:
+      return "unknown directive";
+    case Topic::file:
+      return "file";
+    case Topic::layout:
+      return "layout";
+    case Topic::error:
+      return "parse error";
   }
   return "unknown directive";
 }

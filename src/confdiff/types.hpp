@@ -1,9 +1,10 @@
 // What a configuration change is called, wherever it came from: the words that rollouts, plans and
 // screens share. Plain values.
 //
-// Invariants: before/after are already redacted when a Change is built, so storing or sending one is
-// safe; they are not yet escaped for a terminal (render_changes does that). An unknown thing that
-// changed is never ChangeClass::none. Nothing in this layer does I/O, so a crash loses nothing.
+// Invariants: before/after are already redacted when a Change is built, so storing or sending one
+// is safe; they are not yet escaped for a terminal (render_changes does that). An unknown thing
+// that changed is never ChangeClass::none. Nothing in this layer does I/O, so a crash loses
+// nothing.
 #pragma once
 #include <map>
 #include <optional>
@@ -36,13 +37,13 @@ enum class Topic {
   tls,
   logs,
   timeouts,
-  zones,     // shared memory: limits, caches, stick tables
-  process,   // the program itself: user, workers, modules, pid, unit settings
-  env,       // environment variables
-  unknown,   // something this program has no rule for
-  file,      // a file compared as text only
-  layout,    // no change of meaning
-  error,     // it could not be parsed
+  zones,    // shared memory: limits, caches, stick tables
+  process,  // the program itself: user, workers, modules, pid, unit settings
+  env,      // environment variables
+  unknown,  // something this program has no rule for
+  file,     // a file compared as text only
+  layout,   // no change of meaning
+  error,    // it could not be parsed
 };
 
 struct Change {
@@ -53,7 +54,7 @@ struct Change {
   int line = 0, column = 0;   // from 1; 0: the whole file
   ChangeClass change_class = ChangeClass::reload_watch;
   Topic topic = Topic::unknown;
-  std::string reason;         // why this class, one line
+  std::string reason;  // why this class, one line
 };
 
 // What only the caller knows about the service.
