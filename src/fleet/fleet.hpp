@@ -1,0 +1,240 @@
+// The fleet file hitless.yaml as plain values, checked and resolved: hosts merged with the inventory
+// and ssh_config, groups expanded, policies turned into numbers, instances listed. What load_fleet()
+// returns without errors needs no further checking; everything carries its place for later messages.
+// Nothing here is kept over a crash: the file is read again.
+//
+//   auto loaded = fleet::load_fleet("hitless.yaml");
+//   std::cerr << fleet::render(loaded.diagnostics, colour);
+//   if (!loaded.fleet) return 78;
+//   const fleet::Service* web = loaded.fleet->service("web");
+//   for (const auto& instance : web->instances) …instance.id, .host, .port, .targets…
+//   auto check = fleet::resolve(*web->health, *web, instance);  // no {…} left
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/time.hpp"
+#include "fleet/diagnostics.hpp"
+#include "fleet/secret.hpp"
+
+namespace hitless::fleet {
+
+struct Mark {
+  std::string file;
+  int line = 0, column = 0;  // from 1; 0: the file as a whole
+};
+
+// ---- hosts --------------------------------------------------------------------------------------
+enum class Connect { ssh, local };
+
+struct Host {
+  std::string name;
+  Mark mark;  // in the fleet file, else in the inventory
+  Connect connect = Connect::ssh;
+  std::string address;   // where its services are reached
+  std::string ssh_name;  // given to ssh
+  std::optional<std::string> user;
+  std::optional<int> port;
+  std::optional<std::string> identity;  // path
+  bool sudo = false;
+  std::string zone;  // empty: none
+};
+
+struct Ssh {
+  std::optional<std::string> config, known_hosts, identity;  // paths, absolute or from the cwd
+  std::optional<std::string> user;
+  DurationMs connect_timeout_ms = 0;
+  bool share_control_master = false;  // control: auto
+};
+
+// ---- load balancers -----------------------------------------------------------------------------
+struct Endpoint {
+  enum class Kind { unix_socket, tcp };
+  Kind kind = Kind::unix_socket;
+  std::string path;  // unix_socket
+  std::string host;  // tcp
+  int port = 0;
+  std::string text;  // as written
+};
+
+struct LbNode {
+  std::string name;
+  Mark mark;
+  Endpoint socket;
+  std::optional<Endpoint> master;
+  std::optional<std::string> host;  // the unix sockets are there
+};
+
+struct LoadBalancer {
+  std::string name;
+  Mark mark;
+  std::string kind;                   // "haproxy"
+  std::optional<std::string> config;  // path of its haproxy.cfg here
+  std::vector<LbNode> nodes;
+};
+
+// ---- services -----------------------------------------------------------------------------------
+enum class ServiceKind { nginx, systemd, command };
+
+struct PoolRef {
+  std::string lb, backend;
+  std::string server;  // may hold {host} {service} {port}; Instance::targets has it expanded
+  Mark mark;
+};
+
+struct ConfigFile {
+  std::string source;  // path here (absolute or from the cwd); may hold {host} {service}
+  std::string dest;    // on the host; may hold {host} {service}
+  std::optional<std::string> mode;
+  Mark mark;
+};
+
+struct NginxOptions {
+  std::string binary, main_config, error_log, pid_file;
+  std::optional<std::string> prefix;
+};
+
+enum class Flavor { none, nginx };
+
+struct Commands {  // words may hold {host} {port} {service} {address} {config} {dir}
+  std::vector<std::string> test, reload, restart, status;  // empty: not given
+  std::string pid_file;
+  std::vector<std::string> config_files;
+  Flavor flavor = Flavor::none;
+  std::optional<std::string> error_log;
+  Mark mark;
+};
+
+enum class CheckKind { http, tcp, command };
+
+struct HealthCheck {
+  std::string name;  // of a dependency; empty for health
+  CheckKind kind = CheckKind::http;
+  std::string url;                   // http; may hold {address} {port} {host} {service}
+  std::string target;                // tcp, host:port
+  std::vector<std::string> command;  // run on the host
+  int status = 0;
+  std::optional<std::string> body, ca, host_header;
+  DurationMs interval_ms = 0, timeout_ms = 0;
+  int rise = 0, fall = 0;
+  Mark mark;
+};
+
+enum class OnDeadline { abort, force, wait };
+
+struct Policy {
+  std::int64_t floor = 0;    // resolved: percentages and the default are numbers here
+  std::int64_t at_once = 1;  // resolved: "auto" is instances − floor, at least 1
+  std::vector<std::string> canaries;  // hosts that go first, in order; empty: none
+  std::int64_t max_failures = 0;
+  DurationMs capacity_wait_ms = 0;
+  bool zone_by_zone = true;
+  struct Drain {
+    DurationMs deadline_ms = 0, quiet_ms = 0, settle_ms = 0;
+    OnDeadline on_deadline = OnDeadline::abort;
+    bool host_count = true;
+  } drain;
+  struct Verify {
+    DurationMs deadline_ms = 0, stability_ms = 0, grace_ms = 0, latency_slack_ms = 0;
+    int samples = 0;
+    double latency_factor = 0;
+    bool compare_latency = true;
+  } verify;
+  struct Rejoin {
+    DurationMs deadline_ms = 0, traffic_wait_ms = 0, soak_ms = 0;
+    double max_error_ratio = 0;  // 0.01 is 1%
+  } rejoin;
+  Mark mark;
+};
+
+struct Target {  // one instance's place in one pool
+  std::string lb, backend, server;
+};
+
+struct Instance {
+  std::string id;  // service@host
+  std::string host, address, zone;
+  std::optional<int> port;
+  std::vector<Target> targets;
+};
+
+struct Service {
+  std::string name;
+  Mark mark;
+  ServiceKind kind = ServiceKind::systemd;
+  std::string unit;  // nginx, systemd
+  std::vector<std::string> hosts;
+  std::vector<PoolRef> pools;
+  std::vector<ConfigFile> config;
+  NginxOptions nginx;  // nginx
+  std::optional<Commands> commands;
+  std::optional<HealthCheck> health;
+  std::vector<HealthCheck> dependencies;
+  Policy policy;
+  std::vector<Instance> instances;  // in the order of hosts
+};
+
+// ---- notifications and prober -------------------------------------------------------------------
+enum class NotificationKind { webhook, slack, smtp, pagerduty };
+
+struct Notification {
+  std::string name;
+  Mark mark;
+  NotificationKind kind = NotificationKind::webhook;
+  bool required = false;
+  bool on_started = true, on_succeeded = true, on_failed = true;
+  Secret url;     // webhook
+  Secret secret;  // webhook: HMAC key; may be empty
+  Secret webhook, token;         // slack
+  std::string channel, api_url;  // slack
+  std::string smtp_url, from, username;  // smtp
+  std::vector<std::string> to;
+  Secret password;
+  bool starttls = true;
+  Secret routing_key;                 // pagerduty
+  std::string change_url, alert_url;  // pagerduty, complete
+};
+
+struct Prober {
+  std::string url;
+  int rate = 0;
+  Mark mark;
+};
+
+struct Fleet {
+  std::string file;    // as given to load_fleet
+  std::string digest;  // SHA-256 of the fleet file and the inventories, for plans
+  Ssh ssh;
+  std::map<std::string, Host> hosts;
+  std::map<std::string, std::vector<std::string>> groups;  // of the inventories; hosts in order
+  std::map<std::string, LoadBalancer> load_balancers;
+  std::map<std::string, Service> services;
+  std::vector<Notification> notifications;
+  std::vector<Prober> probers;
+
+  [[nodiscard]] const Host* host(const std::string& name) const;
+  [[nodiscard]] const Service* service(const std::string& name) const;
+  [[nodiscard]] const LoadBalancer* load_balancer(const std::string& name) const;
+};
+
+struct LoadResult {
+  std::optional<Fleet> fleet;  // only when there are no errors
+  std::vector<Diagnostic> diagnostics;
+};
+
+[[nodiscard]] LoadResult load_fleet(const std::string& path);
+[[nodiscard]] std::string json_schema();  // draft-07
+
+// {name} replaced for each known name, once, left to right; what is not known stays.
+using Placeholders = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] std::string expand(const std::string& text, const Placeholders& values);
+// {host} {address} {port} {service} of an instance.
+[[nodiscard]] Placeholders placeholders_of(const Service& service, const Instance& instance);
+// The check for one instance; IPv6 addresses get their brackets in URLs.
+[[nodiscard]] HealthCheck resolve(HealthCheck check, const Service& service, const Instance& instance);
+
+}  // namespace hitless::fleet

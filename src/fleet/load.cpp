@@ -1,0 +1,93 @@
+// load_fleet: read, parse, check the shape, resolve, check the meaning. Every step goes on after
+// errors, so that all of them are shown at once; the fleet itself is given out only without errors.
+#include "base/digest.hpp"
+#include "fleet/check_tree.hpp"
+#include "fleet/load_context.hpp"
+
+namespace hitless::fleet {
+namespace {
+
+void resolve_and_validate(LoadContext& context) {
+  load_hosts(context);
+  decode_load_balancers(context);
+  decode_services(context);
+  decode_notifications(context);
+  decode_probers(context);
+  validate_references(context);
+  validate_policies(context);
+  validate_haproxy(context);
+}
+
+std::string bracketed(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
+}  // namespace
+
+LoadResult load_fleet(const std::string& path) {
+  Diagnostics diagnostics;
+  LoadResult result;
+  Source source;
+  if (Source::read(path, path, diagnostics, source)) {
+    if (const auto root = parse_yaml(source, diagnostics)) {
+      check_tree(*root, source, diagnostics);
+      Fleet fleet;
+      fleet.file = path;
+      fleet.digest = sha256_hex(source.text());
+      const std::size_t slash = path.rfind('/');
+      const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+      LoadContext context{source, *root, diagnostics, fleet, folder};
+      if (root->kind == Node::Kind::map && root->find("services") != nullptr) resolve_and_validate(context);
+      fleet.digest = sha256_hex(fleet.digest);
+      if (!diagnostics.has_errors()) result.fleet = std::move(fleet);
+    }
+  }
+  result.diagnostics = diagnostics.take_sorted();
+  return result;
+}
+
+const Host* Fleet::host(const std::string& name) const {
+  const auto found = hosts.find(name);
+  return found == hosts.end() ? nullptr : &found->second;
+}
+const Service* Fleet::service(const std::string& name) const {
+  const auto found = services.find(name);
+  return found == services.end() ? nullptr : &found->second;
+}
+const LoadBalancer* Fleet::load_balancer(const std::string& name) const {
+  const auto found = load_balancers.find(name);
+  return found == load_balancers.end() ? nullptr : &found->second;
+}
+
+std::string expand(const std::string& text, const Placeholders& values) {
+  std::string out;
+  std::size_t from = 0;
+  for (const auto& used : placeholders_in(text)) {
+    for (const auto& [name, value] : values) {
+      if (name != used.name) continue;
+      out += text.substr(from, used.at - from) + value;
+      from = used.at + used.name.size() + 2;
+      break;
+    }
+  }
+  return out + text.substr(from);
+}
+
+Placeholders placeholders_of(const Service& service, const Instance& instance) {
+  Placeholders values{{"host", instance.host}, {"address", instance.address}, {"service", service.name}};
+  if (instance.port) values.emplace_back("port", std::to_string(*instance.port));
+  return values;
+}
+
+HealthCheck resolve(HealthCheck check, const Service& service, const Instance& instance) {
+  const Placeholders plain = placeholders_of(service, instance);
+  Placeholders in_url = plain;
+  for (auto& [name, value] : in_url)
+    if (name == "address") value = bracketed(value);
+  check.url = expand(check.url, in_url);
+  check.target = expand(check.target, in_url);
+  for (auto& word : check.command) word = expand(word, plain);
+  return check;
+}
+
+}  // namespace hitless::fleet

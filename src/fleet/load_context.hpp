@@ -1,0 +1,72 @@
+// What the steps of one load share. Only for the .cpp files of this folder.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/fleet.hpp"
+#include "fleet/haproxy_cfg.hpp"
+#include "fleet/schema.hpp"
+#include "fleet/source.hpp"
+#include "fleet/yaml_tree.hpp"
+
+namespace hitless::fleet {
+
+struct LoadContext {
+  const Source& source;
+  const Node& root;
+  Diagnostics& diagnostics;
+  Fleet& fleet;
+  std::string folder;  // of the fleet file, with its '/'; empty: the current one
+
+  // Where a path of keys and list numbers leads, or its nearest ancestor that exists.
+  using Path = std::vector<std::string>;
+  [[nodiscard]] Span place(const Path& path) const;
+  [[nodiscard]] Mark mark(Span span) const { return {source.name(), span.line, span.column}; }
+  Diagnostic& error(const char* code, Span at, std::string message, std::string label = {}) const;
+  Diagnostic& warning(const char* code, Span at, std::string message, std::string label = {}) const;
+  // Relative paths are meant from the fleet file's folder.
+  [[nodiscard]] std::string path_from_here(const std::string& path) const;
+};
+
+// Reads one object with its table's defaults. What check_tree() refused reads as the default.
+class Reader {
+ public:
+  Reader(const Node& object, const Table& table);
+
+  [[nodiscard]] const Node* node(std::string_view key) const;  // none for a null value
+  [[nodiscard]] Span span(std::string_view key) const;         // of the value, else of the object
+  [[nodiscard]] std::string text(std::string_view key) const;
+  [[nodiscard]] std::optional<std::string> optional_text(std::string_view key) const;
+  [[nodiscard]] std::int64_t whole(std::string_view key) const;
+  [[nodiscard]] std::optional<std::int64_t> optional_whole(std::string_view key) const;
+  [[nodiscard]] double number(std::string_view key) const;  // "1%" is 0.01
+  [[nodiscard]] bool flag(std::string_view key) const;
+  [[nodiscard]] DurationMs duration(std::string_view key) const;
+  [[nodiscard]] std::vector<std::string> words(std::string_view key) const;  // list, or one as a list
+  [[nodiscard]] Secret secret(std::string_view key) const;
+  // The object below a key; an empty one when it is missing.
+  [[nodiscard]] Reader object(std::string_view key, const Table& table) const;
+  [[nodiscard]] const std::string& kind() const { return kind_; }
+
+ private:
+  [[nodiscard]] std::string fallback(std::string_view key) const;
+  const Node& object_;
+  const Table& table_;
+  std::string kind_;
+};
+
+// The steps, in order (load.cpp).
+void load_hosts(LoadContext& context);                // hosts.cpp
+void decode_load_balancers(LoadContext& context);     // decode.cpp
+void decode_services(LoadContext& context);           // decode_service.cpp
+void decode_policy(LoadContext& context, Service& service, const Node& node);  // decode_policy.cpp
+void decode_notifications(LoadContext& context);      // decode.cpp
+void decode_probers(LoadContext& context);            // decode.cpp
+void validate_references(const LoadContext& context);  // validate_references.cpp
+void validate_policies(const LoadContext& context);    // validate_policy.cpp
+void validate_haproxy(const LoadContext& context);     // validate_haproxy.cpp
+
+}  // namespace hitless::fleet

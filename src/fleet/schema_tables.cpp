@@ -1,0 +1,161 @@
+// Tables of the file's outer parts: hosts, ssh, load balancers, notifications, prober.
+#include "fleet/schema_types.hpp"
+
+namespace hitless::fleet {
+
+using namespace types;
+
+const Key* Table::find(std::string_view key, std::string_view kind) const {
+  const Key* of_another_kind = nullptr;
+  for (const auto& candidate : keys) {
+    if (candidate.name != key) continue;
+    if (legal_for(candidate, kind)) return &candidate;
+    of_another_kind = &candidate;
+  }
+  return of_another_kind;
+}
+
+bool Table::legal_for(const Key& key, std::string_view kind) const {
+  if (key.only_for.empty()) return true;
+  for (const auto& candidate : key.only_for)
+    if (candidate == kind) return true;
+  return false;
+}
+
+const Table& root_table() {
+  static const Table table{
+      "fleet",
+      "hitless.yaml: the hosts, load balancers and services of one fleet",
+      {needed(key("version", whole(1, 1), "", "Version of this format.")),
+       also({"inventories"},
+            key("inventory", one_or_list(text(Format::path)), "",
+                "Ansible inventories (INI or YAML) whose hosts and groups are taken over.")),
+       key("ssh", object(ssh_table()), "", "How the OpenSSH client is called."),
+       key("hosts", map(Format::host_name, object(host_table())), "",
+           "Machines by name; what is said here wins over the inventory."),
+       also({"lbs", "balancers", "loadbalancers"},
+            key("load_balancers", map(Format::name, object(load_balancer_table())), "",
+                "Load balancers by name.")),
+       needed(key("services", map(Format::name, object(service_table())), "",
+                  "What is restarted, reloaded and configured, by name.")),
+       also({"notify", "sinks", "alerts"},
+            key("notifications", list(object(notification_table()), 0), "",
+                "Who hears of a rollout's start, success and failure.")),
+       also({"probers", "probe"},
+            key("prober", one_or_list(object(prober_table())), "",
+                "Steady clients that watch from outside while a rollout runs."))},
+      "", {}, {}};
+  return table;
+}
+
+const Table& ssh_table() {
+  static const Table table{
+      "ssh",
+      "How the OpenSSH client is called. Your own ssh_config is honoured as always.",
+      {key("config", text(Format::path), "", "Given to ssh as -F."),
+       also({"known_hosts_file", "user_known_hosts_file"},
+            key("known_hosts", text(Format::path), "", "File of host keys; unknown keys are refused.")),
+       key("user", text(Format::user), "", "Login on hosts that name none."),
+       also({"identity_file", "key", "private_key"},
+            key("identity", text(Format::path), "", "Private key for hosts that name none.")),
+       also({"timeout"}, key("connect_timeout", duration(), "5s", "For one connection attempt.")),
+       key("control", choice({"none", "auto"}), "none",
+           "none: never share your ControlMaster; auto: as your ssh_config says.")},
+      "", {}, {}};
+  return table;
+}
+
+const Table& host_table() {
+  static const Table table{
+      "host",
+      "One machine",
+      {key("address", text(Format::address), "",
+           "Where its services are reached; default: HostName of the named ssh_config, else its name; "
+           "127.0.0.1 for connect: local."),
+       key("ssh", text(Format::address), "", "Name given to ssh; default: the host's name here."),
+       key("user", text(Format::user), "", "Login; default: as ssh decides."),
+       key("port", port(), "", "SSH port; default: as ssh decides."),
+       also({"identity_file", "key"},
+            key("identity", text(Format::path), "", "Private key for this host.")),
+       key("connect", choice({"ssh", "local"}), "ssh", "local: this very machine, without ssh."),
+       also({"become"}, key("sudo", boolean(), "false", "Mutations go through `sudo -n`.")),
+       also({"az", "availability_zone", "rack"},
+            key("zone", text(Format::name), "", "Failure domain; zones are not mixed in one window."))},
+      "", {}, {}};
+  return table;
+}
+
+const Table& load_balancer_table() {
+  static const Table table{
+      "load_balancer",
+      "One load balancer of one or more nodes with the same pools",
+      {needed(key("kind", choice({"haproxy"}), "", "Which program it is.")),
+       key("config", text(Format::path), "",
+           "Its haproxy.cfg: lets `check` compare pools, servers and timeouts offline."),
+       needed(key("nodes", list(object(node_table()), 1, 64), "", "Every node; all must agree."))},
+      "", {}, {}};
+  return table;
+}
+
+const Table& node_table() {
+  static const Table table{
+      "load_balancer_node",
+      "One node of a load balancer",
+      {needed(key("name", text(Format::name), "", "Shown in plans and logs.")),
+       needed(also({"stats_socket", "admin_socket"},
+                   key("socket", text(Format::socket), "",
+                       "Runtime API at level admin: unix:/path or tcp:host:port."))),
+       also({"master_socket"},
+            key("master", text(Format::socket), "", "Master CLI: lets old workers be counted after a reload.")),
+       key("host", text(Format::host_name), "",
+           "The unix sockets are on that host and reached over its ssh connection.")},
+      "", {}, {}};
+  return table;
+}
+
+const Table& notification_table() {
+  const std::vector<std::string> slack{"slack"}, smtp{"smtp"}, pagerduty{"pagerduty"};
+  static const Table table{
+      "notification",
+      "One receiver of messages",
+      {key("name", text(Format::name), "", "Shown in logs; default: its kind."),
+       needed(key("kind", choice({"webhook", "slack", "smtp", "pagerduty"}), "", "How it is sent.")),
+       key("required", boolean(), "false", "A rollout does not start when this one cannot be reached."),
+       also({"events"}, key("on", list(choice({"started", "succeeded", "failed"})),
+                            "[started, succeeded, failed]", "Which events are sent.")),
+       needed(only({"webhook"}, key("url", text(Format::secret_url), "", "Where to POST."))),
+       only({"webhook"}, key("secret", text(Format::secret), "", "Key of the HMAC-SHA256 signature.")),
+       only(slack, key("webhook", text(Format::secret_url), "", "Incoming webhook.")),
+       only(slack, key("token", text(Format::secret), "", "Bot token; needed to upload the audit log.")),
+       only(slack, key("channel", text(Format::name), "", "Channel id for the token, such as C0123.")),
+       only(slack, key("api_url", text(Format::http_url), "https://slack.com/api", "Slack's API.")),
+       needed(only(smtp, also({"server", "host"}, key("url", text(Format::smtp_url), "",
+                                                      "smtp://host:port or smtps://host:port.")))),
+       needed(only(smtp, key("from", text(Format::email), "", "Sender."))),
+       needed(only(smtp, key("to", list(text(Format::email), 1, 50), "", "Receivers."))),
+       only(smtp, key("username", text(Format::text), "", "Login at the mail server.")),
+       only(smtp, key("password", text(Format::secret), "", "Password of that login.")),
+       only(smtp, key("tls", choice({"starttls", "none"}), "starttls",
+                      "starttls: refuse a server without it.")),
+       needed(only(pagerduty, also({"integration_key", "key"},
+                                   key("routing_key", text(Format::secret), "",
+                                       "Events API v2 integration key.")))),
+       only(pagerduty, key("url", text(Format::http_url), "https://events.pagerduty.com",
+                           "The service; other regions and tests.")),
+       only(pagerduty, key("change_url", text(Format::http_url), "", "Instead of url + /v2/change/enqueue.")),
+       only(pagerduty, key("alert_url", text(Format::http_url), "", "Instead of url + /v2/enqueue."))},
+      "kind", {}, {}};
+  return table;
+}
+
+const Table& prober_table() {
+  static const Table table{
+      "prober",
+      "A steady client that watches from outside",
+      {needed(key("url", text(Format::http_url), "", "Asked through the load balancer.")),
+       also({"rps"}, key("rate", whole(1, 1000), "20", "Requests per second."))},
+      "", {}, {}};
+  return table;
+}
+
+}  // namespace hitless::fleet
