@@ -27,7 +27,7 @@ hitless_layer(adapters/notify SEES ports LINKS Boost::json)
 hitless_layer(adapters/journal SEES ports LINKS Boost::json SQLite::SQLite3)
 hitless_layer(witness SEES base core runtime LINKS Boost::json)
 
-hitless_layer(engine SEES ports fleet confdiff witness)
+hitless_layer(engine SEES ports confdiff)
 hitless_layer(demo SEES base core runtime witness LINKS Boost::json OpenSSL::Crypto)
 hitless_layer(cli SEES engine fleet confdiff witness demo adapters/host adapters/traffic adapters/service
   adapters/health adapters/notify adapters/journal LINKS Boost::json)

@@ -22,6 +22,8 @@ struct Wiring {
 };
 
 [[nodiscard]] Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet, const std::string& service);
+// A check of the fleet file as a driver; host: where a `command:` check runs.
+[[nodiscard]] std::unique_ptr<ports::Health> make_check(const fleet::HealthCheck& check, ports::Host* host);
 [[nodiscard]] Result<std::vector<std::unique_ptr<ports::Sink>>> wire_sinks(const fleet::Fleet& fleet);
 
 }  // namespace hitless::cli

@@ -36,11 +36,11 @@ Task<Result<std::optional<std::string>>> read_if_there(ports::Host* host, std::s
   co_return std::optional<std::string>{std::move(*content)};
 }
 
-std::string backup_name(const ServiceParts& parts, const confdiff::Files& on_disk, const std::string& path,
-                        const std::string& suffix) {
+std::string backup_name(const ServiceParts& parts, const InstanceParts& instance, const confdiff::Files& on_disk,
+                        const std::string& path, const std::string& suffix) {
   const std::string beside = path + ".backup-" + suffix;
   if (parts.config_kind != confdiff::Kind::nginx) return beside;
-  const auto tree = confdiff::parse_nginx(on_disk, parts.main_config);
+  const auto tree = confdiff::parse_nginx(on_disk, instance.main_config);
   // What cannot be parsed cannot be asked either: the safe place then.
   const bool swallowed = !tree || confdiff::include_matching(*tree, beside) != nullptr;
   if (!swallowed) return beside;
@@ -63,7 +63,7 @@ Task<Result<core::Backup>> back_up_one(const ServiceParts* parts, const Instance
     std::string suffix = format_day(now);
     if (attempt == 1) suffix += "-" + rollout;
     if (attempt > 1) suffix += "-" + rollout + "-" + std::to_string(attempt);
-    const std::string name = backup_name(*parts, *on_disk, path, suffix);
+    const std::string name = backup_name(*parts, *instance, *on_disk, path, suffix);
     auto existing = co_await read_if_there(host, name);
     if (!existing) co_return tl::unexpected<Error>(existing.error());
     if (existing->has_value() && sha256_hex(**existing) != backup.sha256) continue;
@@ -109,7 +109,7 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
   confdiff::Context context;
   context.health_path = parts->health_path;
   context.port = instance->port;
-  plan.diff = confdiff::diff_config(parts->config_kind, before, after, parts->main_config, context);
+  plan.diff = confdiff::diff_config(parts->config_kind, before, after, instance->main_config, context);
   plan.action = plan.changed.empty() ? core::Action::none : action_for(plan.diff.summary.change_class);
   co_return plan;
 }

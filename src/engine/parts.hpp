@@ -28,6 +28,7 @@ struct InstanceParts {
   ports::Service* service = nullptr;
   ports::Health* health = nullptr;  // null: none configured
   int port = 0;                     // 0: no host-side socket count
+  std::string main_config;          // where the configuration starts on the host
   std::vector<ConfigFile> files;    // what `apply` installs
 };
 
@@ -39,13 +40,12 @@ struct Dependency {
 struct ServiceParts {
   std::string name;
   confdiff::Kind config_kind = confdiff::Kind::text;
-  std::string main_config;  // where the configuration starts on a host
   std::string health_path;
   std::vector<ports::Traffic*> pools;
   std::vector<InstanceParts> instances;
   std::vector<Dependency> dependencies;
   core::Policy policy;
-  std::string canary;       // instance id; empty: none
+  std::vector<std::string> canaries;  // hosts that go first, in order
 };
 
 [[nodiscard]] const InstanceParts* find(const ServiceParts& parts, const core::InstanceId& id);

@@ -42,7 +42,9 @@ std::vector<core::InstancePlan> order(const ServiceParts& parts, const PlanOptio
                                       const std::vector<InstanceDraft>& drafts) {
   std::vector<core::InstancePlan> plans;
   const auto is_canary = [&](const InstanceParts& i) {
-    if (options.canary.empty()) return i.id.value == parts.canary;
+    if (options.canary.empty()) {
+      return std::find(parts.canaries.begin(), parts.canaries.end(), i.host_name) != parts.canaries.end();
+    }
     return options.canary == i.host_name || options.canary == i.id.value;
   };
   for (std::size_t n = 0; n < parts.instances.size(); ++n) {
@@ -54,9 +56,9 @@ std::vector<core::InstancePlan> order(const ServiceParts& parts, const PlanOptio
       plan.skip_reason = drafts[n].preflight.report.skip_reason;
     }
     plan.canary = is_canary(instance) && plan.skip_reason.empty();
-    plans.push_back(std::move(plan));
+    const auto first_other = std::find_if(plans.begin(), plans.end(), [](const auto& p) { return !p.canary; });
+    plans.insert(plan.canary ? first_other : plans.end(), std::move(plan));
   }
-  std::stable_sort(plans.begin(), plans.end(), [](const auto& a, const auto& b) { return a.canary && !b.canary; });
   return plans;
 }
 

@@ -1,0 +1,153 @@
+// doctor: the way to every host, load balancer, health endpoint and sink. Each failure prints its fix.
+#include <fmt/format.h>
+
+#include "adapters/host/host.hpp"
+#include "base/text.hpp"
+#include "cli/load.hpp"
+#include "cli/narrate.hpp"
+#include "cli/wiring.hpp"
+#include "engine/traffic_ops.hpp"
+
+namespace hitless::cli {
+namespace {
+
+constexpr DurationMs kMaxClockSkewMs = 5'000;
+constexpr DurationMs kHostDeadlineMs = 15'000;
+
+struct Findings {
+  App* app;
+  int bad = 0;
+
+  void add(core::CheckStatus status, const std::string& what, const std::string& evidence, const std::string& help = {}) {
+    const Terminal& t = app->out;
+    const bool good = status == core::CheckStatus::pass;
+    std::string glyph = good ? t.paint(Ink::good, t.tick()) : t.paint(Ink::bad, t.cross());
+    if (status == core::CheckStatus::warn) glyph = t.paint(Ink::warn, t.warning());
+    if (status == core::CheckStatus::unknown) glyph = t.paint(Ink::warn, t.question());
+    fmt::print("  {} {}: {}\n", glyph, escape_for_terminal(what), t.plain(escape_for_terminal(evidence)));
+    if (!good && !help.empty()) fmt::print("      = help: {}\n", t.plain(escape_for_terminal(help)));
+    if (status == core::CheckStatus::fail || status == core::CheckStatus::unknown) ++bad;
+  }
+};
+
+Task<void> check_host(Findings* findings, ports::Host* host) {
+  const TimeMs before = wall_now_ms();
+  auto said = co_await host->exec({"date", "+%s"}, {}, kHostDeadlineMs);
+  if (!said || said->exit_code != 0) {
+    const Error error = said ? Error{ErrorCode::failed, said->err, {}, {}} : said.error();
+    findings->add(core::CheckStatus::fail, host->name(), describe(error), error.help);
+    co_return;
+  }
+  findings->add(core::CheckStatus::pass, host->name(), fmt::format("answers in {}ms", wall_now_ms() - before));
+  const TimeMs theirs = std::atoll(said->out.c_str()) * 1000;
+  const TimeMs skew = theirs - wall_now_ms();
+  if (std::abs(skew) > kMaxClockSkewMs) {
+    findings->add(core::CheckStatus::warn, host->name(), fmt::format("its clock is {} off", format_duration(std::abs(skew))), "run an NTP client there");
+  }
+  if (!host->sudo()) co_return;
+  auto root = co_await host->exec({"true"}, {}, kHostDeadlineMs, true);
+  const bool ok = root && root->exit_code == 0;
+  findings->add(ok ? core::CheckStatus::pass : core::CheckStatus::fail, host->name() + " sudo -n",
+                ok ? "works without a password" : (root ? redact(root->err) : describe(root.error())),
+                "put the lines below into /etc/sudoers.d/hitless on that host");
+}
+
+Task<void> check_instances(Findings* findings, const Wiring* wiring) {
+  const engine::FullReading reading = co_await engine::read_traffic(&wiring->parts, {});
+  for (const core::TargetReport& report : reading.reports) {
+    const bool known = report.admin != core::AdminState::unknown && report.admin != core::AdminState::absent;
+    if (known) continue;
+    findings->add(core::CheckStatus::fail, report.pool + " @ " + report.node, report.instance.value + ": " + report.note,
+                  "the stats socket needs `level admin`, and server names must be those of `pools:`");
+  }
+  for (const auto& pool : wiring->pools) {
+    auto capabilities = co_await pool->capabilities();
+    if (!capabilities) {
+      findings->add(core::CheckStatus::fail, pool->describe(), describe(capabilities.error()), capabilities.error().help);
+      continue;
+    }
+    findings->add(core::CheckStatus::pass, pool->describe(), "answers");
+    if (!capabilities->survives_lb_reload) {
+      findings->add(core::CheckStatus::warn, pool->describe(), "a reload of the load balancer may forget drains (hitless re-asserts them)",
+                    "load-server-state-from-file global");
+    }
+    for (const std::string& remark : capabilities->remarks) findings->add(core::CheckStatus::warn, pool->describe(), remark);
+  }
+  for (const engine::InstanceParts& instance : wiring->parts.instances) {
+    for (const core::Check& check : co_await instance.service->validate()) {
+      findings->add(check.status, instance.id.value + " " + check.name, check.evidence, check.help);
+    }
+    if (instance.health == nullptr) continue;
+    const core::HealthReading health = co_await instance.health->probe();
+    findings->add(health.status == core::HealthStatus::pass ? core::CheckStatus::pass : core::CheckStatus::fail,
+                  instance.id.value + " health", health.evidence, instance.health->describe() + " must answer as `health:` says");
+  }
+}
+
+Task<void> examine(Findings* findings, const Wiring* wiring) {
+  for (const auto& host : wiring->hosts) co_await check_host(findings, host.get());
+  co_await check_instances(findings, wiring);
+}
+
+Task<void> check_sinks(Findings* findings, const std::vector<std::unique_ptr<ports::Sink>>* sinks) {
+  for (const auto& sink : *sinks) {
+    ports::Notification test;
+    test.key = "doctor/" + std::to_string(wall_now_ms());
+    test.kind = ports::NotificationKind::test;
+    test.title = "hitless doctor: a test message";
+    test.text = "If you can read this, notifications reach you.";
+    test.actor = actor_name();
+    test.at = wall_now_ms();
+    auto delivered = co_await sink->deliver(std::move(test));
+    const bool ok = delivered.has_value();
+    findings->add(ok ? core::CheckStatus::pass : core::CheckStatus::fail, "notification " + sink->name(),
+                  ok ? "test message delivered" : describe(delivered.error().error), ok ? "" : delivered.error().error.help);
+  }
+}
+
+void print_sudoers(const fleet::Fleet& fleet, const fleet::Service& service) {
+  host::SudoersNeeds needs;
+  for (const std::string& name : service.hosts) {
+    const fleet::Host* host = fleet.host(name);
+    if (host == nullptr || !host->sudo) continue;
+    needs.user = host->user.value_or(fleet.ssh.user.value_or("deploy"));
+  }
+  if (needs.user.empty()) return;
+  if (!service.unit.empty()) needs.units.push_back(service.unit);
+  for (const fleet::ConfigFile& file : service.config) needs.config_dirs.push_back(file.dest.substr(0, file.dest.rfind('/')));
+  if (service.kind == fleet::ServiceKind::nginx) needs.argvs.push_back({service.nginx.binary, "-t"});
+  auto lines = host::sudoers_lines(needs);
+  if (!lines) return;
+  fmt::print("  minimal sudoers for {}:\n", service.name);
+  for (const std::string& line : *lines) fmt::print("    {}\n", line);
+}
+
+}  // namespace
+
+int verb_doctor(App& app) {
+  auto fleet = load_fleet_or_complain(app);
+  if (!fleet) return kConfig;
+  Findings findings{&app};
+  for (const auto& [name, service] : fleet->services) {
+    if (!app.options.service.empty() && name != app.options.service) continue;
+    fmt::print("{}\n", app.out.paint(Ink::bold, name));
+    auto wiring = wire(*fleet, name);
+    if (!wiring) {
+      findings.add(core::CheckStatus::fail, name, describe(wiring.error()), wiring.error().help);
+      continue;
+    }
+    run_until_done([&] { return examine(&findings, wiring->get()); });
+    print_sudoers(*fleet, service);
+  }
+  auto sinks = wire_sinks(*fleet);
+  if (!sinks) {
+    findings.add(core::CheckStatus::fail, "notifications", describe(sinks.error()), sinks.error().help);
+  } else if (!sinks->empty()) {
+    fmt::print("{}\n", app.out.paint(Ink::bold, "notifications"));
+    run_until_done([&] { return check_sinks(&findings, &*sinks); });
+  }
+  fmt::print("{}\n", findings.bad == 0 ? "All well." : fmt::format("{} thing{} to mend.", findings.bad, findings.bad == 1 ? "" : "s"));
+  return findings.bad == 0 ? kOk : kError;
+}
+
+}  // namespace hitless::cli

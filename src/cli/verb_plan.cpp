@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+
+#include "adapters/journal/codec.hpp"
+#include "cli/load.hpp"
+#include "cli/plan_file.hpp"
+#include "cli/screen_plan.hpp"
+#include "cli/wiring.hpp"
+#include "core/names.hpp"
+
+namespace hitless::cli {
+namespace {
+
+core::Intent intent_of(const std::string& word) {
+  if (word == "reload") return core::Intent::reload;
+  return word == "apply" ? core::Intent::apply : core::Intent::restart;
+}
+
+bool anything_to_do(const engine::PlanDraft& draft) {
+  for (const core::InstancePlan& instance : draft.plan.instances) {
+    if (instance.skip_reason.empty()) return true;
+  }
+  return false;
+}
+
+Task<void> make(const Wiring* wiring, engine::PlanOptions options, Result<engine::PlanDraft>* out) {
+  *out = co_await engine::make_plan(&wiring->parts, std::move(options));
+}
+
+int show(App& app, const Wiring& wiring, engine::PlanDraft draft) {
+  draft.plan.hash = journal::hash_plan(draft.plan);
+  const SavedPlan saved{draft.plan, draft.fingerprint, wall_now_ms()};
+  std::string path = app.options.plan_file.empty() ? app.options.service + ".plan" : app.options.plan_file;
+  const core::Check* blocking = draft.blocking();
+  const bool save = path != "-" && blocking == nullptr && anything_to_do(draft);
+  if (save) {
+    if (Status written = save_plan(path, saved); !written) return failed(app, written.error());
+  }
+  if (app.options.json) {
+    fmt::print("{}", plan_file_text(saved));
+  } else {
+    fmt::print("{}", plan_screen(draft, wiring.pool_texts(), app.out));
+    fmt::print("{}\n", save ? fmt::format("  Saved {} (valid 15m or until state moves)", path) : "");
+  }
+  if (blocking != nullptr) {
+    fmt::print(stderr, "{} would not start: {}: {}\n", app.err.paint(Ink::bad, app.err.cross()), blocking->name, blocking->evidence);
+    return kBlocked;
+  }
+  if (!app.options.json && save) fmt::print("Next: hitless {} --plan {}\n", core::to_string(draft.plan.intent), path);
+  return app.options.detailed_exitcode && anything_to_do(draft) ? kChangesPresent : kOk;
+}
+
+}  // namespace
+
+int verb_plan(App& app) {
+  auto fleet = load_fleet_or_complain(app);
+  if (!fleet) return kConfig;
+  auto wiring = wire(*fleet, app.options.service);
+  if (!wiring) return failed(app, wiring.error(), kConfig);
+  engine::PlanOptions options;
+  options.intent = intent_of(app.options.intent);
+  options.limit = app.options.limit;
+  options.canary = app.options.canary;
+  options.at_once = app.options.at_once;
+  options.if_needed = app.options.if_needed;
+  Result<engine::PlanDraft> draft = fail(ErrorCode::internal, "no plan was made");
+  run_until_done([&] { return make(wiring->get(), options, &draft); });
+  if (!draft) return failed(app, draft.error(), draft.error().code == ErrorCode::invalid ? kUsage : kError);
+  return show(app, **wiring, std::move(*draft));
+}
+
+}  // namespace hitless::cli

@@ -1,0 +1,136 @@
+// status: what is in rotation, what is not, by whose hand, since when, and what puts it right.
+#include <fmt/format.h>
+
+#include "adapters/journal/codec.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "cli/load.hpp"
+#include "cli/narrate.hpp"
+#include "cli/wiring.hpp"
+#include "core/names.hpp"
+#include "engine/traffic_ops.hpp"
+
+namespace hitless::cli {
+namespace {
+
+constexpr int kLookBack = 50;  // rollouts searched for whose hand took an instance out
+
+struct Hand {
+  std::string text;  // "quarantined by R-7f3a (INC-3)"
+  TimeMs since = 0;
+  std::string next;
+};
+
+// The latest rollout that left this instance out of rotation, if one did.
+void find_hands(ports::Journal& journal, const std::string& service, std::map<core::InstanceId, Hand>& hands,
+                std::vector<ports::RolloutRow>& unfinished) {
+  auto rows = journal.rollouts(kLookBack);
+  if (!rows) return;
+  std::map<core::InstanceId, bool> settled;
+  for (const ports::RolloutRow& row : *rows) {
+    if (row.service != service) continue;
+    if (row.result.empty()) unfinished.push_back(row);
+    auto found = replay(journal, row.rollout);
+    if (!found) continue;
+    for (const core::Instance& instance : found->state.instances) {
+      const bool worked_on = instance.taken_out || instance.started_at != 0;
+      if (!worked_on || settled[instance.plan.id]) continue;
+      settled[instance.plan.id] = true;
+      if (!instance.taken_out) continue;
+      const bool quarantined = core::name_of(instance.phase) == core::PhaseName::quarantined;
+      Hand hand;
+      hand.text = quarantined ? "quarantined by " + row.rollout : "taken out by " + row.rollout + ", which did not end";
+      if (!found->state.incident.empty()) hand.text += " (" + found->state.incident + ")";
+      hand.since = quarantined ? instance.ended_at : instance.started_at;
+      hand.next = found->state.incident.empty() ? "hitless show " + row.rollout : "hitless incident " + found->state.incident;
+      hands[instance.plan.id] = hand;
+    }
+  }
+}
+
+struct Row {
+  core::InstanceId id;
+  core::TargetReading reading;
+};
+
+Task<void> read(const Wiring* wiring, std::vector<Row>* rows) {
+  engine::FullReading reading = co_await engine::read_traffic(&wiring->parts, {});
+  for (const engine::InstanceParts& instance : wiring->parts.instances) {
+    rows->push_back({instance.id, reading.merged.at(instance.id)});
+  }
+}
+
+void print_json(const std::string& service, const std::vector<Row>& rows, const std::map<core::InstanceId, Hand>& hands) {
+  for (const Row& row : rows) {
+    const auto hand = hands.find(row.id);
+    fmt::print("{{\"format_version\":1,\"service\":{},\"instance\":{},\"state\":\"{}\",\"in_flight\":{},\"note\":{},\"out_by\":{}}}\n",
+               journal::quote_json(service), journal::quote_json(row.id.value), core::to_string(row.reading.state),
+               row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "null", journal::quote_json(row.reading.note),
+               hand == hands.end() ? "null" : journal::quote_json(hand->second.text));
+  }
+}
+
+bool is_out(core::TargetState state) { return state != core::TargetState::in && state != core::TargetState::in_unhealthy; }
+
+void print_row(const App& app, const Row& row, const std::map<core::InstanceId, Hand>& hands) {
+  const core::TargetState state = row.reading.state;
+  const Ink ink = state == core::TargetState::in ? Ink::good : (state == core::TargetState::unknown ? Ink::warn : Ink::bad);
+  std::string why = row.reading.note;
+  if (is_out(state) && state != core::TargetState::unknown && state != core::TargetState::absent) {
+    const auto hand = hands.find(row.id);
+    why = hand == hands.end() ? "by someone else's hand (not in our journal)"
+                              : hand->second.text + " since " + format_timestamp(hand->second.since) + ". Next: " + hand->second.next;
+  }
+  fmt::print("  {:<12} {} {:>6}  {}\n", host_part(row.id), app.out.paint(ink, fmt::format("{:<13}", core::to_string(state))),
+             row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "?", app.out.plain(escape_for_terminal(why)));
+}
+
+// Returns false when something is out or unknown.
+bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name, ports::Journal* journal) {
+  auto wiring = wire(fleet, name);
+  if (!wiring) {
+    print_error(app, wiring.error());
+    return false;
+  }
+  std::vector<Row> rows;
+  run_until_done([&] { return read(wiring->get(), &rows); });
+  std::map<core::InstanceId, Hand> hands;
+  std::vector<ports::RolloutRow> unfinished;
+  if (journal != nullptr) find_hands(*journal, name, hands, unfinished);
+  if (app.options.json) {
+    print_json(name, rows, hands);
+  } else {
+    std::size_t serving = 0;
+    for (const Row& row : rows) serving += row.reading.state == core::TargetState::in ? 1 : 0;
+    fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving, rows.size(),
+               (*wiring)->parts.policy.capacity.floor, join((*wiring)->pool_texts(), "; "));
+    for (const Row& row : rows) print_row(app, row, hands);
+    for (const ports::RolloutRow& row : unfinished) {
+      fmt::print("  {} {} {} started {} has not ended: it runs now, or was cut off. `hitless show {}`\n",
+                 app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.intent, format_timestamp(row.started_at), row.rollout);
+    }
+  }
+  for (const Row& row : rows) {
+    if (row.reading.state != core::TargetState::in) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+int verb_status(App& app) {
+  auto fleet = load_fleet_or_complain(app);
+  if (!fleet) return kConfig;
+  auto journal = open_journal(app, false);  // none yet is fine
+  bool all_in = true;
+  for (const auto& [name, service] : fleet->services) {
+    if (!app.options.service.empty() && name != app.options.service) continue;
+    all_in &= show_service(app, *fleet, name, journal ? journal->get() : nullptr);
+  }
+  if (!app.options.service.empty() && fleet->service(app.options.service) == nullptr) {
+    return failed(app, wire(*fleet, app.options.service).error(), kUsage);
+  }
+  return all_in ? kOk : kError;
+}
+
+}  // namespace hitless::cli

@@ -1,0 +1,270 @@
+#include "cli/wiring.hpp"
+
+#include <fstream>
+
+#include "adapters/health/probes.hpp"
+#include "adapters/host/host.hpp"
+#include "adapters/notify/notify.hpp"
+#include "adapters/service/services.hpp"
+#include "adapters/traffic/haproxy.hpp"
+#include "base/text.hpp"
+#include "confdiff/config_diff.hpp"
+
+namespace hitless::cli {
+namespace {
+
+constexpr std::size_t kMaxSourceBytes = 4u << 20;
+
+Result<std::unique_ptr<ports::Host>> wire_host(const fleet::Fleet& fleet, const fleet::Host& host) {
+  if (host.connect == fleet::Connect::local) return host::make_local_host(host.name, host.address, host.sudo);
+  host::SshConfig config;
+  config.name = host.name;
+  config.address = host.address;
+  config.ssh_name = host.ssh_name;
+  config.user = host.user.value_or(fleet.ssh.user.value_or(""));
+  config.identity_file = host.identity.value_or(fleet.ssh.identity.value_or(""));
+  config.known_hosts_file = fleet.ssh.known_hosts.value_or("");
+  config.config_file = fleet.ssh.config.value_or("");
+  config.port = host.port.value_or(0);
+  config.sudo = host.sudo;
+  if (fleet.ssh.connect_timeout_ms > 0) config.connect_timeout_s = static_cast<int>((fleet.ssh.connect_timeout_ms + 999) / 1000);
+  return host::make_ssh_host(std::move(config));
+}
+
+// Builds the drivers of one service, sharing hosts between instances and load balancer nodes.
+class Builder {
+ public:
+  Builder(const fleet::Fleet& fleet, const fleet::Service& service) : fleet_(fleet), service_(service) {}
+
+  Result<std::unique_ptr<Wiring>> build() {
+    wiring_->parts.name = service_.name;
+    set_config_kind();
+    set_policy();
+    for (const fleet::Instance& instance : service_.instances) {
+      if (Status ok = add_instance(instance); !ok) return tl::unexpected<Error>(ok.error());
+    }
+    if (Status ok = add_pools(); !ok) return tl::unexpected<Error>(ok.error());
+    for (const fleet::HealthCheck& dependency : service_.dependencies) {
+      // A dependency is one thing for all instances; the first one's placeholders serve.
+      fleet::HealthCheck check = fleet::resolve(dependency, service_, service_.instances.front());
+      ports::Health* made = add_check(check, wiring_->parts.instances.front().host);
+      wiring_->parts.dependencies.push_back({dependency.name, made});
+    }
+    return std::move(wiring_);
+  }
+
+ private:
+  Result<ports::Host*> host(const std::string& name) {
+    if (const auto it = hosts_.find(name); it != hosts_.end()) return it->second;
+    const fleet::Host* found = fleet_.host(name);
+    if (found == nullptr) return fail(ErrorCode::internal, "host " + name + " is not in the fleet");
+    auto made = wire_host(fleet_, *found);
+    if (!made) return tl::unexpected<Error>(made.error());
+    wiring_->hosts.push_back(std::move(*made));
+    hosts_[name] = wiring_->hosts.back().get();
+    return hosts_[name];
+  }
+
+  void set_config_kind() {
+    engine::ServiceParts& parts = wiring_->parts;
+    const bool nginx_command = service_.commands && service_.commands->flavor == fleet::Flavor::nginx;
+    if (service_.kind == fleet::ServiceKind::nginx || nginx_command) {
+      parts.config_kind = confdiff::Kind::nginx;
+    } else if (!service_.config.empty()) {
+      parts.config_kind = confdiff::guess_kind(service_.config.front().dest);
+    }
+    if (service_.health && service_.health->kind == fleet::CheckKind::http) {
+      const std::string& url = service_.health->url;
+      const std::size_t host_at = url.find("://");
+      const std::size_t path_at = host_at == std::string::npos ? host_at : url.find('/', host_at + 3);
+      if (path_at != std::string::npos) parts.health_path = url.substr(path_at, url.find_first_of("?#", path_at) - path_at);
+    }
+  }
+
+  void set_policy() {
+    const fleet::Policy& from = service_.policy;
+    core::Policy& to = wiring_->parts.policy;
+    to.capacity = {from.floor, from.at_once, from.max_failures, from.capacity_wait_ms, from.zone_by_zone};
+    to.drain.deadline_ms = from.drain.deadline_ms;
+    to.drain.quiet_ms = from.drain.quiet_ms;
+    to.drain.settle_ms = from.drain.settle_ms;
+    to.drain.host_count = from.drain.host_count;
+    switch (from.drain.on_deadline) {
+      case fleet::OnDeadline::abort: to.drain.on_deadline = core::OnDrainDeadline::abort; break;
+      case fleet::OnDeadline::force: to.drain.on_deadline = core::OnDrainDeadline::force; break;
+      case fleet::OnDeadline::wait: to.drain.on_deadline = core::OnDrainDeadline::wait; break;
+    }
+    to.verify.deadline_ms = from.verify.deadline_ms;
+    to.verify.stability_ms = from.verify.stability_ms;
+    to.verify.grace_ms = from.verify.grace_ms;
+    to.verify.latency_samples = from.verify.samples;
+    to.verify.latency_factor = from.verify.latency_factor;
+    to.verify.latency_slack_ms = from.verify.latency_slack_ms;
+    to.verify.compare_latency = from.verify.compare_latency;
+    to.verify.health = service_.health.has_value();
+    if (service_.health) {
+      to.verify.health_interval_ms = service_.health->interval_ms;
+      to.verify.rise = service_.health->rise;
+      to.verify.fall = service_.health->fall;
+    }
+    to.rejoin = {from.rejoin.deadline_ms, from.rejoin.traffic_wait_ms, from.rejoin.soak_ms, from.rejoin.max_error_ratio};
+    wiring_->parts.canaries = from.canaries;
+  }
+
+  Status add_instance(const fleet::Instance& from) {
+    auto reached = host(from.host);
+    if (!reached) return tl::unexpected<Error>(reached.error());
+    engine::InstanceParts to;
+    to.id = core::InstanceId{from.id};
+    to.host_name = from.host;
+    to.zone = from.zone;
+    to.host = *reached;
+    to.port = from.port.value_or(0);
+    to.service = add_service(from, *reached, to.main_config);
+    if (service_.health) to.health = add_check(fleet::resolve(*service_.health, service_, from), *reached);
+    for (const fleet::ConfigFile& file : service_.config) {
+      auto read = read_source(file, from);
+      if (!read) return tl::unexpected<Error>(read.error());
+      to.files.push_back(std::move(*read));
+    }
+    if (to.port == 0) wiring_->parts.policy.drain.host_count = false;
+    wiring_->parts.instances.push_back(std::move(to));
+    return {};
+  }
+
+  Result<engine::ConfigFile> read_source(const fleet::ConfigFile& file, const fleet::Instance& instance) {
+    const fleet::Placeholders values = fleet::placeholders_of(service_, instance);
+    engine::ConfigFile to{fleet::expand(file.source, values), fleet::expand(file.dest, values), file.mode.value_or("0644"), {}};
+    std::ifstream in(to.source, std::ios::binary);
+    std::string text(kMaxSourceBytes + 1, '\0');
+    if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (!in.is_open() || in.bad()) return fail(ErrorCode::not_found, "cannot read the new configuration", to.source);
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kMaxSourceBytes) return fail(ErrorCode::invalid, "the new configuration is larger than 4 MiB", to.source);
+    to.content = std::move(text);
+    return to;
+  }
+
+  std::vector<std::string> expand(const std::vector<std::string>& words, const fleet::Placeholders& values) {
+    std::vector<std::string> out;
+    for (const std::string& word : words) out.push_back(fleet::expand(word, values));
+    return out;
+  }
+
+  ports::Service* add_service(const fleet::Instance& instance, ports::Host* on, std::string& main_config) {
+    const fleet::Placeholders values = fleet::placeholders_of(service_, instance);
+    std::vector<std::string> dests;
+    for (const fleet::ConfigFile& file : service_.config) dests.push_back(fleet::expand(file.dest, values));
+    std::unique_ptr<ports::Service> made;
+    if (service_.kind == fleet::ServiceKind::nginx) {
+      const fleet::NginxOptions& from = service_.nginx;
+      main_config = from.main_config;
+      made = service::make_nginx_service(
+          *on, {service_.unit, from.binary, from.main_config, from.prefix.value_or(""), from.error_log, from.pid_file});
+    } else if (service_.kind == fleet::ServiceKind::systemd) {
+      service::SystemdConfig config;
+      config.unit = service_.unit;
+      config.config_files = dests;
+      if (service_.commands) config.test = expand(service_.commands->test, values);
+      if (!dests.empty()) main_config = dests.front();
+      made = service::make_systemd_service(*on, std::move(config));
+    } else {
+      const fleet::Commands& from = *service_.commands;
+      service::CommandConfig config;
+      config.test = expand(from.test, values);
+      config.reload = expand(from.reload, values);
+      config.restart = expand(from.restart, values);
+      config.status = expand(from.status, values);
+      config.pid_file = fleet::expand(from.pid_file, values);
+      config.config_files = expand(from.config_files, values);
+      config.flavor = from.flavor == fleet::Flavor::nginx ? service::CommandFlavor::nginx : service::CommandFlavor::none;
+      config.error_log = fleet::expand(from.error_log.value_or(""), values);
+      if (!config.config_files.empty()) main_config = config.config_files.front();
+      else if (!dests.empty()) main_config = dests.front();
+      made = service::make_command_service(*on, std::move(config));
+    }
+    wiring_->services.push_back(std::move(made));
+    return wiring_->services.back().get();
+  }
+
+  ports::Health* add_check(const fleet::HealthCheck& check, ports::Host* on) {
+    wiring_->checks.push_back(make_check(check, on));
+    return wiring_->checks.back().get();
+  }
+
+  Status add_pools() {
+    std::map<std::pair<std::string, std::string>, HaproxyPool> pools;
+    for (const fleet::Instance& instance : service_.instances) {
+      for (const fleet::Target& target : instance.targets) {
+        HaproxyPool& pool = pools[{target.lb, target.backend}];
+        pool.lb = target.lb;
+        pool.backend = target.backend;
+        pool.servers.emplace_back(core::InstanceId{instance.id}, target.server);
+      }
+    }
+    for (auto& [key, pool] : pools) {
+      const fleet::LoadBalancer* lb = fleet_.load_balancer(key.first);
+      if (lb == nullptr) return fail(ErrorCode::internal, "load balancer " + key.first + " is not in the fleet");
+      for (const fleet::LbNode& node : lb->nodes) {
+        HaproxyNode to{node.name, node.socket.text, node.master ? node.master->text : "", {}, {}};
+        if (node.host) {
+          auto reached = host(*node.host);
+          if (!reached) return tl::unexpected<Error>(reached.error());
+          to.forward = [on = *reached](std::string path) { return on->forward_unix(std::move(path)); };
+        }
+        pool.nodes.push_back(std::move(to));
+      }
+      if (Status ok = check_haproxy(pool); !ok) return ok;
+      wiring_->pools.push_back(make_haproxy(std::move(pool)));
+      wiring_->parts.pools.push_back(wiring_->pools.back().get());
+    }
+    return {};
+  }
+
+  const fleet::Fleet& fleet_;
+  const fleet::Service& service_;
+  std::unique_ptr<Wiring> wiring_ = std::make_unique<Wiring>();
+  std::map<std::string, ports::Host*> hosts_;
+};
+
+}  // namespace
+
+std::unique_ptr<ports::Health> make_check(const fleet::HealthCheck& check, ports::Host* host) {
+  switch (check.kind) {
+    case fleet::CheckKind::http: {
+      health::HttpHealth config;
+      config.url = check.url;
+      config.expect_status = check.status;
+      config.expect_body = check.body.value_or("");
+      config.ca_file = check.ca.value_or("");
+      config.host_header = check.host_header.value_or("");
+      config.timeout_ms = check.timeout_ms;
+      return health::make_http_health(std::move(config));
+    }
+    case fleet::CheckKind::tcp: return health::make_tcp_health({check.target, check.timeout_ms});
+    case fleet::CheckKind::command: break;
+  }
+  return health::make_command_health({check.command, check.timeout_ms, [host](std::vector<std::string> argv, DurationMs deadline) {
+                                        return host->exec(std::move(argv), {}, deadline);
+                                      }});
+}
+
+std::vector<std::string> Wiring::pool_texts() const {
+  std::vector<std::string> texts;
+  for (const auto& pool : pools) texts.push_back(pool->describe());
+  return texts;
+}
+
+Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet, const std::string& service) {
+  const fleet::Service* found = fleet.service(service);
+  if (found == nullptr) {
+    std::vector<std::string> names;
+    for (const auto& [name, each] : fleet.services) names.push_back(name);
+    const std::string near = nearest(service, names);
+    return fail(ErrorCode::not_found, "no service `" + service + "` in the fleet file", fleet.file,
+                near.empty() ? "it has: " + join(names, ", ") : "did you mean `" + near + "`?");
+  }
+  return Builder(fleet, *found).build();
+}
+
+}  // namespace hitless::cli
