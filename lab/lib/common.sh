@@ -30,12 +30,21 @@ lab_paths() {
 
 need_up() { [[ -e $STATE/ready ]] || die "lab '$LAB_NAME' is not up (see: lab up)"; }
 
-# Locks are inherited by the short-lived children on purpose: a waiting `down` gets the lock only
+# take_lock FD FILE SECONDS. The file may be removed by its holder: whoever waited for the removed
+# one tries again with the new one.
+take_lock() {
+  while :; do
+    mkdir -p "${2%/*}"
+    eval "exec $1>\"\$2\""
+    flock -w "$3" "$1" || return 1
+    [[ ! $2 -ef /proc/self/fd/$1 ]] || return 0
+  done
+}
+
+# The lock is inherited by the short-lived children on purpose: a waiting `down` gets it only
 # when the last child of a killed `up` is gone. Daemons close it (see spawn).
 lock_lab() {
-  mkdir -p "$LAB_ROOT"
-  exec 8>"$LAB_ROOT/.$LAB_NAME.lock"
-  flock -w "${1:-120}" 8 || die "another command holds lab '$LAB_NAME'"
+  take_lock 8 "$LAB_ROOT/.$LAB_NAME.lock" "${1:-120}" || die "another command holds lab '$LAB_NAME'"
 }
 
 # Field 22 of stat, counted after the command name, which may hold spaces. A zombie counts as

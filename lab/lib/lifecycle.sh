@@ -77,6 +77,9 @@ remove_all() {
       sleep 0.05
     done
   fi
+  for dir in "$STATE"/hosts/web*/root; do # nspawn that is killed leaves its lock file
+    [[ ! -d $dir ]] || rm -f "/run/systemd/nspawn/locks/inode-$(stat -c %d:%i "$dir")"
+  done
   # Deepest first.
   awk -v top="$STATE/" 'index($5, top) == 1 { print length($5), $5 }' /proc/self/mountinfo | sort -rn |
     while read -r _ mountpoint; do umount "$mountpoint" 2>/dev/null || umount -l "$mountpoint"; done
@@ -86,6 +89,7 @@ remove_all() {
       [[ ! -d $dir ]] || remove_cgroup "$dir"
     done
     rmdir /sys/fs/cgroup{,/unified,/systemd}/hitless-lab 2>/dev/null || true
+    rm -rf /run/systemd/nspawn/propagate/"$PREFIX"-*
   fi
   rm -rf --one-file-system "$STATE"
 }
@@ -106,7 +110,9 @@ cmd_down() {
   image_drop_stale
   exec 8>&-
   rm -f "$LAB_ROOT/.$LAB_NAME.lock"
-  rmdir "$LAB_ROOT" 2>/dev/null || true
+  if [[ -z $(find "$LAB_ROOT" -mindepth 1 ! -name .allocate.lock -print -quit) ]]; then
+    rm -rf "$LAB_ROOT"
+  fi
 }
 
 cmd_status() {

@@ -10,7 +10,7 @@ readonly BRIDGE=${HITLESS_LAB_BRIDGE:-hl-br0}
 index_taken() {
   local index=$1 subnet=$2 file
   for file in "$LAB_ROOT"/*/index; do
-    [[ -s $file ]] && read -r other _ <"$file" && [[ $other == "$index" ]] && return 0
+    [[ ! -s $file ]] || { read -r other _ <"$file" && [[ $other == "$index" ]] && return 0; }
   done
   ip netns list | grep -q "^hl$index-" && return 0
   ip -o link show "hl$index" >/dev/null 2>&1 && return 0
@@ -20,8 +20,7 @@ index_taken() {
 # Chooses names and a subnet that nobody on this machine uses, and writes them down.
 net_allocate() {
   local index subnet other
-  exec 9>"$LAB_ROOT/.allocate.lock"
-  flock -w 30 9 || die "cannot lock $LAB_ROOT/.allocate.lock"
+  take_lock 9 "$LAB_ROOT/.allocate.lock" 30 || die "cannot lock $LAB_ROOT/.allocate.lock"
   for index in {0..63}; do
     subnet=${HITLESS_LAB_SUBNET:-10.213.$index}
     index_taken "$index" "$subnet" && continue
