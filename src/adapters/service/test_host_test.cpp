@@ -46,6 +46,7 @@ Task<Result<ports::ExecResult>> TestHost::exec(std::vector<std::string> argv, st
   if (!path_prefix.empty()) {
     argv.insert(argv.begin(), {"env", "PATH=" + path_prefix + ":" + std::getenv("PATH")});
   }
+  argv.insert(argv.begin(), through.begin(), through.end());
   auto ran = co_await run_process(std::move(argv), std::move(input), deadline_ms);
   if (!ran) co_return tl::unexpected<Error>(ran.error());
   const int code = ran->signal != 0 ? 128 + ran->signal : ran->exit_code;
