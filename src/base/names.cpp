@@ -30,7 +30,8 @@ std::size_t first_bad(std::string_view text, Allowed allowed) {
 
 tl::unexpected<Error> bad(std::string_view kind, std::string_view name, std::string_view why) {
   const std::string shown = escape_for_terminal(truncate_utf8(name, 80));
-  return fail(ErrorCode::invalid, fmt::format("`{}` is not a {}: {}", shown, kind, why));
+  return fail(ErrorCode::invalid,
+              fmt::format("`{}` is not {} {}: {}", shown, kind[0] == 'a' ? "an" : "a", kind, why));
 }
 
 // Rules that all names share; max_size counts bytes.

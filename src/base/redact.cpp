@@ -47,6 +47,15 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
+// ${env:X}, ${file:/p}: names where the secret is. Not ${X:-default}, which may hold it.
+bool is_reference(std::string_view value) {
+  if (value.size() < 4 || value.substr(0, 2) != "${" || value.back() != '}') return false;
+  const std::string_view body = value.substr(2, value.size() - 3);
+  for (const char c : body)
+    if (!is_word(c) && c != ':' && c != '/') return false;
+  return body.find(":-") == npos && body.find(":=") == npos;
+}
+
 enum class KeyKind { none, value, whole_line };
 
 KeyKind kind_of_key(std::string_view word) {
@@ -140,6 +149,7 @@ class Redactor {
     at_ = end;
   }
   void hide_to(std::size_t end) {
+    if (is_reference(text_.substr(at_, end - at_))) return copy_to(end);
     if (end > at_) out_ += kRedacted;
     at_ = end;
   }
@@ -259,8 +269,14 @@ class Redactor {
   }
 
   [[nodiscard]] std::size_t value_end(std::size_t at, char stop) const {
+    std::size_t open = 0;  // a brace that the value itself opened is closed by it
     for (; at < text_.size(); ++at) {
       const char c = text_[at];
+      if (c == '{') ++open;
+      if (c == '}' && open > 0) {
+        --open;
+        continue;
+      }
       if (is_blank(c) || is_line_end(c) || c == '&' || is_quote(c) || (stop != '\0' && c == stop))
         break;
       const char next = peek(at + 1);

@@ -48,6 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"stats auth admin:hunter2", "stats auth [redacted]"},
         Case{"user bob insecure-password hunter2", "user bob insecure-password [redacted]"},
         Case{"password=\"unterminated and on\nnext", "password=\"[redacted]\nnext"},
+        Case{"password: ${DB_PASS:-hunter2}", "password: [redacted]"},
         Case{"db.pass = x", "db.pass = [redacted]"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -61,6 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
           "http://10.0.0.1:8080/healthz?x=a@b",
           "cookie SRV insert indirect nocache",
           "token\n: x",
+          "secret: \"${env:HOOK_SECRET}\", token: ${file:/run/x-y}",
           "2026/02/18 14:05:13 [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)",
           "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
           "AKIAIOSFODNN7EXAMPLEX is one too long",

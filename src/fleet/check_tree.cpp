@@ -30,6 +30,13 @@ const char* word_of(const Node& node) {
   return "text";
 }
 
+// "`x` is not a name: it is empty" → "it is empty"; the rest is in the message already.
+std::string reason_of(const Error& error) {
+  const std::size_t head = error.what.find("` is not ");
+  const std::size_t colon = head == std::string::npos ? head : error.what.find(": ", head);
+  return colon == std::string::npos ? error.what : error.what.substr(colon + 2);
+}
+
 std::string wanted_by(const Type& type) {
   switch (type.form) {
     case Form::text: return info_of(type.format).wanted;
@@ -134,7 +141,7 @@ class TreeChecker {
     const std::string sample = type.placeholders.empty() ? node.text : with_sample_values(node.text);
     if (auto ok = format.check(sample); !ok) {
       auto& d = report(format.code, node.span, fmt::format("`{}` wants {}", shown(key), format.wanted),
-                       ok.error().what);
+                       reason_of(ok.error()));
       d.help = ok.error().help;
       return;
     }
@@ -204,7 +211,8 @@ class TreeChecker {
 
   void boolean(const Node& node, const Type& type, std::string_view key) {
     if (!node.quoted && (node.text == "true" || node.text == "false")) return;
-    if (!node.quoted && kind_of_plain(node.text) == PlainKind::boolean) {
+    const bool letter = node.text == "y" || node.text == "n" || node.text == "Y" || node.text == "N";
+    if (!node.quoted && (letter || kind_of_plain(node.text) == PlainKind::boolean)) {
       const char c = node.text[0];
       const bool is_true = c == 'y' || c == 'Y' || c == 't' || c == 'T' || node.text == "on" ||
                            node.text == "On" || node.text == "ON";

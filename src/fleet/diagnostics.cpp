@@ -107,14 +107,16 @@ std::string render(const Diagnostic& d, bool colour) {
   const std::string place = d.line > 0 ? fmt::format("{}:{}:{}", file, d.line, d.column) : file;
   out += fmt::format("{}{}-->{} {}\n", gutter, paint.place, paint.off, place);
   const std::string bar = fmt::format("{} {}|{}", gutter, paint.place, paint.off);
-  if (d.line > 0) {
+  const std::string equals = fmt::format("{} {}={}", gutter, paint.place, paint.off);
+  if (d.line > 0 && d.source_line.empty() && !d.label.empty()) {
+    out += fmt::format("{} {}\n", equals, safe(d.label));
+  } else if (d.line > 0 && !d.source_line.empty()) {
     const Snippet snippet = snippet_of(d);
     append_line(out, bar);
     append_line(out, fmt::format("{}{} |{} {}", paint.place, number, paint.off, snippet.text));
     append_line(out, fmt::format("{} {}{}{} {}{}", bar, snippet.indent, tint, snippet.underline,
                                  safe(d.label), paint.off));
   }
-  const std::string equals = fmt::format("{} {}={}", gutter, paint.place, paint.off);
   for (const auto& note : d.notes) out += fmt::format("{} note: {}\n", equals, safe(note));
   if (!d.help.empty()) out += fmt::format("{} help: {}\n", equals, safe(d.help));
   out += fmt::format("{} help: hitless explain {}\n", equals, d.code);

@@ -232,7 +232,7 @@ PlainKind kind_of_plain(std::string_view text) {
   std::string lower(text);
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  if (is_one_of(lower, {"true", "false", "yes", "no", "on", "off", "y", "n"})) return PlainKind::boolean;
+  if (is_one_of(lower, {"true", "false", "yes", "no", "on", "off"})) return PlainKind::boolean;
   std::string_view body = text;
   if (body.size() > 1 && (body[0] == '-' || body[0] == '+')) body.remove_prefix(1);
   std::string digits(body);

@@ -157,7 +157,14 @@ void decode_ssh(LoadContext& context) {
 
 void fill_addresses(LoadContext& context) {
   SshConfig config;
-  if (context.fleet.ssh.config) config = SshConfig::load(*context.fleet.ssh.config, context.diagnostics);
+  if (context.fleet.ssh.config) {
+    Diagnostics own;
+    config = SshConfig::load(*context.fleet.ssh.config, own);
+    for (const auto& d : own.take_sorted()) {
+      if (d.line > 0) context.diagnostics.add(d);
+      else context.error("HL0605", context.place({"ssh", "config"}), d.message, "cannot be followed");
+    }
+  }
   for (auto& [name, host] : context.fleet.hosts) {
     if (host.ssh_name.empty()) host.ssh_name = name;
     if (!host.address.empty()) continue;

@@ -11,9 +11,10 @@
 namespace hitless::fleet {
 namespace {
 
+// Of text that is UTF-8 already: all bytes but continuations.
 int count_characters(std::string_view text) {
   int count = 0;
-  for (std::size_t i = 0; i < text.size(); i += decode_utf8(text.substr(i)).size) ++count;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
   return count;
 }
 
@@ -111,9 +112,10 @@ bool Source::check_bytes(Diagnostics& diagnostics) const {
 
 std::string_view Source::line(int number) const {
   if (number < 1 || number > line_count()) return {};
-  const std::size_t start = starts_[static_cast<std::size_t>(number - 1)];
-  const std::size_t end = text_.find('\n', start);
-  return std::string_view(text_).substr(start, end == std::string::npos ? end : end - start);
+  const auto index = static_cast<std::size_t>(number);
+  const std::size_t start = starts_[index - 1];
+  const std::size_t end = index < starts_.size() ? starts_[index] - 1 : text_.size();
+  return std::string_view(text_).substr(start, end - start);
 }
 
 Span Source::span_at(int line0, int byte_column, std::size_t bytes) const {
@@ -121,7 +123,10 @@ Span Source::span_at(int line0, int byte_column, std::size_t bytes) const {
   span.line = std::clamp(line0 + 1, 1, line_count());
   const std::string_view whole = line(span.line);
   const std::size_t column = std::min(static_cast<std::size_t>(std::max(0, byte_column)), whole.size());
-  span.column = count_characters(whole.substr(0, column)) + 1;
+  if (counted_.line != span.line || counted_.bytes > column) counted_ = {span.line, 0, 0};
+  counted_.characters += count_characters(whole.substr(counted_.bytes, column - counted_.bytes));
+  counted_.bytes = column;
+  span.column = counted_.characters + 1;
   span.length = std::max(1, count_characters(whole.substr(column, bytes)));
   return span;
 }
@@ -135,6 +140,7 @@ Diagnostic Source::error(std::string code, Span at, std::string message, std::st
   d.column = at.column;
   d.length = at.length;
   d.label = std::move(label);
+  if (line(at.line).size() > kLongestShownLine) return d;
   d.source_line = std::string(line(at.line));
   hide_secrets(d);
   return d;

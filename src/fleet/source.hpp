@@ -14,6 +14,7 @@ namespace hitless::fleet {
 class Source {
  public:
   static constexpr std::size_t kMaxBytes = 1024 * 1024;
+  static constexpr std::size_t kLongestShownLine = 4096;  // longer ones are not quoted
 
   // Finds what is wrong with the bytes and says so; false when the text cannot be used.
   // shown: the name for messages, path: what to open.
@@ -40,6 +41,11 @@ class Source {
 
   std::string name_, text_;
   std::vector<std::size_t> starts_;
+  // Where span_at() counted last: files of one endless line would make it quadratic.
+  mutable struct {
+    int line = 0, characters = 0;
+    std::size_t bytes = 0;
+  } counted_;
 };
 
 }  // namespace hitless::fleet

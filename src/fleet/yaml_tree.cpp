@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "base/text.hpp"
+#include "fleet/format.hpp"
 
 namespace hitless::fleet {
 namespace {
@@ -207,6 +208,8 @@ void report_syntax(const Source& source, const YAML::Mark& mark, const std::stri
   else if (reason == "illegal map value")
     d.notes.emplace_back("a value that contains `: ` needs quotes; or the line above is indented "
                          "differently");
+  else if (!placeholders_in(line).empty())
+    d.notes.emplace_back("inside [ ] and { } a text with {…} needs quotes: [\"/etc/{host}.conf\"]");
   else if (reason.find("flow not found") != std::string::npos)
     d.notes.emplace_back("a `[` or `{` that was opened here is not closed");
   diagnostics.add(std::move(d));
