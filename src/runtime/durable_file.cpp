@@ -43,12 +43,14 @@ Status write_all(int fd, std::string_view content, const std::string& path) {
 }  // namespace
 
 Error storage_error(std::string_view doing, const std::string& path, int error_number) {
-  const std::string help = error_number == ENOSPC || error_number == EDQUOT
-                               ? "the disk is full: make space, then run again"
-                           : error_number == EACCES || error_number == EPERM || error_number == EROFS
-                               ? "check owner and mode of the folder, and that it is mounted read-write"
-                               : "";
-  return Error{ErrorCode::storage, fmt::format("{}: {}", doing, std::strerror(error_number)), path, help};
+  const std::string help =
+      error_number == ENOSPC || error_number == EDQUOT
+          ? "the disk is full: make space, then run again"
+      : error_number == EACCES || error_number == EPERM || error_number == EROFS
+          ? "check owner and mode of the folder, and that it is mounted read-write"
+          : "";
+  return Error{ErrorCode::storage, fmt::format("{}: {}", doing, std::strerror(error_number)), path,
+               help};
 }
 
 Status make_private_dir(const std::string& dir) {
@@ -58,7 +60,7 @@ Status make_private_dir(const std::string& dir) {
   if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) {
     return tl::unexpected(storage_error("the folder cannot be made", dir, errno));
   }
-  struct stat info {};
+  struct stat info{};
   if (::stat(dir.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
     return tl::unexpected(storage_error("is not a folder", dir, ENOTDIR));
   }
@@ -73,7 +75,8 @@ Status write_durably(const std::string& path, std::string_view content) {
   const std::string temporary = path + ".tmp-" + random_hex(6);
   Status status;
   {
-    const Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const Fd fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (fd.get() < 0) return tl::unexpected(storage_error("cannot be created", temporary, errno));
     status = write_all(fd.get(), content, temporary);
   }
@@ -116,7 +119,7 @@ Result<std::optional<std::string>> read_if_there(const std::string& path, std::s
 }
 
 std::int64_t size_of(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::lstat(path.c_str(), &info) == 0 ? static_cast<std::int64_t>(info.st_size) : -1;
 }
 

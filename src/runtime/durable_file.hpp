@@ -22,6 +22,7 @@ namespace hitless {
 [[nodiscard]] std::int64_t size_of(const std::string& path);
 
 // errno as an Error about path.
-[[nodiscard]] Error storage_error(std::string_view doing, const std::string& path, int error_number);
+[[nodiscard]] Error storage_error(std::string_view doing, const std::string& path,
+                                  int error_number);
 
 }  // namespace hitless

@@ -26,7 +26,8 @@ std::string hash_line(const Line& line) {
 }
 
 std::string export_line(const Line& line) {
-  return fmt::format(R"({{"seq":{},"rollout":{},"at":{},"kind":{},"body":{},"prev":{},"hash":{}}})" "\n",
+  return fmt::format(R"({{"seq":{},"rollout":{},"at":{},"kind":{},"body":{},"prev":{},"hash":{}}})"
+                     "\n",
                      line.seq, quote_json(line.rollout), line.at_ms, quote_json(line.kind),
                      quote_json(line.body), quote_json(line.prev), quote_json(line.hash));
 }

@@ -1,8 +1,10 @@
-// The chain: what exactly is hashed for an entry, and the index tables that follow from the entries.
+// The chain: what exactly is hashed for an entry, and the index tables that follow from the
+// entries.
 //
-// Each entry's hash covers all its fields and the hash of the entry before it, so that nothing can be
-// changed, dropped, added or moved without every later hash changing. The bytes are described in
-// docs/AUDIT.md for third parties. Index rows are a fold over the entries: verify() makes them anew.
+// Each entry's hash covers all its fields and the hash of the entry before it, so that nothing can
+// be changed, dropped, added or moved without every later hash changing. The bytes are described in
+// docs/AUDIT.md for third parties. Index rows are a fold over the entries: verify() makes them
+// anew.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -30,8 +32,8 @@ struct Line {
 };
 
 [[nodiscard]] std::string hash_line(const Line& line);
-// {"seq":…,"rollout":…,"at":…,"kind":…,"body":"…","prev":…,"hash":…} and a newline; body is a string,
-// because its exact bytes were hashed.
+// {"seq":…,"rollout":…,"at":…,"kind":…,"body":"…","prev":…,"hash":…} and a newline; body is a
+// string, because its exact bytes were hashed.
 [[nodiscard]] std::string export_line(const Line& line);
 
 // One row of `rollouts`, as far as the entries up to now say.

@@ -60,7 +60,7 @@ Status derive(const Line& line, Derived& derived) {
     return {};
   }
   const auto event = event_from_json(line.body);
-  if (!event) return broken(line.seq, "cannot be read: " + describe(event.error()));
+  if (!event) return broken(line.seq, "cannot be read by this version: " + describe(event.error()));
   if (kind_of(*event) != line.kind) return broken(line.seq, "its kind is not that of its body");
   auto& index = derived.rollouts[line.rollout];
   index.row.rollout = line.rollout;
@@ -71,7 +71,8 @@ Status derive(const Line& line, Derived& derived) {
 Status check_chain(Database& db, ports::ChainReport& report, Derived& derived) {
   auto statement = db.prepare(std::string(select_lines) + "ORDER BY seq");
   if (!statement) return tl::unexpected(statement.error());
-  const auto note = report.head_seq > 0 ? std::optional(Head{report.head_seq, report.head}) : std::nullopt;
+  const auto note =
+      report.head_seq > 0 ? std::optional(Head{report.head_seq, report.head}) : std::nullopt;
   std::string prev(genesis);
   std::int64_t seq = 0;
   while (true) {
@@ -82,7 +83,8 @@ Status check_chain(Database& db, ports::ChainReport& report, Derived& derived) {
     if (!*row) break;
     const Line line = line_of(*statement);
     ++seq;
-    if (line.seq != seq) return broken(seq, fmt::format("is missing; the next one is {}", line.seq));
+    if (line.seq != seq)
+      return broken(seq, fmt::format("is missing; the next one is {}", line.seq));
     if (line.prev != prev) return broken(seq, "does not follow from the entry before it");
     if (hash_line(line) != line.hash) return broken(seq, "was altered: its hash does not fit");
     if (auto ok = derive(line, derived); !ok) return ok;
@@ -103,8 +105,8 @@ Status check_chain(Database& db, ports::ChainReport& report, Derived& derived) {
 bool operator==(const IndexRow& a, const IndexRow& b) {
   const auto key = [](const IndexRow& i) {
     const auto& r = i.row;
-    return std::tie(r.rollout, r.service, r.intent, r.actor, r.result, r.reason, r.incident, r.started_at,
-                    r.ended_at, r.first_seq, r.last_seq, i.finish_id);
+    return std::tie(r.rollout, r.service, r.intent, r.actor, r.result, r.reason, r.incident,
+                    r.started_at, r.ended_at, r.first_seq, r.last_seq, i.finish_id);
   };
   return key(a) == key(b);
 }
@@ -120,8 +122,9 @@ Status check_derived(Database& db, const Derived& derived) {
     const IndexRow index = index_of(*rollouts);
     const auto found = derived.rollouts.find(index.row.rollout);
     if (found == derived.rollouts.end() || !(found->second == index)) {
-      return fail(ErrorCode::storage, fmt::format("the history row of {} does not follow from the entries",
-                                                  escape_for_terminal(index.row.rollout)));
+      return fail(ErrorCode::storage,
+                  fmt::format("the history row of {} does not follow from the entries",
+                              escape_for_terminal(index.row.rollout)));
     }
     ++count;
   }

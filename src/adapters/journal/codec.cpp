@@ -11,10 +11,17 @@ namespace hitless::journal {
 namespace {
 
 // In the order of core::Event's alternatives.
-constexpr std::array<std::string_view, 11> kinds = {
-    "rollout_started", "effect_intended", "effect_finished", "traffic_seen",
-    "service_seen",    "health_seen",     "advanced",        "halted",
-    "operator_asked",  "controller_took_over", "noted"};
+constexpr std::array<std::string_view, 11> kinds = {"rollout_started",
+                                                    "effect_intended",
+                                                    "effect_finished",
+                                                    "traffic_seen",
+                                                    "service_seen",
+                                                    "health_seen",
+                                                    "advanced",
+                                                    "halted",
+                                                    "operator_asked",
+                                                    "controller_took_over",
+                                                    "noted"};
 static_assert(kinds.size() == std::variant_size_v<core::Event>);
 static_assert(std::is_same_v<std::variant_alternative_t<0, core::Event>, core::RolloutStarted>);
 static_assert(std::is_same_v<std::variant_alternative_t<3, core::Event>, core::TrafficSeen>);
@@ -29,7 +36,9 @@ Status read_alternative(const boost::json::value& from, core::Event& to) {
 
 }  // namespace
 
-std::string_view kind_of(const core::Event& event) { return kinds.at(event.index()); }
+std::string_view kind_of(const core::Event& event) {
+  return kinds.at(event.index());
+}
 
 std::string event_to_json(const core::Event& event) {
   JsonWriter writer;
@@ -50,13 +59,15 @@ Result<core::Event> event_from_json(std::string_view text) {
   }
   const std::string_view name(type->get_string().data(), type->get_string().size());
   core::Event event;
-  Status status = fail(ErrorCode::invalid,
-                       fmt::format("unknown event type `{}`", escape_for_terminal(truncate_utf8(name, 80))),
-                       {}, "it was written by a newer hitless, or it is not ours");
-  boost::mp11::mp_for_each<boost::mp11::mp_iota_c<std::variant_size_v<core::Event>>>([&](auto index) {
-    constexpr std::size_t i = decltype(index)::value;
-    if (name == kinds[i]) status = read_alternative<i>(*tree, event);
-  });
+  Status status =
+      fail(ErrorCode::invalid,
+           fmt::format("unknown event type `{}`", escape_for_terminal(truncate_utf8(name, 80))), {},
+           "it was written by a newer hitless, or it is not ours");
+  boost::mp11::mp_for_each<boost::mp11::mp_iota_c<std::variant_size_v<core::Event>>>(
+      [&](auto index) {
+        constexpr std::size_t i = decltype(index)::value;
+        if (name == kinds[i]) status = read_alternative<i>(*tree, event);
+      });
   if (!status) {
     if (status.error().where.empty()) status.error().where = std::string(truncate_utf8(name, 80));
     return tl::unexpected(status.error());

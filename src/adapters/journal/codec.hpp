@@ -1,9 +1,11 @@
-// Events and plans as canonical JSON: fixed key order, no whitespace, one line, every field present.
+// Events and plans as canonical JSON: fixed key order, no whitespace, one line, every field
+// present.
 //
-// What is written can be read back unchanged. Two exceptions, on purpose: bytes that are not UTF-8 become
-// U+FFFD and a string longer than max_string_bytes is cut, because text from hosts must never make the
-// journal unreadable. Control characters (C0, DEL, C1, bidi, line separators) are written as \uXXXX.
-// Reading accepts unknown extra fields (a newer writer); anything else that differs is an Error.
+// What is written can be read back unchanged. Two exceptions, on purpose: bytes that are not UTF-8
+// become U+FFFD and a string longer than max_string_bytes is cut, because text from hosts must
+// never make the journal unreadable. Control characters (C0, DEL, C1, bidi, line separators) are
+// written as \uXXXX. Reading accepts unknown extra fields (a newer writer); anything else that
+// differs is an Error.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -14,7 +16,7 @@
 
 namespace hitless::journal {
 
-inline constexpr std::size_t max_json_bytes = 16u << 20;   // of one event or plan
+inline constexpr std::size_t max_json_bytes = 16u << 20;  // of one event or plan
 inline constexpr std::size_t max_string_bytes = 256u << 10;
 inline constexpr std::size_t max_list_items = 100'000;
 inline constexpr std::size_t max_json_depth = 16;

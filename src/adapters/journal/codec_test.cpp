@@ -28,8 +28,8 @@ class Filler {
   }
   void fill(std::string& value) {
     static const std::array<std::string, 10> parts = {
-        "web01", "\"quoted\\\"", std::string(1, '\0'), "\n\r\t\x1b[31m", "\x7f", "→ é 漢 🙂",
-        "\u202e\u2028\u0085", "</script>", "{\"type\":1}", "a"};
+        "web01",     "\"quoted\\\"",       std::string(1, '\0'), "\n\r\t\x1b[31m", "\x7f",
+        "→ é 漢 🙂", "\u202e\u2028\u0085", "</script>",          "{\"type\":1}",   "a"};
     value.clear();
     for (std::size_t i = pick(4); i > 0; --i) value += parts[pick(parts.size())];
   }
@@ -66,13 +66,18 @@ class Filler {
 };
 
 // Equal in every field. The core's structs have no operator== of their own.
-bool same(double a, double b) { return a == b && std::signbit(a) == std::signbit(b); }
-bool same(const InstanceId& a, const InstanceId& b) { return a == b; }
+bool same(double a, double b) {
+  return a == b && std::signbit(a) == std::signbit(b);
+}
+bool same(const InstanceId& a, const InstanceId& b) {
+  return a == b;
+}
 template <class T>
 bool same(const T& a, const T& b);
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](auto& x, auto& y) { return same(x, y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](auto& x, auto& y) { return same(x, y); });
 }
 template <class T>
 bool same(const std::optional<T>& a, const std::optional<T>& b) {
@@ -159,7 +164,8 @@ TEST(codec, wrong_input_is_a_clear_error) {
   EXPECT_EQ(problem(R"({"type":"exploded"})"), "unknown event type `exploded`");
   EXPECT_EQ(problem(R"({"reason":"r"})"), "not an event: no `type`");
   EXPECT_EQ(problem(R"([])"), "not an event: no `type`");
-  EXPECT_EQ(problem(R"({"type":"halted","reason":"r","roll_back":true})"), "field `blocked` is missing");
+  EXPECT_EQ(problem(R"({"type":"halted","reason":"r","roll_back":true})"),
+            "field `blocked` is missing");
   EXPECT_EQ(problem(R"({"type":"halted","reason":7,"roll_back":true,"blocked":false})"),
             "field `reason` is a number, not a string");
   EXPECT_EQ(problem(R"({"type":"operator_asked","wish":"explode","actor":""})"),
@@ -181,7 +187,8 @@ TEST(codec, every_prefix_and_flip_is_refused_or_read_without_harm) {
   EffectFinished finished;
   filler.fill(finished);
   const std::string text = event_to_json(finished);
-  for (std::size_t n = 0; n < text.size(); ++n) EXPECT_FALSE(event_from_json(text.substr(0, n)).has_value());
+  for (std::size_t n = 0; n < text.size(); ++n)
+    EXPECT_FALSE(event_from_json(text.substr(0, n)).has_value());
   for (std::size_t i = 0; i < text.size(); ++i) {
     std::string flipped = text;
     flipped[i] = static_cast<char>(flipped[i] ^ 0x11);

@@ -15,24 +15,30 @@ constexpr std::string_view corrupt_help =
 
 std::string help_for(int code) {
   switch (code & 0xff) {
-    case SQLITE_FULL: return "the disk is full: make space, then run again";
-    case SQLITE_IOERR: return "the disk reports errors: see dmesg";
+    case SQLITE_FULL:
+      return "the disk is full: make space, then run again";
+    case SQLITE_IOERR:
+      return "the disk reports errors: see dmesg";
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return std::string(corrupt_help);
+    case SQLITE_NOTADB:
+      return std::string(corrupt_help);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return "another process kept it locked for 5s: see who with `fuser`, then run again";
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
-    case SQLITE_PERM: return "check owner and mode of the state folder, and that it is mounted read-write";
-    default: return "";
+    case SQLITE_PERM:
+      return "check owner and mode of the state folder, and that it is mounted read-write";
+    default:
+      return "";
   }
 }
 
 Error make_error(sqlite3* db, int code, std::string_view doing, const std::string& path) {
   const char* message = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
-  return Error{ErrorCode::storage, fmt::format("journal: {}: {}", doing, escape_for_terminal(message)),
-               path, help_for(code)};
+  return Error{ErrorCode::storage,
+               fmt::format("journal: {}: {}", doing, escape_for_terminal(message)), path,
+               help_for(code)};
 }
 
 // The path as a URI, so that `immutable` can be asked for. Everything unusual is percent-encoded.
@@ -49,13 +55,17 @@ std::string uri_of(const std::string& path, Access access) {
 
 }  // namespace
 
-bool is_corruption(const Error& error) { return error.help == corrupt_help; }
+bool is_corruption(const Error& error) {
+  return error.help == corrupt_help;
+}
 
 // ---- Statement ----------------------------------------------------------------------------------
 Statement::Statement(sqlite3* db, sqlite3_stmt* statement, std::string path)
     : db_(db), statement_(statement), path_(std::move(path)) {}
 
-void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
 
 Statement& Statement::bind(int index, std::int64_t value) {
   sqlite3_bind_int64(statement_.get(), index, value);
@@ -77,7 +87,7 @@ Result<bool> Statement::step() {
 }
 
 Status Statement::run() {
-  for (auto row = step(); ; row = step()) {
+  for (auto row = step();; row = step()) {
     if (!row) return tl::unexpected(row.error());
     if (!*row) break;
   }
@@ -98,15 +108,17 @@ std::string Statement::text(int column) const {
 }
 
 // ---- Database -----------------------------------------------------------------------------------
-void Database::Close::operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+void Database::Close::operator()(sqlite3* db) const {
+  sqlite3_close_v2(db);
+}
 
 Result<Database> Database::open(const std::string& path, Access access) {
   int flags = SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE;
   flags |= access == Access::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-           : access == Access::read     ? SQLITE_OPEN_READWRITE  // a WAL reader writes the -shm file
-                                        : SQLITE_OPEN_READONLY;
+           : access == Access::read ? SQLITE_OPEN_READWRITE  // a WAL reader writes the -shm file
+                                    : SQLITE_OPEN_READONLY;
   // Not SQLITE_OPEN_NOFOLLOW: it refuses links in any part of the path, and /home may be one.
-  struct stat info {};
+  struct stat info{};
   if (::lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return fail(ErrorCode::storage, "journal: is not a regular file", path);
   }

@@ -1,4 +1,5 @@
-// SQLite's C API as values: a connection, a statement, and every failure as an Error with code storage.
+// SQLite's C API as values: a connection, a statement, and every failure as an Error with code
+// storage.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -44,9 +45,11 @@ class Database {
   [[nodiscard]] static Result<Database> open(const std::string& path, Access access);
   [[nodiscard]] Result<Statement> prepare(std::string_view sql);
   [[nodiscard]] Status exec(const std::string& sql);
-  // Moves everything from the WAL into the file and empties the WAL; false: somebody still reads it.
+  // Moves everything from the WAL into the file and empties the WAL; false: somebody still reads
+  // it.
   [[nodiscard]] Result<bool> checkpoint();
-  // Closes without touching the files when keep_wal, as evidence must not be altered by looking at it.
+  // Closes without touching the files when keep_wal, as evidence must not be altered by looking at
+  // it.
   void keep_wal();
   [[nodiscard]] Error error(int code, std::string_view doing) const;
 
@@ -59,7 +62,8 @@ class Database {
   std::string path_;
 };
 
-// True when the Error of a Database means that the file's content is wrong, not that it cannot be had.
+// True when the Error of a Database means that the file's content is wrong, not that it cannot be
+// had.
 [[nodiscard]] bool is_corruption(const Error& error);
 
 }  // namespace hitless::journal

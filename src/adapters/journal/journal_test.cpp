@@ -73,7 +73,8 @@ std::vector<Event> whole_rollout(const std::string& id) {
   finish.effect.reason = "health check failed";
   core::EffectFinished finished;
   finished.effect_id = id + ".2";
-  return {started, core::Noted{{"web@web01"}, "hello → \"you\"\n"}, incident, opened, finish, finished};
+  return {started, core::Noted{{"web@web01"}, "hello → \"you\"\n"}, incident, opened, finish,
+          finished};
 }
 
 void build(const TempDir& dir) {
@@ -213,7 +214,7 @@ TEST(journal, an_export_can_be_checked_by_a_third_party) {
 TEST(journal, files_are_private) {
   const TempDir dir;
   build(dir);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(dir.state().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
   for (const auto& file : fs::directory_iterator(dir.state())) {
@@ -263,8 +264,9 @@ TEST(journal, truncation_is_found) {
   const TempDir dir;
   build(dir);
   const std::string good = slurp(dir.db());
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{50}, std::size_t{100}, std::size_t{4096},
-                                 good.size() / 2, good.size() - 4096, good.size() - 1}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{50}, std::size_t{100}, std::size_t{4096},
+        good.size() / 2, good.size() - 4096, good.size() - 1}) {
     spill(dir.db(), good.substr(0, size));
     EXPECT_FALSE(report_of(dir).intact) << size;
   }
@@ -275,7 +277,8 @@ TEST(journal, truncation_is_found) {
   EXPECT_FALSE(open_journal(dir.state(), Mode::read_write).has_value());
 }
 
-// Each is found with the seal there, and through chain and head also when the forger removed the seal.
+// Each is found with the seal there, and through chain and head also when the forger removed the
+// seal.
 TEST(journal, edits_of_rows_are_found) {
   const std::vector<std::string> edits = {
       "UPDATE entries SET body = replace(body, 'hello', 'hullo') WHERE seq = 2",
@@ -287,7 +290,8 @@ TEST(journal, edits_of_rows_are_found) {
       "DELETE FROM entries WHERE seq = 1",
       "DELETE FROM entries WHERE seq = 5",
       "DELETE FROM entries",
-      "INSERT INTO entries SELECT 14, rollout, at_ms, kind, body, prev, hash FROM entries WHERE seq = 13",
+      "INSERT INTO entries SELECT 14, rollout, at_ms, kind, body, prev, hash FROM entries WHERE "
+      "seq = 13",
       "UPDATE entries SET seq = -1 WHERE seq = 2; UPDATE entries SET seq = 2 WHERE seq = 3;"
       "UPDATE entries SET seq = 3 WHERE seq = -1",
       "UPDATE rollouts SET actor = 'bob' WHERE rollout = 'R-1'",
@@ -312,9 +316,10 @@ TEST(journal, edits_of_rows_are_found) {
 TEST(journal, a_cut_tail_with_a_forged_head_is_found_by_the_note_of_the_last_commit) {
   const TempDir dir;
   build(dir);
-  edit(dir, "DELETE FROM entries WHERE seq > 6; DELETE FROM rollouts WHERE rollout = 'R-2';"
-            "DELETE FROM facts; UPDATE meta SET value = '6' WHERE key = 'head_seq';"
-            "UPDATE meta SET value = (SELECT hash FROM entries WHERE seq = 6) WHERE key = 'head_hash'");
+  edit(dir,
+       "DELETE FROM entries WHERE seq > 6; DELETE FROM rollouts WHERE rollout = 'R-2';"
+       "DELETE FROM facts; UPDATE meta SET value = '6' WHERE key = 'head_seq';"
+       "UPDATE meta SET value = (SELECT hash FROM entries WHERE seq = 6) WHERE key = 'head_hash'");
   fs::remove(dir.db() + ".seal");
   const auto report = report_of(dir);
   EXPECT_FALSE(report.intact);
@@ -346,8 +351,10 @@ void append_and_die(const TempDir& dir) {
   const pid_t child = ::fork();
   if (child == 0) {
     auto journal = open_journal(dir.state(), Mode::read_write);
-    const bool ok = journal && append(**journal, "R-7", {core::Noted{{"a"}, std::string(20'000, 'x')}}).has_value() &&
-                    append(**journal, "R-7", {core::Noted{{"a"}, "last"}}).has_value();
+    const bool ok =
+        journal &&
+        append(**journal, "R-7", {core::Noted{{"a"}, std::string(20'000, 'x')}}).has_value() &&
+        append(**journal, "R-7", {core::Noted{{"a"}, "last"}}).has_value();
     ::_exit(ok ? 0 : 1);
   }
   int status = 0;
@@ -436,7 +443,8 @@ TEST(journal, two_processes_extend_one_chain_and_the_last_one_seals) {
       {
         auto journal = open_journal(dir.state(), Mode::read_write);
         for (int n = 0; n < 30 && ok; ++n) {
-          ok = journal && append(**journal, "R-" + std::to_string(i), {core::Noted{{"a"}, "b"}}).has_value();
+          ok = journal &&
+               append(**journal, "R-" + std::to_string(i), {core::Noted{{"a"}, "b"}}).has_value();
         }
       }
       ::_exit(ok ? 0 : 1);
@@ -484,8 +492,9 @@ TEST(journal, nothing_is_written_after_a_failed_write) {
   const auto failed = append(*journal, "R-3", {core::Noted{{"a"}, "c"}});
   ASSERT_FALSE(failed.has_value());
   EXPECT_EQ(failed.error().code, ErrorCode::storage);
-  edit(dir, "UPDATE meta SET value = '13' WHERE key = 'head_seq';"
-            "UPDATE meta SET value = (SELECT hash FROM entries WHERE seq = 13) WHERE key = 'head_hash'");
+  edit(dir,
+       "UPDATE meta SET value = '13' WHERE key = 'head_seq';"
+       "UPDATE meta SET value = (SELECT hash FROM entries WHERE seq = 13) WHERE key = 'head_hash'");
   EXPECT_FALSE(append(*journal, "R-3", {core::Noted{{"a"}, "d"}}).has_value());
   journal.reset();
   EXPECT_FALSE(fs::exists(dir.db() + ".seal"));
@@ -504,7 +513,8 @@ TEST(journal, a_full_disk_is_an_error_with_help) {
     ::setrlimit(RLIMIT_FSIZE, &limit);
     for (int i = 0; i < 20; ++i) {
       const auto done = append(**journal, "R-1", {core::Noted{{"a"}, std::string(20'000, 'x')}});
-      if (!done) ::_exit(done.error().code == ErrorCode::storage && !done.error().help.empty() ? 0 : 3);
+      if (!done)
+        ::_exit(done.error().code == ErrorCode::storage && !done.error().help.empty() ? 0 : 3);
     }
     ::_exit(4);
   }
@@ -547,7 +557,8 @@ TEST(service_lock, names_the_holder_and_is_free_again) {
     const auto second = ServiceLock::acquire(dir.state(), "web", "rollout R-2");
     ASSERT_FALSE(second.has_value());
     EXPECT_EQ(second.error().code, ErrorCode::refused);
-    EXPECT_NE(second.error().what.find("rollout R-1\\x1b"), std::string::npos) << second.error().what;
+    EXPECT_NE(second.error().what.find("rollout R-1\\x1b"), std::string::npos)
+        << second.error().what;
     EXPECT_NE(second.error().what.find("pid " + std::to_string(::getpid())), std::string::npos);
     EXPECT_TRUE(ServiceLock::acquire(dir.state(), "api", "rollout R-3").has_value());
   }

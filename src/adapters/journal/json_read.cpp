@@ -11,8 +11,8 @@ namespace {
 
 namespace json = boost::json;
 
-// Builds the tree like json::parse() does, but with correctly rounded doubles: Boost 1.81's own are off by
-// one unit in the last place for one number in ten of 17 digits.
+// Builds the tree like json::parse() does, but with correctly rounded doubles: Boost 1.81's own are
+// off by one unit in the last place for one number in ten of 17 digits.
 struct Builder {
   static constexpr std::size_t max_object_size = max_list_items;
   static constexpr std::size_t max_array_size = max_list_items;
@@ -34,7 +34,9 @@ struct Builder {
   bool on_key(Text text, std::size_t, Code&) { return stack.push_key(text), true; }
   bool on_string_part(Text text, std::size_t, Code&) { return stack.push_chars(text), true; }
   bool on_string(Text text, std::size_t, Code&) { return stack.push_string(text), true; }
-  bool on_number_part(Text, Code&) { return true; }  // only when text comes in pieces; ours does not
+  bool on_number_part(Text, Code&) {
+    return true;
+  }  // only when text comes in pieces; ours does not
   bool on_int64(std::int64_t value, Text, Code&) { return stack.push_int64(value), true; }
   bool on_uint64(std::uint64_t value, Text, Code&) { return stack.push_uint64(value), true; }
   bool on_double(double value, Text text, Code&) {
@@ -49,14 +51,20 @@ struct Builder {
 
 const char* kind_name(const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null: return "null";
-    case json::kind::bool_: return "true or false";
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return "true or false";
     case json::kind::int64:
     case json::kind::uint64:
-    case json::kind::double_: return "a number";
-    case json::kind::string: return "a string";
-    case json::kind::array: return "a list";
-    case json::kind::object: return "an object";
+    case json::kind::double_:
+      return "a number";
+    case json::kind::string:
+      return "a string";
+    case json::kind::array:
+      return "a list";
+    case json::kind::object:
+      return "an object";
   }
   return "something else";
 }
@@ -65,8 +73,8 @@ const char* kind_name(const json::value& value) {
 
 Result<json::value> parse_json(std::string_view text) {
   if (text.size() > max_json_bytes) {
-    return fail(ErrorCode::invalid, fmt::format("JSON text of {} bytes is too long", text.size()), {},
-                fmt::format("the limit is {} bytes", max_json_bytes));
+    return fail(ErrorCode::invalid, fmt::format("JSON text of {} bytes is too long", text.size()),
+                {}, fmt::format("the limit is {} bytes", max_json_bytes));
   }
   json::parse_options options;
   options.max_depth = max_json_depth;
@@ -76,14 +84,15 @@ Result<json::value> parse_json(std::string_view text) {
   const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
   if (!error && used < text.size()) error = json::error::extra_data;
   if (error) {
-    return fail(ErrorCode::invalid, fmt::format("not valid JSON at byte {}: {}", used, error.message()));
+    return fail(ErrorCode::invalid,
+                fmt::format("not valid JSON at byte {}: {}", used, error.message()));
   }
   return parser.handler().stack.release();
 }
 
 Status JsonReader::problem(std::string_view what) const {
-  return fail(ErrorCode::invalid,
-              fmt::format("field `{}` {}", path_.empty() ? "(top)" : path_, escape_for_terminal(what)));
+  return fail(ErrorCode::invalid, fmt::format("field `{}` {}", path_.empty() ? "(top)" : path_,
+                                              escape_for_terminal(what)));
 }
 
 Status JsonReader::wrong(const Value& from, std::string_view wanted) const {

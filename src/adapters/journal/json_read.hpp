@@ -1,5 +1,5 @@
-// Reads described values from a JSON tree; each Error names the path (`plan.policy.capacity.floor`).
-// For codec.cpp only.
+// Reads described values from a JSON tree; each Error names the path
+// (`plan.policy.capacity.floor`). For codec.cpp only.
 #pragma once
 #include <boost/json/value.hpp>
 #include <optional>

@@ -28,13 +28,15 @@ Status make_tables(Database& db) {
 }  // namespace
 
 Line line_of(const Statement& row) {
-  return {row.number(0), row.text(1), row.number(2), row.text(3), row.text(4), row.text(5), row.text(6)};
+  return {row.number(0), row.text(1), row.number(2), row.text(3),
+          row.text(4),   row.text(5), row.text(6)};
 }
 
 IndexRow index_of(const Statement& row) {
   IndexRow index;
   auto& r = index.row;
-  std::string* const texts[] = {&r.rollout, &r.service, &r.intent, &r.actor, &r.result, &r.reason, &r.incident};
+  std::string* const texts[] = {&r.rollout, &r.service, &r.intent,  &r.actor,
+                                &r.result,  &r.reason,  &r.incident};
   int column = 0;
   for (std::string* text : texts) *text = row.text(column++);
   r.started_at = row.number(7);
@@ -59,7 +61,8 @@ Status ensure_schema(Database& db) {
     if (!format) {
       status = tl::unexpected(format.error());
     } else if (*format != format_version) {
-      status = fail(ErrorCode::storage, fmt::format("the journal has format `{}`, not {}", *format, format_version),
+      status = fail(ErrorCode::storage,
+                    fmt::format("the journal has format `{}`, not {}", *format, format_version),
                     std::string(db_name), "use the hitless that wrote it, or another state folder");
     }
   }
@@ -82,15 +85,17 @@ Result<Head> read_head(Database& db) {
   if (!statement) return tl::unexpected(statement.error());
   const auto row = statement->step();
   if (!row) return tl::unexpected(row.error());
-  const Head head = *row ? Head{statement->number(0), statement->text(1)} : Head{0, std::string(genesis)};
+  const Head head =
+      *row ? Head{statement->number(0), statement->text(1)} : Head{0, std::string(genesis)};
   const auto seq = read_meta(db, "head_seq");
   if (!seq) return tl::unexpected(seq.error());
   const auto hash = read_meta(db, "head_hash");
   if (!hash) return tl::unexpected(hash.error());
   if (*seq != std::to_string(head.seq) || *hash != head.hash) {
-    return fail(ErrorCode::storage,
-                fmt::format("the journal ends at entry {} but its head is entry {}", head.seq, *seq),
-                std::string(db_name), "entries were removed or added by hand: run `hitless audit verify`");
+    return fail(
+        ErrorCode::storage,
+        fmt::format("the journal ends at entry {} but its head is entry {}", head.seq, *seq),
+        std::string(db_name), "entries were removed or added by hand: run `hitless audit verify`");
   }
   return head;
 }
@@ -114,11 +119,13 @@ Result<IndexRow> read_index(Database& db, const std::string& rollout) {
 }
 
 Status write_index(Database& db, const IndexRow& index) {
-  auto statement = db.prepare("INSERT OR REPLACE INTO rollouts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto statement =
+      db.prepare("INSERT OR REPLACE INTO rollouts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!statement) return tl::unexpected(statement.error());
   const auto& r = index.row;
   int column = 0;
-  for (const auto* text : {&r.rollout, &r.service, &r.intent, &r.actor, &r.result, &r.reason, &r.incident}) {
+  for (const auto* text :
+       {&r.rollout, &r.service, &r.intent, &r.actor, &r.result, &r.reason, &r.incident}) {
     statement->bind(++column, *text);
   }
   for (const auto number : {r.started_at, r.ended_at, r.first_seq, r.last_seq}) {

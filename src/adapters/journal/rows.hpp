@@ -13,7 +13,8 @@ namespace hitless::journal {
 inline constexpr std::string_view select_lines =
     "SELECT seq, rollout, at_ms, kind, body, prev, hash FROM entries ";
 inline constexpr std::string_view select_index =
-    "SELECT rollout, service, intent, actor, result, reason, incident, started_at, ended_at, first_seq, "
+    "SELECT rollout, service, intent, actor, result, reason, incident, started_at, ended_at, "
+    "first_seq, "
     "last_seq, finish_id FROM rollouts ";
 
 [[nodiscard]] Line line_of(const Statement& row);       // of select_lines

@@ -1,4 +1,5 @@
-// The tables of journal.db. Only `entries` is the journal; the others follow from it (see chain.hpp).
+// The tables of journal.db. Only `entries` is the journal; the others follow from it (see
+// chain.hpp).
 #pragma once
 #include <array>
 #include <string>
@@ -9,7 +10,8 @@ namespace hitless::journal {
 inline constexpr std::string_view db_name = "journal.db";
 inline constexpr std::string_view format_version = "1";
 
-// As SQLite keeps them in sqlite_master: verify() compares them to the letter, so that nobody adds a trigger.
+// As SQLite keeps them in sqlite_master: verify() compares them to the letter, so that nobody adds
+// a trigger.
 inline constexpr std::array<std::string_view, 5> schema = {
     "CREATE TABLE entries(seq INTEGER PRIMARY KEY, rollout TEXT NOT NULL, at_ms INTEGER NOT NULL, "
     "kind TEXT NOT NULL, body TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL) STRICT",

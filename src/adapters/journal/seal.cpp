@@ -33,7 +33,9 @@ std::int64_t block_bytes_for(std::int64_t size) {
 
 class Sha256 {
  public:
-  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  }
   void add(std::string_view data) { EVP_DigestUpdate(context_.get(), data.data(), data.size()); }
   std::string hex() {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -64,7 +66,8 @@ Result<FileDigest> digest_database_file(const std::string& db_path) {
   sqlite3_file* file = nullptr;
   sqlite3_file_control(raw, "main", SQLITE_FCNTL_FILE_POINTER, &file);
   sqlite3_int64 size = 0;
-  if (file == nullptr || file->pMethods == nullptr || file->pMethods->xFileSize(file, &size) != SQLITE_OK) {
+  if (file == nullptr || file->pMethods == nullptr ||
+      file->pMethods->xFileSize(file, &size) != SQLITE_OK) {
     return tl::unexpected(storage_error("cannot be read", db_path, errno));
   }
   FileDigest digest;
@@ -74,7 +77,8 @@ Result<FileDigest> digest_database_file(const std::string& db_path) {
   std::string block;
   for (std::int64_t at = 0; at < digest.size; at += digest.block_bytes) {
     block.resize(static_cast<std::size_t>(std::min(digest.block_bytes, digest.size - at)));
-    if (file->pMethods->xRead(file, block.data(), static_cast<int>(block.size()), at) != SQLITE_OK) {
+    if (file->pMethods->xRead(file, block.data(), static_cast<int>(block.size()), at) !=
+        SQLITE_OK) {
       return fail(ErrorCode::storage, fmt::format("cannot be read at byte {}", at), db_path);
     }
     whole.add(block);
@@ -84,8 +88,12 @@ Result<FileDigest> digest_database_file(const std::string& db_path) {
   return digest;
 }
 
-std::string seal_path(const std::string& db_path) { return db_path + ".seal"; }
-std::string head_path(const std::string& db_path) { return db_path + ".head"; }
+std::string seal_path(const std::string& db_path) {
+  return db_path + ".seal";
+}
+std::string head_path(const std::string& db_path) {
+  return db_path + ".head";
+}
 
 std::string seal_to_text(const Seal& seal) {
   std::string text = fmt::format("{}\nhead {} {}\nfile {} {}\nblocks {} {}\n", title, seal.head.seq,
@@ -127,13 +135,15 @@ std::string difference(const FileDigest& sealed, const FileDigest& found) {
   for (std::size_t i = 0; i < std::min(sealed.blocks.size(), found.blocks.size()); ++i) {
     if (sealed.blocks[i] == found.blocks[i]) continue;
     const auto from = static_cast<std::int64_t>(i) * sealed.block_bytes;
-    return fmt::format("the file was changed after it was sealed, first within bytes {} to {}", from,
-                       std::min(from + sealed.block_bytes, sealed.size) - 1);
+    return fmt::format("the file was changed after it was sealed, first within bytes {} to {}",
+                       from, std::min(from + sealed.block_bytes, sealed.size) - 1);
   }
   return "the file was changed after it was sealed";
 }
 
-std::string head_to_text(const Head& head) { return fmt::format("{:020} {}\n", head.seq, head.hash); }
+std::string head_to_text(const Head& head) {
+  return fmt::format("{:020} {}\n", head.seq, head.hash);
+}
 
 std::optional<Head> read_head_note(const std::string& db_path) {
   const auto text = read_if_there(head_path(db_path), 4096);

@@ -42,8 +42,9 @@ Result<ServiceLock> ServiceLock::acquire(const std::string& dir, const std::stri
   if (fd.get() < 0) return tl::unexpected(storage_error("cannot be opened", path, errno));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return tl::unexpected(storage_error("cannot be locked", path, errno));
-    return fail(ErrorCode::refused, fmt::format("{} is being worked on by {}", service, holder_of(fd.get())),
-                path, "wait for it to end, or look with `hitless status`");
+    return fail(ErrorCode::refused,
+                fmt::format("{} is being worked on by {}", service, holder_of(fd.get())), path,
+                "wait for it to end, or look with `hitless status`");
   }
   const std::string text = fmt::format("{}, pid {}, user {}, since {}\n",
                                        escape_for_terminal(truncate_utf8(holder, 200)), ::getpid(),

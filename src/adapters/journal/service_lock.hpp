@@ -1,5 +1,5 @@
-// At most one rollout of a service at a time on this machine: flock on locks/<service>.lock, whose text
-// names the holder. The kernel drops the lock when the holder dies; the file itself stays.
+// At most one rollout of a service at a time on this machine: flock on locks/<service>.lock, whose
+// text names the holder. The kernel drops the lock when the holder dies; the file itself stays.
 #pragma once
 #include <string>
 
@@ -11,7 +11,8 @@ namespace hitless::journal {
 class ServiceLock {
  public:
   // holder: what this is for, "rollout R-7f3a". Fails with refused, naming who has it.
-  [[nodiscard]] static Result<ServiceLock> acquire(const std::string& dir, const std::string& service,
+  [[nodiscard]] static Result<ServiceLock> acquire(const std::string& dir,
+                                                   const std::string& service,
                                                    const std::string& holder);
   ServiceLock(ServiceLock&&) = default;
   ServiceLock& operator=(ServiceLock&&) = delete;

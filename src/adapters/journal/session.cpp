@@ -29,6 +29,8 @@ Result<Session> Session::join(const std::string& db_path) {
   return tl::unexpected(storage_error("cannot be locked", path, errno));
 }
 
-bool Session::become_last() { return ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0; }
+bool Session::become_last() {
+  return ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0;
+}
 
 }  // namespace hitless::journal

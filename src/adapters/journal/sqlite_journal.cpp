@@ -136,7 +136,8 @@ class Impl final : public SqliteJournal {
 };
 
 Result<std::vector<core::Entry>> Impl::read(std::string rollout, std::int64_t up_to_seq) {
-  auto rows = query(std::string(select_lines) + "WHERE rollout = ? AND (? = 0 OR seq <= ?) ORDER BY seq");
+  auto rows =
+      query(std::string(select_lines) + "WHERE rollout = ? AND (? = 0 OR seq <= ?) ORDER BY seq");
   if (!rows) return tl::unexpected(rows.error());
   rows->bind(1, rollout).bind(2, up_to_seq).bind(3, up_to_seq);
   std::vector<core::Entry> entries;
@@ -147,12 +148,13 @@ Result<std::vector<core::Entry>> Impl::read(std::string rollout, std::int64_t up
     const Line line = line_of(*rows);
     if (line.kind == fact_kind) continue;
     if (hash_line(line) != line.hash) {
-      return fail(ErrorCode::storage, fmt::format("entry {} of the journal was altered", line.seq), path_,
-                  "run `hitless audit verify`; nothing may be decided from this journal");
+      return fail(ErrorCode::storage, fmt::format("entry {} of the journal was altered", line.seq),
+                  path_, "run `hitless audit verify`; nothing may be decided from this journal");
     }
     auto event = event_from_json(line.body);
     if (!event) {
-      return fail(ErrorCode::storage, fmt::format("entry {}: {}", line.seq, describe(event.error())), path_,
+      return fail(ErrorCode::storage,
+                  fmt::format("entry {}: {}", line.seq, describe(event.error())), path_,
                   "use the hitless that wrote it");
     }
     entries.push_back({line.seq, line.rollout, line.at_ms, std::move(*event)});
@@ -183,7 +185,8 @@ Seqs Impl::write_now(Job job) {
 
 Status Impl::put_fact(std::string key, std::string value) {
   if (key.empty() || key.size() > max_fact_key_bytes || value.size() > max_fact_value_bytes) {
-    return fail(ErrorCode::invalid, "a fact is too long or has no key", escape_for_terminal(truncate_utf8(key, 80)));
+    return fail(ErrorCode::invalid, "a fact is too long or has no key",
+                escape_for_terminal(truncate_utf8(key, 80)));
   }
   Job job;
   job.drafts.push_back(draft_of({std::move(key), std::move(value)}, wall_now_ms()));
@@ -207,7 +210,8 @@ Result<std::string> Impl::next_incident_id() {
     std::from_chars(last->data(), last->data() + last->size(), *number);
     ++*number;
     std::vector<Draft> drafts;
-    drafts.push_back(draft_of({std::string(incident_counter), std::to_string(*number)}, wall_now_ms()));
+    drafts.push_back(
+        draft_of({std::string(incident_counter), std::to_string(*number)}, wall_now_ms()));
     return drafts;
   };
   const auto seqs = write_now(std::move(job));
@@ -231,7 +235,8 @@ Result<std::string> Impl::export_text(std::string rollout, std::size_t max_bytes
   std::string text;
   const auto ok = export_jsonl(std::move(rollout), [&](std::string_view line) -> Status {
     if (text.size() + line.size() > max_bytes) {
-      return fail(ErrorCode::invalid, fmt::format("the audit log is longer than {} bytes", max_bytes), {},
+      return fail(ErrorCode::invalid,
+                  fmt::format("the audit log is longer than {} bytes", max_bytes), {},
                   "get it with `hitless audit export`");
     }
     text += line;
@@ -261,7 +266,9 @@ Status Impl::seal(Database db) {
   if (!*emptied) return {};  // someone reads an old state; the next session will seal
   const auto head = read_head(db);
   if (!head) return tl::unexpected(head.error());
-  { const Database closed = std::move(db); }
+  {
+    const Database closed = std::move(db);
+  }
   if (size_of(path_ + "-wal") > 0) return {};
   auto digest = digest_database_file(path_);
   if (!digest) return tl::unexpected(digest.error());
@@ -271,7 +278,8 @@ Status Impl::seal(Database db) {
 Result<std::unique_ptr<SqliteJournal>> open_for_reading(const std::string& dir) {
   const std::string path = path_of_db(dir);
   if (size_of(path) < 0) {
-    return fail(ErrorCode::not_found, "there is no journal yet", path, "it begins with the first rollout");
+    return fail(ErrorCode::not_found, "there is no journal yet", path,
+                "it begins with the first rollout");
   }
   auto db = Database::open(path, Access::read);
   if (!db && !is_corruption(db.error()) && size_of(path + "-wal") <= 0) {

@@ -1,9 +1,9 @@
 // The journal port on SQLite (WAL, synchronous FULL): `journal.db` in the state folder.
 //
-// append() returns when the entries are on disk. A crash at any point leaves whole transactions. Any
-// failure to write (disk full, I/O error, locked, read-only) fails that append and all later ones: the
-// caller must stop acting. The last writer that closes leaves a seal (seal.hpp). Opening for writing
-// verifies first and refuses a journal that was tampered with.
+// append() returns when the entries are on disk. A crash at any point leaves whole transactions.
+// Any failure to write (disk full, I/O error, locked, read-only) fails that append and all later
+// ones: the caller must stop acting. The last writer that closes leaves a seal (seal.hpp). Opening
+// for writing verifies first and refuses a journal that was tampered with.
 //
 // Use it from one thread. Each append() must have returned before its io_context ends.
 #pragma once
@@ -17,7 +17,7 @@
 namespace hitless::journal {
 
 enum class Mode {
-  read_only,   // history, show, export: sees what others commit, changes nothing
+  read_only,  // history, show, export: sees what others commit, changes nothing
   read_write,
 };
 
@@ -27,13 +27,15 @@ class SqliteJournal : public ports::Journal {
   [[nodiscard]] virtual Status export_jsonl(std::string rollout,
                                             std::function<Status(std::string_view)> write) = 0;
   // The same as one string, refused when longer than max_bytes: for attachments.
-  [[nodiscard]] virtual Result<std::string> export_text(std::string rollout, std::size_t max_bytes) = 0;
-  // Waits for what is queued and seals when no other process writes. The destructor does it too, but
-  // cannot say what went wrong.
+  [[nodiscard]] virtual Result<std::string> export_text(std::string rollout,
+                                                        std::size_t max_bytes) = 0;
+  // Waits for what is queued and seals when no other process writes. The destructor does it too,
+  // but cannot say what went wrong.
   virtual Status close() = 0;
 };
 
 // dir is made with mode 0700 when read_write; not_found when there is no journal and read_only.
-[[nodiscard]] Result<std::unique_ptr<SqliteJournal>> open_journal(const std::string& dir, Mode mode);
+[[nodiscard]] Result<std::unique_ptr<SqliteJournal>> open_journal(const std::string& dir,
+                                                                  Mode mode);
 
 }  // namespace hitless::journal

@@ -61,8 +61,9 @@ Result<ChainReport> verify_sealed(const std::string& path, const std::string& te
 Result<ChainReport> verify_unsealed(const std::string& path) {
   ChainReport report;
   report.intact = true;
-  report.note = "not sealed: a rollout is running, or the last writer did not close cleanly; "
-                "bytes that no entry depends on were not compared";
+  report.note =
+      "not sealed: a rollout is running, or the last writer did not close cleanly; "
+      "bytes that no entry depends on were not compared";
   expect_head_note(report, path);
   auto db = Database::open(path, Access::read);
   if (!db && !is_corruption(db.error()) && size_of(path + "-wal") <= 0) {
@@ -84,7 +85,8 @@ Result<ChainReport> verify_missing(const std::string& path) {
   report.head = genesis;
   report.note = "there is no journal yet";
   for (const auto& trace : {seal_path(path), head_path(path), path + "-wal"}) {
-    if (size_of(trace) > 0) add_problem(report, fmt::format("the journal is gone, but {} is there", trace));
+    if (size_of(trace) > 0)
+      add_problem(report, fmt::format("the journal is gone, but {} is there", trace));
   }
   return report;
 }

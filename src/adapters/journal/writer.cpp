@@ -11,7 +11,9 @@ namespace hitless::journal {
 Writer::Writer(Database db, std::string path)
     : db_(std::move(db)), path_(std::move(path)), thread_([this] { run(); }) {}
 
-Writer::~Writer() { stop(); }
+Writer::~Writer() {
+  stop();
+}
 
 void Writer::submit(Job job) {
   {
@@ -70,7 +72,8 @@ void Writer::finish(std::vector<Job> batch) {
 Status Writer::begin_session() {
   if (wrote_) return {};
   if (auto ok = remove_durably(seal_path(path_)); !ok) return ok;
-  head_note_.reset(::open(head_path(path_).c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  head_note_.reset(
+      ::open(head_path(path_).c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (head_note_.get() < 0) {
     return tl::unexpected(storage_error("cannot be written", head_path(path_), errno));
   }
@@ -100,7 +103,8 @@ Result<std::vector<std::vector<std::int64_t>>> Writer::commit(std::vector<Job>& 
   return written;
 }
 
-Result<std::vector<std::vector<std::int64_t>>> Writer::append_all(std::vector<Job>& batch, Head& head) {
+Result<std::vector<std::vector<std::int64_t>>> Writer::append_all(std::vector<Job>& batch,
+                                                                  Head& head) {
   std::vector<std::vector<std::int64_t>> written;
   for (Job& job : batch) {
     if (job.prepare) {

@@ -1,9 +1,10 @@
-// The one thread of a process that writes the journal: a queue, and one durable transaction for all that
-// waits in it (group commit).
+// The one thread of a process that writes the journal: a queue, and one durable transaction for all
+// that waits in it (group commit).
 //
-// Several processes may write: the head is read inside BEGIN IMMEDIATE, so that all extend one chain. A
-// crash leaves whole transactions only. After a failed write nothing more is written: an entry that is
-// missing in the middle would be a lie, so every later job fails with the first error.
+// Several processes may write: the head is read inside BEGIN IMMEDIATE, so that all extend one
+// chain. A crash leaves whole transactions only. After a failed write nothing more is written: an
+// entry that is missing in the middle would be a lie, so every later job fails with the first
+// error.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -25,7 +26,7 @@ namespace hitless::journal {
 struct Draft {
   std::string rollout;
   std::int64_t at_ms = 0;
-  core::Event event;       // for the index; unused for facts
+  core::Event event;  // for the index; unused for facts
   std::optional<Fact> fact;
   std::string kind, body;
 };

@@ -62,7 +62,8 @@ bool worth_another_try(ErrorCode code) {
 
 }  // namespace
 
-tl::unexpected<ports::DeliveryFailure> final_failure(ErrorCode code, std::string what, std::string where) {
+tl::unexpected<ports::DeliveryFailure> final_failure(ErrorCode code, std::string what,
+                                                     std::string where) {
   return tl::unexpected(
       ports::DeliveryFailure{{code, std::move(what), std::move(where), ""}, true, std::nullopt});
 }
@@ -76,7 +77,8 @@ std::optional<DurationMs> retry_after_of(const HttpResponse& response) {
       return std::clamp<DurationMs>(seconds, 0, max_retry_after_ms / 1000) * 1000;
     }
     std::tm date{};
-    if (::strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date) == nullptr) return std::nullopt;
+    if (::strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date) == nullptr)
+      return std::nullopt;
     const DurationMs wait_ms = static_cast<DurationMs>(::timegm(&date)) * 1000 - wall_now_ms();
     return std::clamp<DurationMs>(wait_ms, 0, max_retry_after_ms);
   }
@@ -105,8 +107,10 @@ Task<Answer> send_http(HttpRequest request, SinkOptions options, std::vector<std
   const bool retry = status == 429 || status == 408 || status == 425 || status >= 500;
   const std::string body = without(response->body.substr(0, 64 << 10), secrets);
   std::string what = fmt::format("HTTP {}", status);
-  if (status >= 300 && status < 400) what += ": redirects are not followed";
-  else if (!trim(body).empty()) what += ": " + clean(trim(body), max_excerpt_bytes, false);
+  if (status >= 300 && status < 400)
+    what += ": redirects are not followed";
+  else if (!trim(body).empty())
+    what += ": " + clean(trim(body), max_excerpt_bytes, false);
   co_return tl::unexpected(
       ports::DeliveryFailure{{retry ? ErrorCode::unavailable : ErrorCode::refused, what, where, ""},
                              !retry,
@@ -118,13 +122,15 @@ std::string scheme_and_host(std::string_view url) {
   if (scheme == std::string_view::npos) return "(not a URL)";
   std::string_view authority = url.substr(scheme + 3);
   authority = authority.substr(0, authority.find_first_of("/?#\\"));
-  if (const auto at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos)
+    authority.remove_prefix(at + 1);
   return escape_for_terminal(std::string(url.substr(0, scheme + 3)) + std::string(authority));
 }
 
 Status check_http_url(std::string_view url, std::string_view field) {
   const bool http = url.starts_with("https://") || url.starts_with("http://");
-  const bool clean_text = std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  const bool clean_text =
+      std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (http && clean_text && scheme_and_host(url).size() > url.find("://") + 3) return {};
   return fail(ErrorCode::invalid, fmt::format("`{}` is not an http or https URL", field), {},
               "the value is not shown, because it may be a secret");
@@ -138,10 +144,14 @@ bool wants_kind(const SinkOptions& options, ports::NotificationKind kind) {
 
 const char* name_of(ports::NotificationKind kind) {
   switch (kind) {
-    case ports::NotificationKind::started: return "started";
-    case ports::NotificationKind::succeeded: return "succeeded";
-    case ports::NotificationKind::failed: return "failed";
-    case ports::NotificationKind::test: return "test";
+    case ports::NotificationKind::started:
+      return "started";
+    case ports::NotificationKind::succeeded:
+      return "succeeded";
+    case ports::NotificationKind::failed:
+      return "failed";
+    case ports::NotificationKind::test:
+      return "test";
   }
   return "unknown";
 }

@@ -12,8 +12,8 @@ namespace hitless::notify {
 using Delivery = tl::expected<void, ports::DeliveryFailure>;
 using Answer = tl::expected<HttpResponse, ports::DeliveryFailure>;
 
-// Sends and judges the status: 2xx is an answer, all else a failure with an excerpt of the body. secrets
-// are cut out of whatever ends up in the Error.
+// Sends and judges the status: 2xx is an answer, all else a failure with an excerpt of the body.
+// secrets are cut out of whatever ends up in the Error.
 Task<Answer> send_http(HttpRequest request, SinkOptions options, std::vector<std::string> secrets);
 
 [[nodiscard]] tl::unexpected<ports::DeliveryFailure> final_failure(ErrorCode code, std::string what,

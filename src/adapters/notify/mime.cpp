@@ -14,8 +14,8 @@ constexpr std::size_t encoded_word_bytes = 42;  // of text, 56 of base64: a word
 constexpr std::size_t max_plain_header_bytes = 900;
 
 bool is_word_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-         c == '_';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '-' || c == '_';
 }
 
 // For file names and ids: everything unusual becomes '-'.
@@ -40,7 +40,8 @@ std::string plain_media_type(std::string_view text) {
 std::string base64_lines(std::string_view content) {
   const std::string text = base64(content);
   std::string out;
-  for (std::size_t at = 0; at < text.size(); at += base64_line) out += text.substr(at, base64_line) + "\r\n";
+  for (std::size_t at = 0; at < text.size(); at += base64_line)
+    out += text.substr(at, base64_line) + "\r\n";
   return out;
 }
 
@@ -59,8 +60,9 @@ std::string format_date(TimeMs at) {
 
 std::string header_value(std::string_view text) {
   std::string clean = escape_for_terminal(text);
-  const bool plain = clean.size() <= max_plain_header_bytes && clean.find("=?") == std::string::npos &&
-                     std::all_of(clean.begin(), clean.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  const bool plain =
+      clean.size() <= max_plain_header_bytes && clean.find("=?") == std::string::npos &&
+      std::all_of(clean.begin(), clean.end(), [](char c) { return c >= ' ' && c <= '~'; });
   if (plain) return clean;
   std::string out;
   std::string word;
@@ -82,7 +84,8 @@ std::string header_value(std::string_view text) {
 
 std::string message_id_of(std::string_view key, std::string_view from) {
   const auto at = from.rfind('@');
-  const std::string domain = at == std::string_view::npos ? "hitless.invalid" : plain_word(from.substr(at + 1), 253);
+  const std::string domain =
+      at == std::string_view::npos ? "hitless.invalid" : plain_word(from.substr(at + 1), 253);
   return fmt::format("<{}.{}@{}>", plain_word(key, 60), sha256_hex(key).substr(0, 16), domain);
 }
 

@@ -21,9 +21,11 @@ struct Mail {
 };
 
 [[nodiscard]] std::string mail_to_text(const Mail& mail);
-// The value of a header: no CR, LF or other controls can get through; what is not ASCII in encoded words.
+// The value of a header: no CR, LF or other controls can get through; what is not ASCII in encoded
+// words.
 [[nodiscard]] std::string header_value(std::string_view text);
-// "<R-7f3a.failed.0123abcd@example.org>": the same for the same key, so that receivers can drop repeats.
+// "<R-7f3a.failed.0123abcd@example.org>": the same for the same key, so that receivers can drop
+// repeats.
 [[nodiscard]] std::string message_id_of(std::string_view key, std::string_view from);
 
 }  // namespace hitless::notify

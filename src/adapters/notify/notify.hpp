@@ -1,9 +1,10 @@
 // The notification sinks: webhook, Slack, SMTP, PagerDuty (ports/notify.hpp).
 //
-// Delivery is at least once: each message carries the notification's key in a form that its receiver can
-// drop repeats by (webhook-id, Message-ID, dedup_key). 429, 5xx and network trouble are worth another try
-// (Spool does that), other 4xx are final. What a person reads was redacted and freed of control characters;
-// the audit log goes out byte for byte. No secret and no path of a URL is ever part of an Error.
+// Delivery is at least once: each message carries the notification's key in a form that its
+// receiver can drop repeats by (webhook-id, Message-ID, dedup_key). 429, 5xx and network trouble
+// are worth another try (Spool does that), other 4xx are final. What a person reads was redacted
+// and freed of control characters; the audit log goes out byte for byte. No secret and no path of a
+// URL is ever part of an Error.
 #pragma once
 #include <memory>
 #include <string>
@@ -31,8 +32,8 @@ struct WebhookConfig {
   std::vector<std::string> headers;  // more of them, "Name: value"
 };
 
-// Message through the incoming webhook, or through chat.postMessage when there is only a token; with token
-// and channel the attachments are uploaded too (an incoming webhook cannot carry files).
+// Message through the incoming webhook, or through chat.postMessage when there is only a token;
+// with token and channel the attachments are uploaded too (an incoming webhook cannot carry files).
 struct SlackConfig {
   SinkOptions options;
   std::string webhook_url;

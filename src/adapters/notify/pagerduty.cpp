@@ -15,8 +15,8 @@ constexpr std::size_t max_summary_bytes = 1024;
 constexpr std::size_t max_dedup_key_bytes = 255;
 
 json::object details_of(const ports::Notification& n) {
-  json::object details{{"rollout", n.rollout}, {"service", n.service}, {"result", n.result},
-                       {"incident", n.incident}, {"actor", n.actor},   {"text", n.text}};
+  json::object details{{"rollout", n.rollout},   {"service", n.service}, {"result", n.result},
+                       {"incident", n.incident}, {"actor", n.actor},     {"text", n.text}};
   for (const auto& [name, value] : n.fields) details[name] = value;
   for (const auto& attachment : n.attachments) {
     details["sha256 of " + escape_for_terminal(attachment.name)] = sha256_hex(attachment.content);
@@ -42,7 +42,9 @@ class PagerDuty final : public ports::Sink {
   explicit PagerDuty(PagerDutyConfig config) : config_(std::move(config)) {}
   std::string name() const override { return config_.options.name; }
   bool required() const override { return config_.options.required; }
-  bool wants(ports::NotificationKind kind) const override { return wants_kind(config_.options, kind); }
+  bool wants(ports::NotificationKind kind) const override {
+    return wants_kind(config_.options, kind);
+  }
 
   Task<Delivery> deliver(ports::Notification notification) override {
     const auto n = cleaned(std::move(notification));
@@ -52,14 +54,17 @@ class PagerDuty final : public ports::Sink {
       payload["severity"] = "error";
       payload["component"] = n.service;
       payload["class"] = "rollout";
-      const json::object event{{"routing_key", config_.routing_key}, {"event_action", "trigger"},
-                               {"dedup_key", dedup_key_of(n)},       {"client", "hitless"},
+      const json::object event{{"routing_key", config_.routing_key},
+                               {"event_action", "trigger"},
+                               {"dedup_key", dedup_key_of(n)},
+                               {"client", "hitless"},
                                {"payload", payload}};
       auto alerted = co_await send("/v2/enqueue", event);
       if (!alerted) co_return alerted;
     }
-    co_return co_await send("/v2/change/enqueue", json::object{{"routing_key", config_.routing_key},
-                                                               {"payload", payload_of(n, config_.source)}});
+    co_return co_await send("/v2/change/enqueue",
+                            json::object{{"routing_key", config_.routing_key},
+                                         {"payload", payload_of(n, config_.source)}});
   }
 
  private:
@@ -73,7 +78,8 @@ class PagerDuty final : public ports::Sink {
       event["payload"].as_object()["custom_details"] = json::object{{"note", "left out: too long"}};
       request.body = json::serialize(event);
     }
-    const auto answer = co_await send_http(std::move(request), config_.options, {config_.routing_key});
+    const auto answer =
+        co_await send_http(std::move(request), config_.options, {config_.routing_key});
     if (!answer) co_return tl::unexpected(answer.error());
     co_return Delivery();
   }

@@ -22,7 +22,8 @@ using ports::NotificationKind;
 
 std::string audit_log() {
   std::string text;
-  for (int i = 0; i < 500; ++i) text += "{\"seq\":" + std::to_string(i) + ",\"body\":\"→ web01 \\\"x\\\"\"}\n";
+  for (int i = 0; i < 500; ++i)
+    text += "{\"seq\":" + std::to_string(i) + ",\"body\":\"→ web01 \\\"x\\\"\"}\n";
   return text;
 }
 
@@ -55,13 +56,15 @@ std::unique_ptr<ports::Sink> must(Result<T> sink) {
   return sink ? std::move(*sink) : nullptr;
 }
 
-SinkOptions options(DurationMs timeout_ms = 5000) { return {"ops", false, {}, timeout_ms, "", false}; }
+SinkOptions options(DurationMs timeout_ms = 5000) {
+  return {"ops", false, {}, timeout_ms, "", false};
+}
 
 std::string hmac_by_openssl(const std::string& key, const std::string& data) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(data.data()),
-       data.size(), digest, &size);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(data.data()), data.size(), digest, &size);
   unsigned char text[128];
   EVP_EncodeBlock(text, digest, static_cast<int>(size));
   return reinterpret_cast<const char*>(text);
@@ -83,19 +86,23 @@ std::string python(const std::string& program, const std::string& input) {
 // ---- webhook ------------------------------------------------------------------------------------
 TEST(webhook, signs_and_carries_everything) {
   HttpServer server([](const HttpSeen&) { return HttpReply{204, "", "", 0, ""}; });
-  auto sink = must(make_webhook({options(), server.url("/hook"), {"old secret", "whsec_bmV3IHNlY3JldA=="}, {"X-Team: ops"}}));
+  auto sink = must(make_webhook(
+      {options(), server.url("/hook"), {"old secret", "whsec_bmV3IHNlY3JldA=="}, {"X-Team: ops"}}));
   ASSERT_TRUE(deliver(*sink, sample()).has_value());
   ASSERT_EQ(server.seen().size(), 1u);
   const auto seen = server.seen().front();
   EXPECT_EQ(seen.method, "POST");
   EXPECT_EQ(seen.path, "/hook");
   EXPECT_EQ(seen.headers.at("x-team"), "ops");
-  const std::string signed_text = seen.headers.at("webhook-id") + "." + seen.headers.at("webhook-timestamp") + "." + seen.body;
+  const std::string signed_text =
+      seen.headers.at("webhook-id") + "." + seen.headers.at("webhook-timestamp") + "." + seen.body;
   EXPECT_EQ(seen.headers.at("webhook-signature"),
-            "v1," + hmac_by_openssl("old secret", signed_text) + " v1," + hmac_by_openssl("new secret", signed_text));
+            "v1," + hmac_by_openssl("old secret", signed_text) + " v1," +
+                hmac_by_openssl("new secret", signed_text));
   EXPECT_EQ(python("import sys,hmac,hashlib,base64\n"
                    "d=sys.stdin.buffer.read()\n"
-                   "print(base64.b64encode(hmac.new(b'new secret',d,hashlib.sha256).digest()).decode(),end='')",
+                   "print(base64.b64encode(hmac.new(b'new "
+                   "secret',d,hashlib.sha256).digest()).decode(),end='')",
                    signed_text),
             hmac_by_openssl("new secret", signed_text));
   const auto data = json::parse(seen.body).at("data");
@@ -149,7 +156,8 @@ TEST(webhook, wrong_answers_are_classified) {
     auto sink = must(make_webhook({options(), server.url(), {}, {}}));
     const auto result = deliver(*sink, sample());
     ASSERT_FALSE(result.has_value()) << c.reply.status;
-    EXPECT_EQ(result.error().final, c.final) << c.reply.status << " " << describe(result.error().error);
+    EXPECT_EQ(result.error().final, c.final)
+        << c.reply.status << " " << describe(result.error().error);
     EXPECT_EQ(result.error().retry_after_ms, c.retry_after_ms) << c.reply.status;
   }
 }
@@ -161,7 +169,8 @@ TEST(webhook, slow_and_refused_are_worth_another_try) {
   ASSERT_FALSE(result.has_value());
   EXPECT_FALSE(result.error().final);
   EXPECT_EQ(result.error().error.code, ErrorCode::timed_out);
-  auto closed = must(make_webhook({options(), fmt::format("http://127.0.0.1:{}/", closed_port()), {}, {}}));
+  auto closed =
+      must(make_webhook({options(), fmt::format("http://127.0.0.1:{}/", closed_port()), {}, {}}));
   result = deliver(*closed, sample());
   ASSERT_FALSE(result.has_value());
   EXPECT_FALSE(result.error().final);
@@ -169,16 +178,22 @@ TEST(webhook, slow_and_refused_are_worth_another_try) {
 
 TEST(webhook, secrets_are_in_no_error) {
   HttpServer server([](const HttpSeen& seen) {
-    return HttpReply{403, "no: " + seen.path + " Bearer topsecrettoken " + seen.headers.at("webhook-signature"), "", 0, ""};
+    return HttpReply{
+        403, "no: " + seen.path + " Bearer topsecrettoken " + seen.headers.at("webhook-signature"),
+        "", 0, ""};
   });
-  auto sink = must(make_webhook({options(), server.url("/T0/B0/sekritpath?sig=sekritquery"), {"signingsecret"}, {"Authorization: Bearer topsecrettoken"}}));
+  auto sink = must(make_webhook({options(),
+                                 server.url("/T0/B0/sekritpath?sig=sekritquery"),
+                                 {"signingsecret"},
+                                 {"Authorization: Bearer topsecrettoken"}}));
   const auto result = deliver(*sink, sample());
   ASSERT_FALSE(result.has_value());
   const std::string text = describe(result.error().error);
   EXPECT_EQ(text.find("topsecrettoken"), std::string::npos) << text;
   EXPECT_EQ(text.find("sekritquery"), std::string::npos) << text;
   EXPECT_EQ(text.find("sekritpath"), std::string::npos) << text;
-  EXPECT_EQ(scheme_and_host("https://u:p@hooks.slack.com/services/T/B/x"), "https://hooks.slack.com");
+  EXPECT_EQ(scheme_and_host("https://u:p@hooks.slack.com/services/T/B/x"),
+            "https://hooks.slack.com");
   const auto bad = make_webhook({options(), "hooks.example.org/secretpath", {}, {}});
   ASSERT_FALSE(bad.has_value());
   EXPECT_EQ(describe(bad.error()).find("secretpath"), std::string::npos);
@@ -196,7 +211,8 @@ TEST(sinks, kinds_that_are_wanted) {
 }
 
 TEST(sinks, base64_is_decoded) {
-  for (const std::string text : {"", "a", "ab", "abc", "abcd"}) EXPECT_EQ(decode_base64(hitless::base64(text)), text);
+  for (const std::string text : {"", "a", "ab", "abc", "abcd"})
+    EXPECT_EQ(decode_base64(hitless::base64(text)), text);
   EXPECT_FALSE(decode_base64("abc").has_value());
   EXPECT_FALSE(decode_base64("a?==").has_value());
 }
@@ -210,21 +226,26 @@ struct FakeSlack {
   HttpServer server{[this](const HttpSeen& seen) { return answer(seen); }};
 
   HttpReply answer(const HttpSeen& seen) {
-    if (seen.path == "/services/T/B/x") return {webhook_status, webhook_status == 200 ? "ok" : "no_service", "", 0, ""};
+    if (seen.path == "/services/T/B/x")
+      return {webhook_status, webhook_status == 200 ? "ok" : "no_service", "", 0, ""};
     if (seen.path == "/upload/1") {
       uploaded = seen.body;
       return {200, "OK - " + std::to_string(seen.body.size()), "", 0, ""};
     }
     const std::string method = seen.path.substr(5);
-    if (seen.headers.at("authorization") != "Bearer xoxb-token") return {200, R"({"ok":false,"error":"invalid_auth"})", "", 0, ""};
+    if (seen.headers.at("authorization") != "Bearer xoxb-token")
+      return {200, R"({"ok":false,"error":"invalid_auth"})", "", 0, ""};
     if (answers.contains(method)) return {200, answers[method], "", 0, ""};
     if (method == "files.getUploadURLExternal") {
-      return {200, R"({"ok":true,"upload_url":")" + server.url("/upload/1") + R"(","file_id":"F1"})", "", 0, ""};
+      return {200,
+              R"({"ok":true,"upload_url":")" + server.url("/upload/1") + R"(","file_id":"F1"})", "",
+              0, ""};
     }
     return {200, R"({"ok":true})", "", 0, ""};
   }
   std::unique_ptr<ports::Sink> sink(bool webhook, bool token) {
-    return must(make_slack({options(), webhook ? server.url("/services/T/B/x") : "", token ? "xoxb-token" : "", token ? "C1" : "", server.url("/api")}));
+    return must(make_slack({options(), webhook ? server.url("/services/T/B/x") : "",
+                            token ? "xoxb-token" : "", token ? "C1" : "", server.url("/api")}));
   }
 };
 
@@ -267,7 +288,8 @@ TEST(slack, uploads_the_audit_log_byte_for_byte) {
   ASSERT_TRUE(deliver(*slack.sink(true, true), sample()).has_value());
   const auto seen = slack.server.seen();
   ASSERT_EQ(seen.size(), 4u);
-  EXPECT_EQ(seen[1].body, "filename=R-7f3a-audit.jsonl&length=" + std::to_string(audit_log().size()));
+  EXPECT_EQ(seen[1].body,
+            "filename=R-7f3a-audit.jsonl&length=" + std::to_string(audit_log().size()));
   EXPECT_EQ(slack.uploaded, audit_log());
   EXPECT_FALSE(seen[2].headers.contains("authorization")) << "the token goes to the API only";
   const auto complete = json::parse(seen[3].body);
@@ -309,7 +331,8 @@ TEST(slack, passing_and_lasting_failures_are_told_apart) {
   slack.answers["chat.postMessage"] = R"({"ok":"yes"})";
   EXPECT_FALSE(deliver(*sink, sample()).has_value());
   slack.answers["chat.postMessage"] = R"({"ok":true})";
-  slack.answers["files.getUploadURLExternal"] = R"({"ok":true,"upload_url":"file:///etc/passwd","file_id":"F"})";
+  slack.answers["files.getUploadURLExternal"] =
+      R"({"ok":true,"upload_url":"file:///etc/passwd","file_id":"F"})";
   EXPECT_TRUE(deliver(*sink, sample()).error().final);
   slack.webhook_status = 404;
   const auto gone = deliver(*slack.sink(true, false), sample());
@@ -322,7 +345,8 @@ TEST(slack, passing_and_lasting_failures_are_told_apart) {
 
 // ---- PagerDuty ----------------------------------------------------------------------------------
 TEST(pagerduty, change_event_always_and_an_alert_on_failure) {
-  HttpServer server([](const HttpSeen&) { return HttpReply{202, R"({"status":"success"})", "", 0, ""}; });
+  HttpServer server(
+      [](const HttpSeen&) { return HttpReply{202, R"({"status":"success"})", "", 0, ""}; });
   auto sink = must(make_pagerduty({options(), "routingkey123", "hitless@ops", server.url()}));
   ASSERT_TRUE(deliver(*sink, sample(NotificationKind::succeeded)).has_value());
   ASSERT_EQ(server.seen().size(), 1u);
@@ -343,7 +367,8 @@ TEST(pagerduty, change_event_always_and_an_alert_on_failure) {
 
 TEST(pagerduty, limits_and_wrong_answers) {
   int status = 400;
-  HttpServer server([&](const HttpSeen&) { return HttpReply{status, "bad routingkey123", "", 0, ""}; });
+  HttpServer server(
+      [&](const HttpSeen&) { return HttpReply{status, "bad routingkey123", "", 0, ""}; });
   auto sink = must(make_pagerduty({options(), "routingkey123", "hitless", server.url()}));
   auto n = sample();
   n.key = std::string(280, 'k');
@@ -361,7 +386,8 @@ TEST(pagerduty, limits_and_wrong_answers) {
 
 // ---- SMTP ---------------------------------------------------------------------------------------
 SmtpConfig mail_config(const std::string& url) {
-  return {options(), url, "hitless@example.org", {"ops@example.org", "ann@example.org"}, "", "", false};
+  return {options(), url,  "hitless@example.org", {"ops@example.org", "ann@example.org"}, "",
+          "",        false};
 }
 
 // What Python's email package makes of the message.
@@ -370,7 +396,8 @@ json::value parsed_by_python(const std::string& message) {
 import sys, email, email.policy, json, base64
 m = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)
 parts = [{"type": p.get_content_type(), "name": p.get_filename() or "",
-          "content": base64.b64encode(p.get_payload(decode=True)).decode()} for p in m.walk() if not p.is_multipart()]
+          "content": base64.b64encode(p.get_payload(decode=True)).decode()}
+         for p in m.walk() if not p.is_multipart()]
 print(json.dumps({"headers": {k: str(v) for k, v in m.items()}, "type": m.get_content_type(),
                   "defects": [str(d) for p in m.walk() for d in p.defects], "parts": parts}))
 )",
@@ -390,8 +417,10 @@ TEST(smtp, mail_arrives_whole) {
   const auto result = deliver(*sink, n);
   ASSERT_TRUE(result.has_value()) << describe(result.error().error);
   const auto commands = server.commands();
-  EXPECT_NE(std::find(commands.begin(), commands.end(), "MAIL FROM:<hitless@example.org>"), commands.end());
-  EXPECT_NE(std::find(commands.begin(), commands.end(), "RCPT TO:<ann@example.org>"), commands.end());
+  EXPECT_NE(std::find(commands.begin(), commands.end(), "MAIL FROM:<hitless@example.org>"),
+            commands.end());
+  EXPECT_NE(std::find(commands.begin(), commands.end(), "RCPT TO:<ann@example.org>"),
+            commands.end());
   const std::string message = server.message();
   EXPECT_EQ(message.find("\nBcc:"), std::string::npos);
   for (const char c : message) EXPECT_TRUE((c >= ' ' && c <= '~') || c == '\r' || c == '\n');
@@ -405,7 +434,8 @@ TEST(smtp, mail_arrives_whole) {
   const auto& headers = mail.at("headers").as_object();
   EXPECT_EQ(mail.at("defects").as_array().size(), 0u) << json::serialize(mail);
   EXPECT_EQ(mail.at("type").as_string(), "multipart/mixed");
-  EXPECT_EQ(headers.at("Subject").as_string(), "[hitless] web é\\r\\nBcc: evil@example.org\\r\\n\\r\\nbody →");
+  EXPECT_EQ(headers.at("Subject").as_string(),
+            "[hitless] web é\\r\\nBcc: evil@example.org\\r\\n\\r\\nbody →");
   EXPECT_EQ(headers.at("To").as_string(), "ops@example.org, ann@example.org");
   EXPECT_NE(headers.at("Message-ID").as_string().find("R-7f3a-failed"), std::string::npos);
   EXPECT_EQ(headers.at("In-Reply-To").as_string(), headers.at("References").as_string());
@@ -433,7 +463,8 @@ TEST(smtp, answers_of_the_server_are_classified) {
     auto sink = must(make_smtp(mail_config(server.url())));
     const auto result = deliver(*sink, sample());
     ASSERT_FALSE(result.has_value()) << replies.begin()->second;
-    EXPECT_EQ(result.error().final, final) << replies.begin()->second << ": " << describe(result.error().error);
+    EXPECT_EQ(result.error().final, final)
+        << replies.begin()->second << ": " << describe(result.error().error);
   }
   auto nobody = must(make_smtp(mail_config(fmt::format("smtp://127.0.0.1:{}", closed_port()))));
   const auto refused = deliver(*nobody, sample());
@@ -452,7 +483,8 @@ TEST(smtp, tls_is_required_unless_told_otherwise) {
   config.username = "u";
   config.password = "p";
   EXPECT_FALSE(make_smtp(config).has_value()) << "a password in the clear";
-  EXPECT_FALSE(make_smtp({options(), "smtp://h", "a@b\r\nX: y", {"c@d"}, "", "", true}).has_value());
+  EXPECT_FALSE(
+      make_smtp({options(), "smtp://h", "a@b\r\nX: y", {"c@d"}, "", "", true}).has_value());
   EXPECT_FALSE(make_smtp({options(), "smtp://h", "a@b", {}, "", "", true}).has_value());
   EXPECT_FALSE(make_smtp({options(), "http://h", "a@b", {"c@d"}, "", "", true}).has_value());
 }

@@ -25,20 +25,28 @@ constexpr std::size_t max_upload_bytes = 64 << 20;
 std::string mrkdwn(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else out += c;
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else
+      out += c;
   }
   return out;
 }
 
 const char* sign_of(ports::NotificationKind kind) {
   switch (kind) {
-    case ports::NotificationKind::started: return "▶";
-    case ports::NotificationKind::succeeded: return "✔";
-    case ports::NotificationKind::failed: return "✖";
-    case ports::NotificationKind::test: return "·";
+    case ports::NotificationKind::started:
+      return "▶";
+    case ports::NotificationKind::succeeded:
+      return "✔";
+    case ports::NotificationKind::failed:
+      return "✖";
+    case ports::NotificationKind::test:
+      return "·";
   }
   return "";
 }
@@ -47,13 +55,17 @@ json::object message_of(const ports::Notification& n) {
   const std::string title = fmt::format("{} {}", sign_of(n.kind), n.title);
   json::array blocks;
   blocks.push_back(
-      {{"type", "header"}, {"text", {{"type", "plain_text"}, {"text", truncate_utf8(title, max_header_bytes)}}}});
+      {{"type", "header"},
+       {"text", {{"type", "plain_text"}, {"text", truncate_utf8(title, max_header_bytes)}}}});
   if (!n.text.empty()) {
     // In a code block, where only the fence itself could end it.
     std::string text = mrkdwn(truncate_utf8(n.text, max_section_bytes / 2));
-    for (auto at = text.find("```"); at != std::string::npos; at = text.find("```")) text.replace(at, 3, "'''");
-    blocks.push_back({{"type", "section"},
-                      {"text", {{"type", "mrkdwn"}, {"text", "```" + truncate_utf8(text, max_section_bytes) + "```"}}}});
+    for (auto at = text.find("```"); at != std::string::npos; at = text.find("```"))
+      text.replace(at, 3, "'''");
+    blocks.push_back(
+        {{"type", "section"},
+         {"text",
+          {{"type", "mrkdwn"}, {"text", "```" + truncate_utf8(text, max_section_bytes) + "```"}}}});
   }
   json::array fields;
   for (const auto& [name, value] : n.fields) {
@@ -64,15 +76,16 @@ json::object message_of(const ports::Notification& n) {
   }
   if (!fields.empty()) blocks.push_back({{"type", "section"}, {"fields", fields}});
   const std::string context = mrkdwn(fmt::format("{} · {} · by {}", n.rollout, n.service, n.actor));
-  blocks.push_back({{"type", "context"}, {"elements", json::array{{{"type", "mrkdwn"}, {"text", context}}}}});
+  blocks.push_back(
+      {{"type", "context"}, {"elements", json::array{{{"type", "mrkdwn"}, {"text", context}}}}});
   return {{"text", mrkdwn(title)}, {"blocks", blocks}};
 }
 
 std::string form_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_';
     out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
@@ -85,7 +98,9 @@ class Slack final : public ports::Sink {
   explicit Slack(SlackConfig config) : config_(std::move(config)) {}
   std::string name() const override { return config_.options.name; }
   bool required() const override { return config_.options.required; }
-  bool wants(ports::NotificationKind kind) const override { return wants_kind(config_.options, kind); }
+  bool wants(ports::NotificationKind kind) const override {
+    return wants_kind(config_.options, kind);
+  }
 
   Task<Delivery> deliver(ports::Notification notification) override {
     notification = cleaned(std::move(notification));
@@ -111,8 +126,8 @@ class Slack final : public ports::Sink {
     json::object message = message_of(notification);
     if (config_.webhook_url.empty()) {
       message["channel"] = config_.channel;
-      const auto answer =
-          co_await call("chat.postMessage", "application/json; charset=utf-8", json::serialize(message));
+      const auto answer = co_await call("chat.postMessage", "application/json; charset=utf-8",
+                                        json::serialize(message));
       if (!answer) co_return tl::unexpected(answer.error());
       co_return Delivery();
     }
@@ -124,7 +139,8 @@ class Slack final : public ports::Sink {
     const auto answer = co_await send_http(std::move(request), config_.options, secrets());
     if (!answer) co_return tl::unexpected(answer.error());
     if (trim(answer->body) != "ok") {
-      co_return final_failure(ErrorCode::refused, "Slack answered 200 but not `ok`: is this an incoming webhook?",
+      co_return final_failure(ErrorCode::refused,
+                              "Slack answered 200 but not `ok`: is this an incoming webhook?",
                               scheme_and_host(config_.webhook_url));
     }
     co_return Delivery();
@@ -150,24 +166,27 @@ class Slack final : public ports::Sink {
   ports::DeliveryFailure failure_of(const std::string& method, const json::object* object,
                                     const HttpResponse& answer) const {
     static constexpr std::array<std::string_view, 6> passing = {
-        "ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"};
+        "ratelimited", "rate_limited",        "internal_error",
+        "fatal_error", "service_unavailable", "request_timeout"};
     const auto* word = object == nullptr ? nullptr : object->if_contains("error");
     const std::string name = word != nullptr && word->is_string()
                                  ? escape_for_terminal(truncate_utf8(word->get_string(), 80))
                                  : "no usable answer";
-    const bool retry = object == nullptr || std::find(passing.begin(), passing.end(), name) != passing.end();
+    const bool retry =
+        object == nullptr || std::find(passing.begin(), passing.end(), name) != passing.end();
     std::string help;
     if (name == "not_in_channel") help = "invite the bot: /invite @bot in that channel";
     if (name == "channel_not_found") help = "give the channel's ID (C…), not its name";
     if (name == "missing_scope") help = "the token needs files:write";
-    return {{retry ? ErrorCode::unavailable : ErrorCode::refused, fmt::format("Slack: {}: {}", method, name),
-             scheme_and_host(config_.api_url), help},
+    return {{retry ? ErrorCode::unavailable : ErrorCode::refused,
+             fmt::format("Slack: {}: {}", method, name), scheme_and_host(config_.api_url), help},
             !retry,
             retry ? retry_after_of(answer) : std::nullopt};
   }
 
   Task<Delivery> upload(ports::Attachment attachment, std::string comment) {
-    if (attachment.content.empty() || attachment.content.size() > max_upload_bytes) co_return Delivery();
+    if (attachment.content.empty() || attachment.content.size() > max_upload_bytes)
+      co_return Delivery();
     const std::string file_name = escape_for_terminal(attachment.name);
     const auto place = co_await call(
         "files.getUploadURLExternal", "application/x-www-form-urlencoded",
@@ -176,12 +195,14 @@ class Slack final : public ports::Sink {
     const auto* url = place->if_contains("upload_url");
     const auto* id = place->if_contains("file_id");
     // The bytes go only to where the API itself is reached as safely.
-    const bool safe = url != nullptr && url->is_string() && id != nullptr && id->is_string() &&
-                      check_http_url(std::string_view(url->get_string()), "upload_url").has_value() &&
-                      (std::string_view(url->get_string()).starts_with("https://") ||
-                       config_.api_url.starts_with("http://"));
+    const bool safe =
+        url != nullptr && url->is_string() && id != nullptr && id->is_string() &&
+        check_http_url(std::string_view(url->get_string()), "upload_url").has_value() &&
+        (std::string_view(url->get_string()).starts_with("https://") ||
+         config_.api_url.starts_with("http://"));
     if (!safe) {
-      co_return final_failure(ErrorCode::refused, "Slack gave no usable upload_url", scheme_and_host(config_.api_url));
+      co_return final_failure(ErrorCode::refused, "Slack gave no usable upload_url",
+                              scheme_and_host(config_.api_url));
     }
     HttpRequest request;
     request.method = "POST";
@@ -190,11 +211,12 @@ class Slack final : public ports::Sink {
     request.body = std::move(attachment.content);
     const auto sent = co_await send_http(std::move(request), config_.options, secrets());
     if (!sent) co_return tl::unexpected(sent.error());
-    const json::object complete{{"files", json::array{{{"id", id->get_string()}, {"title", file_name}}}},
-                                {"channel_id", config_.channel},
-                                {"initial_comment", mrkdwn(comment)}};
-    const auto done = co_await call("files.completeUploadExternal", "application/json; charset=utf-8",
-                                    json::serialize(complete));
+    const json::object complete{
+        {"files", json::array{{{"id", id->get_string()}, {"title", file_name}}}},
+        {"channel_id", config_.channel},
+        {"initial_comment", mrkdwn(comment)}};
+    const auto done = co_await call("files.completeUploadExternal",
+                                    "application/json; charset=utf-8", json::serialize(complete));
     if (!done) co_return tl::unexpected(done.error());
     co_return Delivery();
   }
@@ -207,13 +229,16 @@ class Slack final : public ports::Sink {
 
 Result<std::unique_ptr<ports::Sink>> make_slack(SlackConfig config) {
   if (config.webhook_url.empty() && config.token.empty()) {
-    return fail(ErrorCode::invalid, "Slack needs `webhook_url`, or `token` and `channel`", config.options.name);
+    return fail(ErrorCode::invalid, "Slack needs `webhook_url`, or `token` and `channel`",
+                config.options.name);
   }
   if (config.token.empty() != config.channel.empty()) {
-    return fail(ErrorCode::invalid, "Slack needs `token` and `channel` together", config.options.name);
+    return fail(ErrorCode::invalid, "Slack needs `token` and `channel` together",
+                config.options.name);
   }
   if (!config.webhook_url.empty()) {
-    if (auto ok = check_http_url(config.webhook_url, "webhook_url"); !ok) return tl::unexpected(ok.error());
+    if (auto ok = check_http_url(config.webhook_url, "webhook_url"); !ok)
+      return tl::unexpected(ok.error());
   }
   if (auto ok = check_http_url(config.api_url, "api_url"); !ok) return tl::unexpected(ok.error());
   return std::make_unique<Slack>(std::move(config));

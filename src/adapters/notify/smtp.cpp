@@ -5,16 +5,18 @@
 namespace hitless::notify {
 namespace {
 
-constexpr std::size_t max_attachment_bytes = 10 << 20;  // many servers refuse 25 MB, and base64 adds a third
+constexpr std::size_t max_attachment_bytes =
+    10 << 20;  // many servers refuse 25 MB, and base64 adds a third
 constexpr std::size_t max_recipients = 50;
 
 bool is_address(std::string_view text) {
   const auto at = text.find('@');
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
-    return c > ' ' && c <= '~' && std::string_view("<>()[],;:\\\"").find(c) == std::string_view::npos;
+    return c > ' ' && c <= '~' &&
+           std::string_view("<>()[],;:\\\"").find(c) == std::string_view::npos;
   });
-  return plain && at != std::string_view::npos && at > 0 && at + 1 < text.size() && at == text.rfind('@') &&
-         text.front() != '-' && text.size() <= 254;
+  return plain && at != std::string_view::npos && at > 0 && at + 1 < text.size() &&
+         at == text.rfind('@') && text.front() != '-' && text.size() <= 254;
 }
 
 class Smtp final : public ports::Sink {
@@ -22,7 +24,9 @@ class Smtp final : public ports::Sink {
   explicit Smtp(SmtpConfig config) : config_(std::move(config)) {}
   std::string name() const override { return config_.options.name; }
   bool required() const override { return config_.options.required; }
-  bool wants(ports::NotificationKind kind) const override { return wants_kind(config_.options, kind); }
+  bool wants(ports::NotificationKind kind) const override {
+    return wants_kind(config_.options, kind);
+  }
 
   Task<Delivery> deliver(ports::Notification notification) override {
     SmtpMessage message;
@@ -63,14 +67,16 @@ class Smtp final : public ports::Sink {
     }
     mail.text = n.text + "\n\n";
     for (const auto& [name, value] : n.fields) mail.text += fmt::format("{}: {}\n", name, value);
-    mail.text += fmt::format("rollout {} of {}, by {}, {}\n", n.rollout, n.service, n.actor, format_timestamp(n.at));
+    mail.text += fmt::format("rollout {} of {}, by {}, {}\n", n.rollout, n.service, n.actor,
+                             format_timestamp(n.at));
     std::size_t bytes = 0;
     for (auto& attachment : n.attachments) {
       bytes += attachment.content.size();
       if (bytes <= max_attachment_bytes) {
         mail.attachments.push_back(std::move(attachment));
       } else {
-        mail.text += fmt::format("{} is too long for a mail: hitless audit export\n", attachment.name);
+        mail.text +=
+            fmt::format("{} is too long for a mail: hitless audit export\n", attachment.name);
       }
     }
     return mail;
@@ -88,12 +94,13 @@ Result<std::unique_ptr<ports::Sink>> make_smtp(SmtpConfig config) {
   bool good = is_address(config.from) && !config.to.empty() && config.to.size() <= max_recipients;
   for (const auto& address : config.to) good = good && is_address(address);
   if (!good) {
-    return fail(ErrorCode::invalid, "`from` and `to` must be plain mail addresses", config.options.name,
+    return fail(ErrorCode::invalid, "`from` and `to` must be plain mail addresses",
+                config.options.name,
                 fmt::format("name@example.org; at most {} recipients", max_recipients));
   }
   if (!config.password.empty() && !config.require_tls && config.url.starts_with("smtp://")) {
-    return fail(ErrorCode::invalid, "a password would go over the network in the clear", config.options.name,
-                "leave require_tls on, or leave the login out");
+    return fail(ErrorCode::invalid, "a password would go over the network in the clear",
+                config.options.name, "leave require_tls on, or leave the login out");
   }
   return std::make_unique<Smtp>(std::move(config));
 }

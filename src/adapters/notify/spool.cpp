@@ -22,7 +22,9 @@ constexpr std::size_t max_item_bytes = 128 << 20;
 constexpr DurationMs min_attempt_ms = 50;  // with less left an attempt is not begun
 constexpr int max_rounds = 100;
 
-std::string sink_part(std::string_view sink) { return sha256_hex(sink).substr(0, 10); }
+std::string sink_part(std::string_view sink) {
+  return sha256_hex(sink).substr(0, 10);
+}
 
 // Sorts by age; the rest is the same for the same sink and key.
 std::string ending_of(std::string_view sink, std::string_view key) {
@@ -68,7 +70,8 @@ Status Spool::enqueue(std::string sink, ports::Notification notification) {
   }
   const std::string text = item_to_text(item);
   bytes += static_cast<std::int64_t>(text.size());
-  if (names->size() >= limits_.max_files || bytes > limits_.max_bytes || text.size() > max_item_bytes) {
+  if (names->size() >= limits_.max_files || bytes > limits_.max_bytes ||
+      text.size() > max_item_bytes) {
     return fail(ErrorCode::storage,
                 fmt::format("the spool is full: {} notifications wait", names->size()), dir_,
                 "see why they cannot be delivered (hitless doctor), or remove old ones");
@@ -116,10 +119,12 @@ DeliveryReport Spool::give_up(const SpoolItem& item, Error error) {
 Task<DeliveryReport> Spool::attempt(ports::Sink* sink, SpoolItem* item, TimeMs end) {
   DeliveryReport report{item->sink, item->notification.key, DeliveryStatus::pending, 0, {}};
   auto result = std::make_shared<std::optional<Delivery>>();
-  auto run = [](ports::Sink* to, ports::Notification what, std::shared_ptr<std::optional<Delivery>> out) -> Task<void> {
+  auto run = [](ports::Sink* to, ports::Notification what,
+                std::shared_ptr<std::optional<Delivery>> out) -> Task<void> {
     out->emplace(co_await to->deliver(std::move(what)));
   };
-  co_await finish_within(run(sink, item->notification, result), std::max(end - wall_now_ms(), min_attempt_ms));
+  co_await finish_within(run(sink, item->notification, result),
+                         std::max(end - wall_now_ms(), min_attempt_ms));
   report.attempts = ++item->attempts;
   if (result->has_value() && (*result)->has_value()) {
     report.status = DeliveryStatus::delivered;
@@ -127,21 +132,26 @@ Task<DeliveryReport> Spool::attempt(ports::Sink* sink, SpoolItem* item, TimeMs e
     co_return report;
   }
   // No answer in time may mean that it arrived; it is sent again with the same key.
-  ports::DeliveryFailure failure{{ErrorCode::timed_out, "no answer within the time for notifications", "", ""}, false, {}};
+  ports::DeliveryFailure failure{
+      {ErrorCode::timed_out, "no answer within the time for notifications", "", ""}, false, {}};
   if (result->has_value()) failure = (*result)->error();
-  if (failure.final || item->attempts >= limits_.max_attempts) co_return give_up(*item, failure.error);
+  if (failure.final || item->attempts >= limits_.max_attempts)
+    co_return give_up(*item, failure.error);
   const int doublings = std::min(item->attempts - 1, 20);
-  const DurationMs backoff_ms = std::min(limits_.first_backoff_ms << doublings, limits_.max_backoff_ms);
+  const DurationMs backoff_ms =
+      std::min(limits_.first_backoff_ms << doublings, limits_.max_backoff_ms);
   item->next_at = wall_now_ms() + std::max(backoff_ms, failure.retry_after_ms.value_or(0));
   item->last_error = escape_for_terminal(describe(failure.error));
   report.error = failure.error;
-  if (auto ok = write_durably(dir_ + "/" + item->file, item_to_text(*item)); !ok) report.error = ok.error();
+  if (auto ok = write_durably(dir_ + "/" + item->file, item_to_text(*item)); !ok)
+    report.error = ok.error();
   co_return report;
 }
 
 Task<void> Spool::flush_sink(ports::Sink* sink, TimeMs end, std::vector<DeliveryReport>* reports) {
   const std::string name = sink->name();
-  const Fd lock(::open((dir_ + "/" + sink_part(name) + ".lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const Fd lock(::open((dir_ + "/" + sink_part(name) + ".lock").c_str(),
+                       O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   const bool ours = lock.get() >= 0 && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0;
   auto items = load(name);
   std::vector<DeliveryReport> last;  // of each item, in the same order
@@ -149,10 +159,14 @@ Task<void> Spool::flush_sink(ports::Sink* sink, TimeMs end, std::vector<Delivery
     const std::string why = !ours                     ? "another hitless is delivering to this sink"
                             : item.last_error.empty() ? "not tried yet"
                                                       : item.last_error;
-    last.push_back({name, item.notification.key, DeliveryStatus::pending, item.attempts,
+    last.push_back({name,
+                    item.notification.key,
+                    DeliveryStatus::pending,
+                    item.attempts,
                     {ErrorCode::unavailable, why, "", ""}});
   }
-  // Every item has its turn in each round, so that one that always fails does not hold up the others.
+  // Every item has its turn in each round, so that one that always fails does not hold up the
+  // others.
   for (int round = 0; ours && round < max_rounds; ++round) {
     TimeMs next_at = end;
     for (std::size_t i = 0; i < items.size(); ++i) {
@@ -172,7 +186,8 @@ Task<void> Spool::flush_sink(ports::Sink* sink, TimeMs end, std::vector<Delivery
   for (auto& report : last) reports->push_back(std::move(report));
 }
 
-Task<std::vector<DeliveryReport>> Spool::flush(std::vector<ports::Sink*> sinks, DurationMs budget_ms) {
+Task<std::vector<DeliveryReport>> Spool::flush(std::vector<ports::Sink*> sinks,
+                                               DurationMs budget_ms) {
   auto reports = std::make_shared<std::vector<DeliveryReport>>();
   const auto waiting = size();
   if (!waiting || *waiting == 0) co_return std::move(*reports);

@@ -35,7 +35,8 @@ SpoolItem item_of(const json::object& from) {
   item.attempts = static_cast<int>(from.at("attempts").as_int64());
   item.last_error = text_of(from, "last_error");
   const auto kind = from.at("kind").as_int64();
-  if (kind < 0 || kind > static_cast<int>(ports::NotificationKind::test)) throw std::runtime_error("unknown kind");
+  if (kind < 0 || kind > static_cast<int>(ports::NotificationKind::test))
+    throw std::runtime_error("unknown kind");
   n.kind = static_cast<ports::NotificationKind>(kind);
   n.key = text_of(from, "key");
   n.rollout = text_of(from, "rollout");
@@ -63,17 +64,25 @@ std::string item_to_text(const SpoolItem& item) {
   for (const auto& [name, value] : n.fields) fields.push_back(json::array{name, value});
   json::array attachments;
   for (const auto& a : n.attachments) {
-    attachments.push_back(
-        json::object{{"name", a.name}, {"media_type", a.media_type}, {"content", base64(a.content)}});
+    attachments.push_back(json::object{
+        {"name", a.name}, {"media_type", a.media_type}, {"content", base64(a.content)}});
   }
-  const json::object all{{"sink", item.sink},         {"queued_at", item.queued_at},
-                         {"next_at", item.next_at},   {"attempts", item.attempts},
-                         {"last_error", item.last_error}, {"kind", static_cast<int>(n.kind)},
-                         {"key", n.key},              {"rollout", n.rollout},
-                         {"service", n.service},      {"result", n.result},
-                         {"incident", n.incident},    {"title", n.title},
-                         {"text", n.text},            {"actor", n.actor},
-                         {"at", n.at},                {"fields", fields},
+  const json::object all{{"sink", item.sink},
+                         {"queued_at", item.queued_at},
+                         {"next_at", item.next_at},
+                         {"attempts", item.attempts},
+                         {"last_error", item.last_error},
+                         {"kind", static_cast<int>(n.kind)},
+                         {"key", n.key},
+                         {"rollout", n.rollout},
+                         {"service", n.service},
+                         {"result", n.result},
+                         {"incident", n.incident},
+                         {"title", n.title},
+                         {"text", n.text},
+                         {"actor", n.actor},
+                         {"at", n.at},
+                         {"fields", fields},
                          {"attachments", attachments}};
   const std::string body = json::serialize(all) + "\n";
   return std::string(title) + sha256_hex(body) + "\n" + body;
@@ -94,7 +103,8 @@ Result<SpoolItem> item_from_text(std::string_view text) {
     const auto tree = json::parse(body, {}, options);
     return item_of(tree.as_object());
   } catch (const std::exception& error) {
-    return fail(ErrorCode::storage, std::string("the spooled notification cannot be read: ") + error.what());
+    return fail(ErrorCode::storage,
+                std::string("the spooled notification cannot be read: ") + error.what());
   }
 }
 

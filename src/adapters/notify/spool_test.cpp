@@ -49,7 +49,8 @@ struct FakeSink : ports::Sink {
   std::string sink_name;
   std::vector<ports::Notification> got;
   std::map<std::string, int> failures;  // how often the key still fails
-  ports::DeliveryFailure failure{{ErrorCode::unavailable, "HTTP 503", "http://x", ""}, false, std::nullopt};
+  ports::DeliveryFailure failure{
+      {ErrorCode::unavailable, "HTTP 503", "http://x", ""}, false, std::nullopt};
   DurationMs delay_ms = 0;
 };
 
@@ -65,7 +66,8 @@ ports::Notification note(const std::string& key) {
   return n;
 }
 
-std::vector<DeliveryReport> flush(Spool& spool, std::vector<ports::Sink*> sinks, DurationMs budget_ms = 5000) {
+std::vector<DeliveryReport> flush(Spool& spool, std::vector<ports::Sink*> sinks,
+                                  DurationMs budget_ms = 5000) {
   std::vector<DeliveryReport> reports;
   run_until_done([&]() -> Task<void> { reports = co_await spool.flush(sinks, budget_ms); });
   return reports;
@@ -83,7 +85,7 @@ TEST(spool, what_is_queued_is_on_disk_redacted_and_private) {
   ASSERT_TRUE(spool.enqueue("ops", note("k1")).has_value());
   ASSERT_TRUE(spool.enqueue("ops", note("k1")).has_value()) << "the same again changes nothing";
   ASSERT_EQ(dir.files().size(), 1u);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(dir.files()[0].c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   std::ifstream in(dir.files()[0]);
@@ -205,7 +207,8 @@ TEST(spool, a_hanging_sink_ends_with_the_budget_and_holds_up_nobody) {
   EXPECT_LT(wall_now_ms() - started, 30'000);
   ASSERT_EQ(reports.size(), 2u);
   for (const auto& report : reports) {
-    EXPECT_EQ(report.status, report.sink == "good" ? DeliveryStatus::delivered : DeliveryStatus::pending);
+    EXPECT_EQ(report.status,
+              report.sink == "good" ? DeliveryStatus::delivered : DeliveryStatus::pending);
   }
 }
 
@@ -240,7 +243,8 @@ TEST(spool, is_bounded) {
   limits.max_files = 3;
   limits.max_dead_files = 2;
   Spool spool(dir.path, limits);
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(spool.enqueue("ops", note(std::to_string(i))).has_value());
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE(spool.enqueue("ops", note(std::to_string(i))).has_value());
   const auto full = spool.enqueue("ops", note("4"));
   ASSERT_FALSE(full.has_value());
   EXPECT_EQ(full.error().code, ErrorCode::storage);

@@ -1,5 +1,5 @@
-// Servers for the tests of the sinks: HTTP/1.1 and SMTP on a free loopback port, each in a thread with
-// plain blocking sockets, so that nothing of the code under test is used on the other side.
+// Servers for the tests of the sinks: HTTP/1.1 and SMTP on a free loopback port, each in a thread
+// with plain blocking sockets, so that nothing of the code under test is used on the other side.
 #pragma once
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -76,7 +76,7 @@ struct HttpReply {
   std::string body = "ok";
   std::string headers;  // whole lines
   int delay_ms = 0;
-  std::string raw;      // sent instead of all that
+  std::string raw;  // sent instead of all that
 };
 
 class HttpServer {
@@ -117,9 +117,9 @@ class HttpServer {
     const HttpReply reply = answer_(seen);
     std::this_thread::sleep_for(std::chrono::milliseconds(reply.delay_ms));
     if (!reply.raw.empty()) return send_all(fd, reply.raw);
-    send_all(fd, "HTTP/1.1 " + std::to_string(reply.status) + " X\r\nContent-Length: " +
-                     std::to_string(reply.body.size()) + "\r\nConnection: close\r\n" + reply.headers + "\r\n" +
-                     reply.body);
+    send_all(fd, "HTTP/1.1 " + std::to_string(reply.status) +
+                     " X\r\nContent-Length: " + std::to_string(reply.body.size()) +
+                     "\r\nConnection: close\r\n" + reply.headers + "\r\n" + reply.body);
   }
   static HttpSeen parse(const std::string& head) {
     HttpSeen seen;
@@ -129,11 +129,13 @@ class HttpServer {
     seen.path = line.substr(line.find(' ') + 1, line.rfind(' ') - line.find(' ') - 1);
     for (std::size_t at = first; at != std::string::npos;) {
       const auto next = head.find("\r\n", at + 2);
-      const std::string header = head.substr(at + 2, next == std::string::npos ? next : next - at - 2);
+      const std::string header =
+          head.substr(at + 2, next == std::string::npos ? next : next - at - 2);
       const auto colon = header.find(':');
       std::string name = header.substr(0, colon);
       for (char& c : name) c = static_cast<char>(std::tolower(c));
-      if (colon != std::string::npos) seen.headers[name] = header.substr(header.find_first_not_of(' ', colon + 1));
+      if (colon != std::string::npos)
+        seen.headers[name] = header.substr(header.find_first_not_of(' ', colon + 1));
       at = next;
     }
     return seen;

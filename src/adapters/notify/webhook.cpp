@@ -36,15 +36,15 @@ json::object attachment_json(const ports::Attachment& attachment) {
 
 std::string body_of(const ports::Notification& n) {
   json::array fields;
-  for (const auto& [name, value] : n.fields) fields.push_back(json::object{{"name", name}, {"value", value}});
+  for (const auto& [name, value] : n.fields)
+    fields.push_back(json::object{{"name", name}, {"value", value}});
   json::array attachments;
   for (const auto& attachment : n.attachments) attachments.push_back(attachment_json(attachment));
-  const json::object data{{"key", n.key},           {"kind", name_of(n.kind)},
-                          {"rollout", n.rollout},   {"service", n.service},
-                          {"result", n.result},     {"incident", n.incident},
-                          {"title", n.title},       {"text", n.text},
-                          {"actor", n.actor},       {"at", n.at},
-                          {"fields", fields},       {"attachments", attachments}};
+  const json::object data{
+      {"key", n.key},         {"kind", name_of(n.kind)}, {"rollout", n.rollout},
+      {"service", n.service}, {"result", n.result},      {"incident", n.incident},
+      {"title", n.title},     {"text", n.text},          {"actor", n.actor},
+      {"at", n.at},           {"fields", fields},        {"attachments", attachments}};
   return json::serialize(json::object{{"type", fmt::format("rollout.{}", name_of(n.kind))},
                                       {"timestamp", format_timestamp(n.at)},
                                       {"data", data}});
@@ -56,7 +56,9 @@ class Webhook final : public ports::Sink {
       : config_(std::move(config)), keys_(std::move(keys)) {}
   std::string name() const override { return config_.options.name; }
   bool required() const override { return config_.options.required; }
-  bool wants(ports::NotificationKind kind) const override { return wants_kind(config_.options, kind); }
+  bool wants(ports::NotificationKind kind) const override {
+    return wants_kind(config_.options, kind);
+  }
 
   Task<Delivery> deliver(ports::Notification notification) override {
     HttpRequest request;
@@ -73,10 +75,12 @@ class Webhook final : public ports::Sink {
     const std::string content = id + "." + timestamp + "." + request.body;
     std::vector<std::string> signatures;
     for (const auto& key : keys_) signatures.push_back("v1," + hmac_sha256_base64(key, content));
-    if (!signatures.empty()) request.headers.push_back("webhook-signature: " + join(signatures, " "));
+    if (!signatures.empty())
+      request.headers.push_back("webhook-signature: " + join(signatures, " "));
     auto secrets = config_.secrets;
     for (const auto& header : config_.headers) {
-      secrets.emplace_back(trim(std::string_view(header).substr(std::min(header.size(), header.find(':') + 1))));
+      secrets.emplace_back(
+          trim(std::string_view(header).substr(std::min(header.size(), header.find(':') + 1))));
     }
     const auto answer = co_await send_http(std::move(request), config_.options, std::move(secrets));
     if (!answer) co_return tl::unexpected(answer.error());
@@ -94,14 +98,16 @@ Result<std::unique_ptr<ports::Sink>> make_webhook(WebhookConfig config) {
   if (auto ok = check_http_url(config.url, "url"); !ok) return tl::unexpected(ok.error());
   std::vector<std::string> keys;
   for (const auto& secret : config.secrets) {
-    if (secret.empty()) return fail(ErrorCode::invalid, "the webhook's secret is empty", config.options.name);
+    if (secret.empty())
+      return fail(ErrorCode::invalid, "the webhook's secret is empty", config.options.name);
     if (!secret.starts_with(secret_prefix)) {
       keys.push_back(secret);
       continue;
     }
     auto key = decode_base64(std::string_view(secret).substr(secret_prefix.size()));
     if (!key || key->empty()) {
-      return fail(ErrorCode::invalid, "the webhook's secret is not base64 after `whsec_`", config.options.name);
+      return fail(ErrorCode::invalid, "the webhook's secret is not base64 after `whsec_`",
+                  config.options.name);
     }
     keys.push_back(std::move(*key));
   }
