@@ -118,8 +118,9 @@ Child::Child(Child&& other) noexcept
 Child::~Child() {
   if (pid_ < 0) return;
   kill_group();
-  pollfd ended{exit_event.get(), POLLIN, 0};
-  if (exit_event.get() >= 0) ::poll(&ended, 1, reap_wait_ms);
+  const Fd event(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));  // ours may be given away
+  pollfd ended{event.get(), POLLIN, 0};
+  if (event.get() >= 0) ::poll(&ended, 1, reap_wait_ms);
   (void)try_reap();  // if it still hangs, init reaps it after us
 }
 

@@ -19,7 +19,8 @@ std::string frame_script(const std::string& nonce, const std::string& body,
   if (input.empty()) {
     text += "( " + body + "\n) </dev/null\n";
   } else {
-    text += "base64 -d <<'" + nonce + "' | ( " + body + "\n)\n";
+    // The here-document starts after the line of its <<, so that comes after the body's last line.
+    text += "{ base64 -d | ( " + body + "\n); } <<'" + nonce + "'\n";
     const std::string encoded = base64(input);
     for (std::size_t at = 0; at < encoded.size(); at += base64_line) {
       text += encoded.substr(at, base64_line) + "\n";

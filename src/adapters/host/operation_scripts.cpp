@@ -31,6 +31,7 @@ done
 printf '%s\n\n' "$props"
 head -c 900000 -- "/run/$u.out" 2>/dev/null
 head -c 900000 -- "/run/$u.err" 2>/dev/null >&2
+[ "$(systemctl show -p LoadState "$u.service")" = LoadState=loaded ] || exit 92
 exit 0
 )sh";
 
@@ -82,11 +83,15 @@ done
 cat -- "$d/rc"; echo
 head -c 900000 -- "$d/out"
 head -c 900000 -- "$d/err" >&2
+[ -d "$d" ] || exit 92
 exit 0
 )sh";
 
+// Moved away first: whoever reads at the same time sees all of it or that it is gone. No id starts
+// with a dot.
 const char* const detached_collect_script = HITLESS_FIND_FOLDER R"sh(
-rm -rf -- "$d"
+rm -rf -- "$base/.old-$1"
+mv -T -- "$d" "$base/.old-$1" && rm -rf -- "$base/.old-$1"
 )sh";
 
 }  // namespace hitless::host

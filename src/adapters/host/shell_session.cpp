@@ -117,7 +117,7 @@ struct ShellSession::Exchange {
 ShellSession::ShellSession(SessionSettings settings) : settings_(std::move(settings)) {}
 ShellSession::~ShellSession() = default;
 
-int ShellSession::pid() const { return connection_ ? connection_->child.pid() : 0; }
+int ShellSession::pid() const { return pid_; }
 
 Error ShellSession::explain_end(bool while_connecting) const {
   const std::string words = last_ ? last_->err_tail : std::string();
@@ -155,6 +155,7 @@ Task<Result<ports::ExecResult>> ShellSession::exchange(SessionCommand command,
 
   if (!state->out.done() || !state->err.done()) {
     stale_shell_ = this_shell_;
+    pid_ = 0;
     if (!in_time) {
       co_return fail(ErrorCode::timed_out,
                      fmt::format("no end within {}; the shell was closed",
@@ -178,6 +179,7 @@ Task<Result<ports::ExecResult>> ShellSession::exchange(SessionCommand command,
 Task<Status> ShellSession::connect_once() {
   auto child = Child::start(settings_.argv);
   if (!child) co_return tl::unexpected(child.error());
+  pid_ = child->pid();
   connection_ = std::make_unique<Connection>(std::move(*child),
                                              co_await asio::this_coro::executor);
   SessionCommand hello;
@@ -186,7 +188,7 @@ Task<Status> ShellSession::connect_once() {
       "cat /proc/$$/stat 2>/dev/null; if [ -n " + quote_for_sh(stale_shell_) + " ]; then set -- " +
       stale_shell_ +
       "; if [ \"$(cut -d' ' -f22 /proc/$1/stat 2>/dev/null)\" = \"$2\" ]; then "
-      "kill -KILL -- \"-$1\" 2>/dev/null || kill -KILL \"$1\" 2>/dev/null; fi; fi; :";
+      "kill -s KILL -- \"-$1\" 2>/dev/null || kill -KILL \"$1\" 2>/dev/null; fi; fi; :";
   hello.deadline_ms = settings_.connect_deadline_ms;
   hello.max_output_bytes = 4096;
   this_shell_.clear();

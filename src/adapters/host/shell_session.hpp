@@ -40,7 +40,7 @@ class ShellSession {
   // The command's exit code is a result. Errors: unavailable or refused (it was not started),
   // timed_out and transport_lost (outcome unknown).
   Task<Result<ports::ExecResult>> run(SessionCommand command);
-  // The pid of the ssh or sh that is up; 0: none. For tests and doctor.
+  // The pid of the ssh or sh that was last seen up; 0: none. For tests.
   [[nodiscard]] int pid() const;
   // Counts connections made; a change tells that a command ran on a new one.
   [[nodiscard]] int generation() const { return generation_; }
@@ -58,6 +58,7 @@ class ShellSession {
   AsyncMutex mutex_;
   int waiting_ = 0;
   int generation_ = 0;
+  int pid_ = 0;
   std::unique_ptr<Connection> connection_;
   std::shared_ptr<Exchange> last_;  // the most recent one, for the reason of an end
   std::string stale_shell_;         // "pid starttime" of one that was cut off in mid-command
