@@ -31,34 +31,35 @@ TEST_P(BrokenFile, IsRefusedWithItsCodeAndPlace) {
 
 INSTANTIATE_TEST_SUITE_P(
     Bytes, BrokenFile,
-    testing::Values(Case{"empty", "", "HL0009@1:1"}, Case{"comments", "# a\n\n  # b\n---\n", "HL0009@1:1"},
-                    Case{"nul", "version: 1\nna\0me: x\n"s, "HL0003@2:3"},
-                    Case{"escape", "version: \x1b[31m1\n", "HL0003@1:10"},
-                    Case{"latin1", "version: 1\n# gr\xfc\xdf\n", "HL0003@2:5"},
-                    Case{"utf16", "\xff\xfev\0e\0"s, "HL0003@1:1"},
-                    Case{"lone_cr", "version: 1\rservices: 2\n", "HL0003@1:11"},
-                    Case{"after_umlaut", "é: \x01\n", "HL0003@1:4"},
-                    Case{"bom_crlf", "\xef\xbb\xbfversion: 1\r\nservcies: {}\r\n", "HL0102@1:1 HL0104@2:1"},
-                    Case{"bom_then_bad", "\xef\xbb\xbfversin: 1\nservices: {s: {kind: command, hosts: []}}\n",
-                         "HL0102@1:1 HL0104@1:1 HL0102@2:12 HL0310w@2:12 HL0108@2:31"}),
+    testing::Values(
+        Case{"empty", "", "HL0009@1:1"}, Case{"comments", "# a\n\n  # b\n---\n", "HL0009@1:1"},
+        Case{"nul", "version: 1\nna\0me: x\n"s, "HL0003@2:3"},
+        Case{"escape", "version: \x1b[31m1\n", "HL0003@1:10"},
+        Case{"latin1", "version: 1\n# gr\xfc\xdf\n", "HL0003@2:5"},
+        Case{"utf16", "\xff\xfev\0e\0"s, "HL0003@1:1"},
+        Case{"lone_cr", "version: 1\rservices: 2\n", "HL0003@1:11"},
+        Case{"after_umlaut", "é: \x01\n", "HL0003@1:4"},
+        Case{"bom_crlf", "\xef\xbb\xbfversion: 1\r\nservcies: {}\r\n", "HL0102@1:1 HL0104@2:1"},
+        Case{"bom_then_bad", "\xef\xbb\xbfversin: 1\nservices: {s: {kind: command, hosts: []}}\n",
+             "HL0102@1:1 HL0104@1:1 HL0102@2:12 HL0310w@2:12 HL0108@2:31"}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
     Yaml, BrokenFile,
-    testing::Values(Case{"tab", "version: 1\nservices:\n\tweb: {}\n", "HL0004@3:1"},
-                    Case{"tab_after_spaces", "services:\n  a: 1\n  \tb: 2\n", "HL0004@3:3"},
-                    Case{"open_quote", "version: 1\nservices: \"x\nhosts: {}\n", "HL0005@2:11"},
-                    Case{"open_list", "hosts: [a, b\n", "HL0005@2:1"},
-                    Case{"colon", "a: b: c\n", "HL0005@1:5"}, Case{"at", "a: @b\n", "HL0005@1:4"},
-                    Case{"stray_comma", "\"a\",b\n", "HL0005@1:4"},
-                    Case{"two_documents", "version: 1\n---\nversion: 1\n", "HL0010@2:1"},
-                    Case{"anchor", "version: &v 1\n", "HL0008@1:10"},
-                    Case{"alias", "a: &x {}\nb: *x\n", "HL0008@1:4"},
-                    Case{"tag", "version: !!int 1\n", "HL0008@1:10"},
-                    Case{"merge", "version: 1\nservices: {}\n<<: {}\n", "HL0116@2:1 HL0008@3:1"},
-                    Case{"list", "- a\n- b\n", "HL0105@1:1"}, Case{"scalar", "hello\n", "HL0105@1:1"},
-                    Case{"version2", "version: 2\nfuture: true\n", "HL0101@1:10"},
-                    Case{"key_list", "version: 1\nservices: {}\n[a]: b\n", "HL0116@2:1 HL0105@3:1"}),
+    testing::Values(
+        Case{"tab", "version: 1\nservices:\n\tweb: {}\n", "HL0004@3:1"},
+        Case{"tab_after_spaces", "services:\n  a: 1\n  \tb: 2\n", "HL0004@3:3"},
+        Case{"open_quote", "version: 1\nservices: \"x\nhosts: {}\n", "HL0005@2:11"},
+        Case{"open_list", "hosts: [a, b\n", "HL0005@2:1"}, Case{"colon", "a: b: c\n", "HL0005@1:5"},
+        Case{"at", "a: @b\n", "HL0005@1:4"}, Case{"stray_comma", "\"a\",b\n", "HL0005@1:4"},
+        Case{"two_documents", "version: 1\n---\nversion: 1\n", "HL0010@2:1"},
+        Case{"anchor", "version: &v 1\n", "HL0008@1:10"},
+        Case{"alias", "a: &x {}\nb: *x\n", "HL0008@1:4"},
+        Case{"tag", "version: !!int 1\n", "HL0008@1:10"},
+        Case{"merge", "version: 1\nservices: {}\n<<: {}\n", "HL0116@2:1 HL0008@3:1"},
+        Case{"list", "- a\n- b\n", "HL0105@1:1"}, Case{"scalar", "hello\n", "HL0105@1:1"},
+        Case{"version2", "version: 2\nfuture: true\n", "HL0101@1:10"},
+        Case{"key_list", "version: 1\nservices: {}\n[a]: b\n", "HL0116@2:1 HL0105@3:1"}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -102,7 +103,8 @@ TEST(Bounds, FoldersFifosAndMissingFiles) {
   const std::string fifo = folder.path() + "/fifo";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_EQ(codes_of(load_fleet(fifo)), "HL0001@0:0");
-  EXPECT_THAT(render(load_fleet(folder.path() + "/none.yaml").diagnostics, false), HasSubstr("No such file"));
+  EXPECT_THAT(render(load_fleet(folder.path() + "/none.yaml").diagnostics, false),
+              HasSubstr("No such file"));
 }
 
 TEST(Bounds, AtMostTwoHundredFindingsAreShown) {
@@ -116,7 +118,8 @@ TEST(Bounds, AtMostTwoHundredFindingsAreShown) {
 TEST(YamlTree, KeepsOrderRepeatsQuotesAndPlaces) {
   Diagnostics diagnostics;
   Source source;
-  ASSERT_TRUE(Source::from_text("b: 'no'\na: no\nb: |\n  text\nc:\nd: [x, 'it''s']\n", "t", diagnostics, source));
+  ASSERT_TRUE(Source::from_text("b: 'no'\na: no\nb: |\n  text\nc:\nd: [x, 'it''s']\n", "t",
+                                diagnostics, source));
   const auto root = parse_yaml(source, diagnostics);
   ASSERT_TRUE(root);
   ASSERT_EQ(root->keys.size(), 5U);

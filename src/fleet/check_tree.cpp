@@ -11,21 +11,30 @@
 namespace hitless::fleet {
 namespace {
 
-std::string shown(std::string_view text) { return escape_for_terminal(truncate_utf8(text, 60)); }
+std::string shown(std::string_view text) {
+  return escape_for_terminal(truncate_utf8(text, 60));
+}
 
 const char* word_of(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::null: return "nothing";
-    case Node::Kind::list: return "a list";
-    case Node::Kind::map: return "a map of keys";
-    case Node::Kind::scalar: break;
+    case Node::Kind::null:
+      return "nothing";
+    case Node::Kind::list:
+      return "a list";
+    case Node::Kind::map:
+      return "a map of keys";
+    case Node::Kind::scalar:
+      break;
   }
   if (node.quoted) return "text";
   switch (kind_of_plain(node.text)) {
-    case PlainKind::boolean: return "a boolean";
+    case PlainKind::boolean:
+      return "a boolean";
     case PlainKind::integer:
-    case PlainKind::number: return "a number";
-    case PlainKind::text: break;
+    case PlainKind::number:
+      return "a number";
+    case PlainKind::text:
+      break;
   }
   return "text";
 }
@@ -39,16 +48,25 @@ std::string reason_of(const Error& error) {
 
 std::string wanted_by(const Type& type) {
   switch (type.form) {
-    case Form::text: return info_of(type.format).wanted;
-    case Form::integer: return fmt::format("a whole number from {} to {}", type.min, type.max);
-    case Form::number: return fmt::format("a number from {} to {}", type.min, type.max);
-    case Form::boolean: return "true or false";
-    case Form::choice: return (type.choices.size() > 1 ? "one of " : "") + join(type.choices, ", ");
-    case Form::command: return "a list of words";
-    case Form::list: return "a list";
+    case Form::text:
+      return info_of(type.format).wanted;
+    case Form::integer:
+      return fmt::format("a whole number from {} to {}", type.min, type.max);
+    case Form::number:
+      return fmt::format("a number from {} to {}", type.min, type.max);
+    case Form::boolean:
+      return "true or false";
+    case Form::choice:
+      return (type.choices.size() > 1 ? "one of " : "") + join(type.choices, ", ");
+    case Form::command:
+      return "a list of words";
+    case Form::list:
+      return "a list";
     case Form::map:
-    case Form::object: return "a map of keys";
-    case Form::one_of: break;
+    case Form::object:
+      return "a map of keys";
+    case Form::one_of:
+      break;
   }
   std::vector<std::string> words;
   for (const auto& part : type.parts) words.push_back(wanted_by(part));
@@ -60,7 +78,8 @@ std::string known_kind_in(const Node& object, const Table& table) {
   const Node* kind = table.kind_key.empty() ? nullptr : object.find(table.kind_key);
   if (kind == nullptr || kind->kind != Node::Kind::scalar) return {};
   const auto& known = table.find(table.kind_key)->type.choices;
-  return std::find(known.begin(), known.end(), kind->text) != known.end() ? kind->text : std::string();
+  return std::find(known.begin(), known.end(), kind->text) != known.end() ? kind->text
+                                                                          : std::string();
 }
 
 class TreeChecker {
@@ -78,9 +97,12 @@ class TreeChecker {
         continue;
       }
       const Key* known = table.find(key.text, kind);
-      if (known == nullptr) unknown_key(key, table, kind);
-      else if (!kind.empty() && !table.legal_for(*known, kind)) illegal_for_kind(key, *known, kind);
-      else value(node.items[i], known->type, key.text);
+      if (known == nullptr)
+        unknown_key(key, table, kind);
+      else if (!kind.empty() && !table.legal_for(*known, kind))
+        illegal_for_kind(key, *known, kind);
+      else
+        value(node.items[i], known->type, key.text);
     }
     missing_keys(node, table, kind, name);
     alternatives(node, table, name);
@@ -93,15 +115,20 @@ class TreeChecker {
 
   void value(const Node& node, const Type& type, std::string_view key) {
     switch (type.form) {
-      case Form::one_of: return one_of(node, type, key);
+      case Form::one_of:
+        return one_of(node, type, key);
       case Form::object:
         if (node.kind == Node::Kind::map) return object(node, *type.table, key);
         if (node.kind == Node::Kind::null) return object(node, *type.table, key);
         return wrong_type(node, type, key);
-      case Form::map: return map(node, type, key);
-      case Form::list: return list(node, type, key);
-      case Form::command: return command(node, type, key);
-      default: break;
+      case Form::map:
+        return map(node, type, key);
+      case Form::list:
+        return list(node, type, key);
+      case Form::command:
+        return command(node, type, key);
+      default:
+        break;
     }
     if (node.kind == Node::Kind::null) {
       report("HL0116", node.span, fmt::format("`{}` has no value", shown(key)),
@@ -114,45 +141,57 @@ class TreeChecker {
 
   void scalar(const Node& node, const Type& type, std::string_view key) {
     switch (type.form) {
-      case Form::text: return text(node, type, key);
-      case Form::integer: return integer(node, type, key);
-      case Form::number: return number(node, type, key);
-      case Form::boolean: return boolean(node, type, key);
-      case Form::choice: return choice(node, type, key);
-      default: return;
+      case Form::text:
+        return text(node, type, key);
+      case Form::integer:
+        return integer(node, type, key);
+      case Form::number:
+        return number(node, type, key);
+      case Form::boolean:
+        return boolean(node, type, key);
+      case Form::choice:
+        return choice(node, type, key);
+      default:
+        return;
     }
   }
 
   void wrong_type(const Node& node, const Type& type, std::string_view key) {
-    report("HL0105", node.span, fmt::format("`{}` wants {}, not {}", shown(key), wanted_by(type), word_of(node)),
+    report("HL0105", node.span,
+           fmt::format("`{}` wants {}, not {}", shown(key), wanted_by(type), word_of(node)),
            fmt::format("this is {}", word_of(node)));
   }
 
   void text(const Node& node, const Type& type, std::string_view key) {
     const FormatInfo& format = info_of(type.format);
     const PlainKind plain = node.quoted ? PlainKind::text : kind_of_plain(node.text);
-    if (type.format == Format::duration && plain != PlainKind::text && plain != PlainKind::boolean) {
+    if (type.format == Format::duration && plain != PlainKind::text &&
+        plain != PlainKind::boolean) {
       report("HL0109", node.span, fmt::format("`{}` is a duration and needs a unit", shown(key)),
              fmt::format("write {0}s or {0}ms", shown(node.text)));
       return;
     }
     if (plain != PlainKind::text) return needs_quotes(node, plain, key);
     if (!placeholders(node, type, false)) return;
-    const std::string sample = type.placeholders.empty() ? node.text : with_sample_values(node.text);
+    const std::string sample =
+        type.placeholders.empty() ? node.text : with_sample_values(node.text);
     if (auto ok = format.check(sample); !ok) {
-      auto& d = report(format.code, node.span, fmt::format("`{}` wants {}", shown(key), format.wanted),
-                       reason_of(ok.error()));
+      auto& d =
+          report(format.code, node.span, fmt::format("`{}` wants {}", shown(key), format.wanted),
+                 reason_of(ok.error()));
       d.help = ok.error().help;
       return;
     }
     if (type.format != Format::secret) return;
-    if (auto secret = Secret::parse(node.text); secret && secret->is_literal()) literal_secret(node, key);
+    if (auto secret = Secret::parse(node.text); secret && secret->is_literal())
+      literal_secret(node, key);
   }
 
   void needs_quotes(const Node& node, PlainKind plain, std::string_view key) {
     const char* what = plain == PlainKind::boolean ? "a boolean" : "a number";
     auto& d = report("HL0106", node.span,
-                     fmt::format("`{}` wants text, but YAML reads `{}` as {}", shown(key), shown(node.text), what),
+                     fmt::format("`{}` wants text, but YAML reads `{}` as {}", shown(key),
+                                 shown(node.text), what),
                      fmt::format("write \"{}\"", shown(node.text)));
     if (plain == PlainKind::integer && node.text.size() > 1 && node.text[0] == '0')
       d.notes.emplace_back("a leading zero makes it an octal number: 0644 becomes 420");
@@ -172,12 +211,14 @@ class TreeChecker {
     if (type.placeholders.empty()) return true;
     bool fine = true;
     for (const auto& used : placeholders_in(node.text)) {
-      if (std::find(type.placeholders.begin(), type.placeholders.end(), used.name) != type.placeholders.end())
+      if (std::find(type.placeholders.begin(), type.placeholders.end(), used.name) !=
+          type.placeholders.end())
         continue;
       const std::string meant = nearest(used.name, type.placeholders);
       if (lenient && meant.empty()) continue;
-      auto& d = report("HL0113", node.span, fmt::format("unknown placeholder `{{{}}}`", shown(used.name)),
-                       meant.empty() ? "" : fmt::format("did you mean `{{{}}}`?", meant));
+      auto& d =
+          report("HL0113", node.span, fmt::format("unknown placeholder `{{{}}}`", shown(used.name)),
+                 meant.empty() ? "" : fmt::format("did you mean `{{{}}}`?", meant));
       d.notes.push_back("known here: {" + join(type.placeholders, "} {") + "}");
       fine = false;
     }
@@ -187,14 +228,16 @@ class TreeChecker {
   void integer(const Node& node, const Type& type, std::string_view key) {
     auto parsed = parse_integer(node.text);
     if (node.quoted && parsed) {
-      report("HL0105", node.span, fmt::format("`{}` wants a number, not text", shown(key)), "drop the quotes");
+      report("HL0105", node.span, fmt::format("`{}` wants a number, not text", shown(key)),
+             "drop the quotes");
       return;
     }
     if (!parsed) {
       const bool numeric = !node.quoted && kind_of_plain(node.text) != PlainKind::text &&
                            kind_of_plain(node.text) != PlainKind::boolean;
       if (!numeric) return wrong_type(node, type, key);
-      report("HL0105", node.span, fmt::format("`{}` wants {}", shown(key), wanted_by(type)), parsed.error().what);
+      report("HL0105", node.span, fmt::format("`{}` wants {}", shown(key), wanted_by(type)),
+             parsed.error().what);
       return;
     }
     if (*parsed < type.min || *parsed > type.max)
@@ -206,12 +249,14 @@ class TreeChecker {
     auto parsed = parse_number(node.text);
     if (node.quoted || !parsed) return wrong_type(node, type, key);
     if (*parsed < static_cast<double>(type.min) || *parsed > static_cast<double>(type.max))
-      report("HL0108", node.span, fmt::format("`{}` wants {}", shown(key), wanted_by(type)), "out of range");
+      report("HL0108", node.span, fmt::format("`{}` wants {}", shown(key), wanted_by(type)),
+             "out of range");
   }
 
   void boolean(const Node& node, const Type& type, std::string_view key) {
     if (!node.quoted && (node.text == "true" || node.text == "false")) return;
-    const bool letter = node.text == "y" || node.text == "n" || node.text == "Y" || node.text == "N";
+    const bool letter =
+        node.text == "y" || node.text == "n" || node.text == "Y" || node.text == "N";
     if (!node.quoted && (letter || kind_of_plain(node.text) == PlainKind::boolean)) {
       const char c = node.text[0];
       const bool is_true = c == 'y' || c == 'Y' || c == 't' || c == 'T' || node.text == "on" ||
@@ -227,8 +272,9 @@ class TreeChecker {
     for (const auto& word : type.choices)
       if (node.text == word) return;
     const std::string meant = nearest(node.text, type.choices);
-    auto& d = report("HL0107", node.span, fmt::format("`{}` cannot be `{}`", shown(key), shown(node.text)),
-                     meant.empty() ? "expected " + wanted_by(type) : fmt::format("did you mean `{}`?", meant));
+    auto& d = report(
+        "HL0107", node.span, fmt::format("`{}` cannot be `{}`", shown(key), shown(node.text)),
+        meant.empty() ? "expected " + wanted_by(type) : fmt::format("did you mean `{}`?", meant));
     d.notes.push_back("possible: " + join(type.choices, ", "));
   }
 
@@ -251,7 +297,8 @@ class TreeChecker {
       std::vector<std::string> words;
       for (const auto& word : split(node.text, ' '))
         if (!word.empty()) words.push_back(shown(word));
-      auto& d = report("HL0110", node.span, fmt::format("`{}` wants a list of words, not one string", shown(key)),
+      auto& d = report("HL0110", node.span,
+                       fmt::format("`{}` wants a list of words, not one string", shown(key)),
                        "write a list");
       const bool needs_shell = node.text.find_first_of("|&;<>$`*?\"'\\") != std::string::npos;
       d.help = needs_shell ? fmt::format("{}: [sh, -c, '…'] if you need a shell", shown(key))
@@ -262,7 +309,8 @@ class TreeChecker {
     if (node.kind != Node::Kind::list || node.items.empty()) {
       if (node.kind == Node::Kind::list)
         report("HL0110", node.span, fmt::format("`{}` is an empty list", shown(key)), "no program");
-      else wrong_type(node, type, key);
+      else
+        wrong_type(node, type, key);
       return;
     }
     for (const auto& item : node.items) word(item, type, key);
@@ -274,7 +322,8 @@ class TreeChecker {
   // Any scalar is a word: 80 and 0644 reach the program as they are written.
   void word(const Node& node, const Type& type, std::string_view key) {
     if (node.kind != Node::Kind::scalar) {
-      report("HL0110", node.span, fmt::format("`{}` wants words, not {}", shown(key), word_of(node)));
+      report("HL0110", node.span,
+             fmt::format("`{}` wants words, not {}", shown(key), word_of(node)));
       return;
     }
     if (auto ok = info_of(Format::argument).check(node.text); !ok)
@@ -284,7 +333,8 @@ class TreeChecker {
 
   void map(const Node& node, const Type& type, std::string_view key) {
     if (node.kind == Node::Kind::null) {
-      report("HL0116", node.span, fmt::format("`{}` has no value", shown(key)), "expected names below it");
+      report("HL0116", node.span, fmt::format("`{}` has no value", shown(key)),
+             "expected names below it");
       return;
     }
     if (node.kind != Node::Kind::map) return wrong_type(node, type, key);
@@ -295,8 +345,10 @@ class TreeChecker {
     name_type.format = type.format;
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
       const Node& name = node.keys[i];
-      if (name.kind != Node::Kind::scalar) report("HL0105", name.span, "a name must be text", word_of(name));
-      else text(name, name_type, key);
+      if (name.kind != Node::Kind::scalar)
+        report("HL0105", name.span, "a name must be text", word_of(name));
+      else
+        text(name, name_type, key);
       value(node.items[i], type.parts.front(), name.text);
     }
   }
@@ -304,7 +356,8 @@ class TreeChecker {
   // Reports as the alternative that comes nearest in shape, so that the message is about one thing.
   void one_of(const Node& node, const Type& type, std::string_view key) {
     if (node.kind == Node::Kind::null) {
-      report("HL0116", node.span, fmt::format("`{}` has no value", shown(key)), "expected " + wanted_by(type));
+      report("HL0116", node.span, fmt::format("`{}` has no value", shown(key)),
+             "expected " + wanted_by(type));
       return;
     }
     const Type* fit = nullptr;
@@ -362,7 +415,8 @@ class TreeChecker {
     auto& d = report("HL0104", key.span, fmt::format("unknown key `{}`", shown(key.text)),
                      meant != nullptr ? fmt::format("did you mean `{}`?", meant->name) : "");
     if (meant != nullptr && !meant->fallback.empty())
-      d.notes.push_back(fmt::format("an ignored typo would leave you on the default, {}", meant->fallback));
+      d.notes.push_back(
+          fmt::format("an ignored typo would leave you on the default, {}", meant->fallback));
     if (meant == nullptr) {
       std::set<std::string> legal;
       for (const auto& [name, known] : by_name) legal.insert(known->name);
@@ -375,12 +429,14 @@ class TreeChecker {
            fmt::format("only for {}", join(known.only_for, ", ")));
   }
 
-  void missing_keys(const Node& node, const Table& table, const std::string& kind, std::string_view name) {
+  void missing_keys(const Node& node, const Table& table, const std::string& kind,
+                    std::string_view name) {
     for (const auto& key : table.keys) {
       if (!key.required || node.find(key.name) != nullptr) continue;
       if (!key.only_for.empty() && !table.legal_for(key, kind)) continue;
-      auto& d = report("HL0102", node.span, fmt::format("`{}` lacks the key `{}`", shown(name), key.name),
-                       fmt::format("add {}: …", key.name));
+      auto& d =
+          report("HL0102", node.span, fmt::format("`{}` lacks the key `{}`", shown(name), key.name),
+                 fmt::format("add {}: …", key.name));
       d.notes.push_back(fmt::format("{}: {}", key.name, key.about));
     }
   }
@@ -392,9 +448,11 @@ class TreeChecker {
       if (const Node* key = node.find_key(option)) present.push_back(key);
     const std::string options = join(table.exactly_one, ", ");
     if (present.empty())
-      report("HL0115", node.span, fmt::format("`{}` wants one of {}", shown(name), options), "none is here");
+      report("HL0115", node.span, fmt::format("`{}` wants one of {}", shown(name), options),
+             "none is here");
     for (std::size_t i = 1; i < present.size(); ++i)
-      report("HL0115", present[i]->span, fmt::format("`{}` wants only one of {}", shown(name), options),
+      report("HL0115", present[i]->span,
+             fmt::format("`{}` wants only one of {}", shown(name), options),
              fmt::format("`{}` is there already", present[0]->text));
   }
 
@@ -406,16 +464,17 @@ class TreeChecker {
 
 void check_tree(const Node& root, const Source& source, Diagnostics& diagnostics) {
   if (root.kind != Node::Kind::map) {
-    diagnostics.add(source.error("HL0105", root.span,
-                                 fmt::format("a fleet file is a map of keys, not {}", word_of(root)),
-                                 "expected `version: 1` and so on"));
+    diagnostics.add(source.error(
+        "HL0105", root.span, fmt::format("a fleet file is a map of keys, not {}", word_of(root)),
+        "expected `version: 1` and so on"));
     return;
   }
   const Node* version = root.find("version");
   if (version != nullptr && version->kind == Node::Kind::scalar && version->text != "1") {
-    Diagnostic d = source.error("HL0101", version->span,
-                                fmt::format("version {} of the format is not known", shown(version->text)),
-                                "this hitless reads version 1");
+    Diagnostic d =
+        source.error("HL0101", version->span,
+                     fmt::format("version {} of the format is not known", shown(version->text)),
+                     "this hitless reads version 1");
     diagnostics.add(std::move(d));
     return;
   }

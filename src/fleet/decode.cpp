@@ -44,15 +44,18 @@ void read_events(const Reader& reader, Notification& made) {
   }
 }
 
-void read_slack(const LoadContext& context, const Reader& reader, const Node& node, Notification& made) {
+void read_slack(const LoadContext& context, const Reader& reader, const Node& node,
+                Notification& made) {
   made.webhook = reader.secret("webhook");
   made.token = reader.secret("token");
   made.channel = reader.text("channel");
   made.api_url = reader.text("api_url");
   if (reader.node("webhook") == nullptr && reader.node("token") == nullptr)
-    context.error("HL0115", node.span, "a slack notification wants a webhook or a token", "neither is here");
+    context.error("HL0115", node.span, "a slack notification wants a webhook or a token",
+                  "neither is here");
   if (reader.node("token") != nullptr && made.channel.empty())
-    context.error("HL0102", reader.span("token"), "a slack token also wants a channel", "add channel: C0123…");
+    context.error("HL0102", reader.span("token"), "a slack token also wants a channel",
+                  "add channel: C0123…");
 }
 
 void read_pagerduty(const Reader& reader, Notification& made) {
@@ -117,9 +120,10 @@ void decode_notifications(LoadContext& context) {
     Notification made = decode_notification(context, node);
     for (const auto& other : context.fleet.notifications)
       if (other.name == made.name && !made.name.empty()) {
-        auto& d = context.error("HL0210", Reader(node, notification_table()).span("name"),
-                                fmt::format("two notifications are called `{}`", escape_for_terminal(made.name)),
-                                fmt::format("the other is on line {}", other.mark.line));
+        auto& d = context.error(
+            "HL0210", Reader(node, notification_table()).span("name"),
+            fmt::format("two notifications are called `{}`", escape_for_terminal(made.name)),
+            fmt::format("the other is on line {}", other.mark.line));
         d.help = "give each a `name:` of its own";
         break;
       }

@@ -12,7 +12,8 @@ namespace {
 std::int64_t resolve_floor(const Reader& policy, std::int64_t instances) {
   const std::string written = policy.text("floor");
   if (auto percent = parse_percent(written))
-    return static_cast<std::int64_t>(std::ceil(*percent * static_cast<double>(instances) / 100.0 - 1e-9));
+    return static_cast<std::int64_t>(
+        std::ceil(*percent * static_cast<double>(instances) / 100.0 - 1e-9));
   if (auto number = parse_integer(written)) return *number;
   // All but one. A lone instance cannot be kept and replaced at the same time.
   return std::max<std::int64_t>(0, instances - 1);
@@ -20,13 +21,17 @@ std::int64_t resolve_floor(const Reader& policy, std::int64_t instances) {
 
 void resolve_canaries(const LoadContext& context, const Reader& policy, Service& service) {
   const std::string written = policy.text("canary");
-  if (written == "none" || service.hosts.empty()) return;
+  if (written == "none" || service.hosts.empty() || context.unresolved.count(service.name) > 0)
+    return;
   if (auto count = parse_integer(written)) {
     if (*count > static_cast<std::int64_t>(service.hosts.size()))
       context.error("HL0307", policy.span("canary"),
-                    fmt::format("{} canaries of {} instances", *count, service.hosts.size()), "too many");
-    const auto size = std::min(static_cast<std::size_t>(std::max<std::int64_t>(0, *count)), service.hosts.size());
-    service.policy.canaries.assign(service.hosts.begin(), service.hosts.begin() + static_cast<std::ptrdiff_t>(size));
+                    fmt::format("{} canaries of {} instances", *count, service.hosts.size()),
+                    "too many");
+    const auto size =
+        std::min(static_cast<std::size_t>(std::max<std::int64_t>(0, *count)), service.hosts.size());
+    service.policy.canaries.assign(service.hosts.begin(),
+                                   service.hosts.begin() + static_cast<std::ptrdiff_t>(size));
     return;
   }
   if (std::find(service.hosts.begin(), service.hosts.end(), written) != service.hosts.end()) {
@@ -34,9 +39,10 @@ void resolve_canaries(const LoadContext& context, const Reader& policy, Service&
     return;
   }
   const std::string meant = nearest(written, service.hosts);
-  context.error("HL0307", policy.span("canary"),
-                fmt::format("canary `{}` is not a host of `{}`", escape_for_terminal(written), service.name),
-                meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
+  context.error(
+      "HL0307", policy.span("canary"),
+      fmt::format("canary `{}` is not a host of `{}`", escape_for_terminal(written), service.name),
+      meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
 }
 
 void decode_phases(const Reader& policy, Policy& made) {

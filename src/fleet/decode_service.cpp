@@ -61,7 +61,8 @@ class ServiceDecoder {
     hosts();
     lists();
     driver();
-    if (const Node* health = map_at("health")) service_.health = decode_check(context_, *health, health_table());
+    if (const Node* health = map_at("health"))
+      service_.health = decode_check(context_, *health, health_table());
     decode_policy(context_, service_, node_);
     instances();
     return std::move(service_);
@@ -91,8 +92,10 @@ class ServiceDecoder {
 
   void add_host(const Node& item) {
     constexpr std::string_view group = "group:";
-    if (item.text.compare(0, group.size(), group) == 0) return add_group(item, item.text.substr(group.size()));
+    if (item.text.compare(0, group.size(), group) == 0)
+      return add_group(item, item.text.substr(group.size()));
     if (context_.fleet.hosts.count(item.text) == 0) {
+      context_.unresolved.insert(service_.name);
       if (check_host_name(item.text)) undefined_host(item);
       return;
     }
@@ -103,24 +106,30 @@ class ServiceDecoder {
     std::vector<std::string> known;
     for (const auto& [name, host] : context_.fleet.hosts) known.push_back(name);
     const std::string meant = nearest(item.text, known);
-    auto& d = context_.error("HL0201", item.span, fmt::format("host `{}` is not defined", item.text),
-                             meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
-    if (context_.fleet.groups.count(item.text) > 0) d.help = fmt::format("for the group write group:{}", item.text);
-    else d.help = "add it under `hosts:` or name an `inventory:` that has it";
+    auto& d =
+        context_.error("HL0201", item.span, fmt::format("host `{}` is not defined", item.text),
+                       meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
+    if (context_.fleet.groups.count(item.text) > 0)
+      d.help = fmt::format("for the group write group:{}", item.text);
+    else
+      d.help = "add it under `hosts:` or name an `inventory:` that has it";
   }
 
   void add_group(const Node& item, const std::string& name) {
     const auto found = context_.fleet.groups.find(name);
     if (found == context_.fleet.groups.end()) {
+      context_.unresolved.insert(service_.name);
       std::vector<std::string> known;
       for (const auto& [group, members] : context_.fleet.groups) known.push_back(group);
       const std::string meant = nearest(name, known);
-      auto& d = context_.error("HL0203", item.span, fmt::format("group `{}` is not defined", escape_for_terminal(name)),
+      auto& d = context_.error("HL0203", item.span,
+                               fmt::format("group `{}` is not defined", escape_for_terminal(name)),
                                meant.empty() ? "" : fmt::format("did you mean `group:{}`?", meant));
       if (known.empty()) d.help = "groups come from an `inventory:`";
       return;
     }
-    if (found->second.empty()) context_.error("HL0203", item.span, fmt::format("group `{}` has no hosts", name), "empty");
+    if (found->second.empty())
+      context_.error("HL0203", item.span, fmt::format("group `{}` has no hosts", name), "empty");
     for (const auto& member : found->second) add_member(item, member);
   }
 
@@ -130,20 +139,22 @@ class ServiceDecoder {
       hosts.push_back(name);
       return;
     }
-    context_.error("HL0204", item.span, fmt::format("host `{}` is in `{}` twice", name, service_.name),
+    context_.error("HL0204", item.span,
+                   fmt::format("host `{}` is in `{}` twice", name, service_.name),
                    "it is there already");
   }
 
   void lists() {
     each("pools", [&](const Node& item) {
       const Reader reader(item, pool_table());
-      service_.pools.push_back(
-          {reader.text("lb"), reader.text("backend"), reader.text("server"), context_.mark(reader.span("backend"))});
+      service_.pools.push_back({reader.text("lb"), reader.text("backend"), reader.text("server"),
+                                context_.mark(reader.span("backend"))});
     });
     each("config", [&](const Node& item) {
       const Reader reader(item, config_table());
-      service_.config.push_back({context_.path_from_here(reader.text("source")), reader.text("dest"),
-                                 reader.optional_text("mode"), context_.mark(reader.span("source"))});
+      service_.config.push_back({context_.path_from_here(reader.text("source")),
+                                 reader.text("dest"), reader.optional_text("mode"),
+                                 context_.mark(reader.span("source"))});
     });
     each("dependencies", [&](const Node& item) {
       service_.dependencies.push_back(decode_check(context_, item, dependency_table()));
@@ -154,7 +165,8 @@ class ServiceDecoder {
     const Reader nginx = reader_.object("nginx", nginx_table());
     service_.nginx = {nginx.text("binary"), nginx.text("main_config"), nginx.text("error_log"),
                       nginx.text("pid_file"), nginx.optional_text("prefix")};
-    if (const Node* commands = map_at("commands")) service_.commands = decode_commands(context_, *commands);
+    if (const Node* commands = map_at("commands"))
+      service_.commands = decode_commands(context_, *commands);
   }
 
   void instances() {
@@ -181,11 +193,13 @@ class ServiceDecoder {
     for (std::size_t i = 0; i < own.keys.size(); ++i) {
       const std::string& host = own.keys[i].text;
       if (auto number = parse_integer(own.items[i].text)) ports[host] = static_cast<int>(*number);
-      if (std::find(service_.hosts.begin(), service_.hosts.end(), host) != service_.hosts.end()) continue;
+      if (std::find(service_.hosts.begin(), service_.hosts.end(), host) != service_.hosts.end())
+        continue;
       const std::string meant = nearest(host, service_.hosts);
-      context_.error("HL0209", own.keys[i].span,
-                     fmt::format("`{}` is not a host of `{}`", escape_for_terminal(host), service_.name),
-                     meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
+      context_.error(
+          "HL0209", own.keys[i].span,
+          fmt::format("`{}` is not a host of `{}`", escape_for_terminal(host), service_.name),
+          meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
     }
   }
 

@@ -54,8 +54,7 @@ Snippet snippet_of(const Diagnostic& d) {
   const std::string before = lead + visible(line.substr(start, caret - start));
   const std::string rest = visible(line.substr(caret, stop - caret));
   const auto length = static_cast<std::size_t>(std::max(1, d.length));
-  const std::size_t marked_end =
-      std::min(stop, caret + offset_of(line.substr(caret), length));
+  const std::size_t marked_end = std::min(stop, caret + offset_of(line.substr(caret), length));
   const std::size_t width = display_width(visible(line.substr(caret, marked_end - caret)));
   Snippet out;
   out.text = before + rest + (stop < line.size() ? "…" : "");
@@ -69,7 +68,9 @@ void append_line(std::string& out, std::string line) {
   out += line + "\n";
 }
 
-auto place_of(const Diagnostic& d) { return std::tie(d.file, d.line, d.column, d.code, d.message); }
+auto place_of(const Diagnostic& d) {
+  return std::tie(d.file, d.line, d.column, d.code, d.message);
+}
 
 }  // namespace
 
@@ -86,7 +87,7 @@ Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
 
 std::vector<Diagnostic> Diagnostics::take_sorted() {
   std::sort(list_.begin(), list_.end(),
-                   [](const auto& a, const auto& b) { return place_of(a) < place_of(b); });
+            [](const auto& a, const auto& b) { return place_of(a) < place_of(b); });
   list_.erase(std::unique(list_.begin(), list_.end(),
                           [](const auto& a, const auto& b) { return place_of(a) == place_of(b); }),
               list_.end());
@@ -99,8 +100,8 @@ std::string render(const Diagnostic& d, bool colour) {
   const Paint& paint = colour ? kColours : kPlain;
   const bool is_error = d.severity == Severity::error;
   const char* tint = is_error ? paint.error : paint.warning;
-  std::string out = fmt::format("{}{}[{}]{}{}: {}{}\n", tint, is_error ? "error" : "warning", d.code,
-                                paint.off, paint.bold, safe(d.message), paint.off);
+  std::string out = fmt::format("{}{}[{}]{}{}: {}{}\n", tint, is_error ? "error" : "warning",
+                                d.code, paint.off, paint.bold, safe(d.message), paint.off);
   const std::string number = d.line > 0 ? std::to_string(d.line) : "";
   const std::string gutter(std::max<std::size_t>(1, number.size()), ' ');
   const std::string file = safe(d.file);

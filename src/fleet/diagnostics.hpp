@@ -1,8 +1,9 @@
-// What is wrong with a fleet file, as values: where, what, why it matters and what to write instead.
+// What is wrong with a fleet file, as values: where, what, why it matters and what to write
+// instead.
 //
-// Columns and lengths count characters (code points), lines and columns start at 1; line 0 means the
-// file as a whole. source_line is already redacted (render() escapes it); empty
-// when the line is too long to quote.
+// Columns and lengths count characters (code points), lines and columns start at 1; line 0 means
+// the file as a whole. source_line is already redacted (render() escapes it); empty when the line
+// is too long to quote.
 #pragma once
 #include <cstddef>
 #include <string>

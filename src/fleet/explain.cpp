@@ -14,8 +14,8 @@ std::string indented(const char* text) {
 }
 
 std::string show(const Explanation& e) {
-  return fmt::format("{}: {}\n\n{}\n\nWhy it matters: {}\n\nWrong:\n{}\nRight:\n{}", e.code, e.title, e.meaning,
-                     e.why, indented(e.bad), indented(e.good));
+  return fmt::format("{}: {}\n\n{}\n\nWhy it matters: {}\n\nWrong:\n{}\nRight:\n{}", e.code,
+                     e.title, e.meaning, e.why, indented(e.bad), indented(e.good));
 }
 
 }  // namespace

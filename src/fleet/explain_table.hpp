@@ -13,7 +13,7 @@ struct Explanation {
   const char* good;     // and how it should be
 };
 
-[[nodiscard]] std::span<const Explanation> file_explanations();    // HL00xx, HL01xx
-[[nodiscard]] std::span<const Explanation> fleet_explanations();   // HL02xx and up
+[[nodiscard]] std::span<const Explanation> file_explanations();   // HL00xx, HL01xx
+[[nodiscard]] std::span<const Explanation> fleet_explanations();  // HL02xx and up
 
 }  // namespace hitless::fleet

@@ -1,7 +1,7 @@
-// The fleet file hitless.yaml as plain values, checked and resolved: hosts merged with the inventory
-// and ssh_config, groups expanded, policies turned into numbers, instances listed. What load_fleet()
-// returns without errors needs no further checking; everything carries its place for later messages.
-// Nothing here is kept over a crash: the file is read again.
+// The fleet file hitless.yaml as plain values, checked and resolved: hosts merged with the
+// inventory and ssh_config, groups expanded, policies turned into numbers, instances listed. What
+// load_fleet() returns without errors needs no further checking; everything carries its place for
+// later messages. Nothing here is kept over a crash: the file is read again.
 //
 //   auto loaded = fleet::load_fleet("hitless.yaml");
 //   std::cerr << fleet::render(loaded.diagnostics, colour);
@@ -127,8 +127,8 @@ struct HealthCheck {
 enum class OnDeadline { abort, force, wait };
 
 struct Policy {
-  std::int64_t floor = 0;    // resolved: percentages and the default are numbers here
-  std::int64_t at_once = 1;  // resolved: "auto" is instances − floor, at least 1
+  std::int64_t floor = 0;             // resolved: percentages and the default are numbers here
+  std::int64_t at_once = 1;           // resolved: "auto" is instances − floor, at least 1
   std::vector<std::string> canaries;  // hosts that go first, in order; empty: none
   std::int64_t max_failures = 0;
   DurationMs capacity_wait_ms = 0;
@@ -187,10 +187,10 @@ struct Notification {
   NotificationKind kind = NotificationKind::webhook;
   bool required = false;
   bool on_started = true, on_succeeded = true, on_failed = true;
-  Secret url;     // webhook
-  Secret secret;  // webhook: HMAC key; may be empty
-  Secret webhook, token;         // slack
-  std::string channel, api_url;  // slack
+  Secret url;                            // webhook
+  Secret secret;                         // webhook: HMAC key; may be empty
+  Secret webhook, token;                 // slack
+  std::string channel, api_url;          // slack
   std::string smtp_url, from, username;  // smtp
   std::vector<std::string> to;
   Secret password;
@@ -235,6 +235,7 @@ using Placeholders = std::vector<std::pair<std::string, std::string>>;
 // {host} {address} {port} {service} of an instance.
 [[nodiscard]] Placeholders placeholders_of(const Service& service, const Instance& instance);
 // The check for one instance; IPv6 addresses get their brackets in URLs.
-[[nodiscard]] HealthCheck resolve(HealthCheck check, const Service& service, const Instance& instance);
+[[nodiscard]] HealthCheck resolve(HealthCheck check, const Service& service,
+                                  const Instance& instance);
 
 }  // namespace hitless::fleet

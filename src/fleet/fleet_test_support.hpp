@@ -37,7 +37,9 @@ class Folder {
   std::filesystem::path path_;
 };
 
-inline LoadResult load_text(const std::string& content) { return Folder().load(content); }
+inline LoadResult load_text(const std::string& content) {
+  return Folder().load(content);
+}
 
 inline const Diagnostic* find(const LoadResult& result, const std::string& code) {
   for (const auto& d : result.diagnostics)
@@ -48,8 +50,8 @@ inline const Diagnostic* find(const LoadResult& result, const std::string& code)
 inline std::string codes_of(const LoadResult& result) {
   std::string codes;
   for (const auto& d : result.diagnostics)
-    codes += (codes.empty() ? "" : " ") + d.code + (d.severity == Severity::warning ? "w" : "") + "@" +
-             std::to_string(d.line) + ":" + std::to_string(d.column);
+    codes += (codes.empty() ? "" : " ") + d.code + (d.severity == Severity::warning ? "w" : "") +
+             "@" + std::to_string(d.line) + ":" + std::to_string(d.column);
   return codes;
 }
 

@@ -13,7 +13,9 @@
 namespace hitless::fleet {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
@@ -36,7 +38,8 @@ Status check_text(std::string_view text) {
 Status check_argument(std::string_view text) {
   constexpr std::size_t longest = 16 * 1024;
   if (text.size() > longest) return bad("it is longer than 16 KiB");
-  return text.find('\0') == std::string_view::npos ? Status{} : Status(bad("it contains a NUL byte"));
+  return text.find('\0') == std::string_view::npos ? Status{}
+                                                   : Status(bad("it contains a NUL byte"));
 }
 
 Status check_path(std::string_view text) {
@@ -100,10 +103,16 @@ Status check_url(std::string_view text, std::array<std::string_view, 2> schemes)
   return bad(fmt::format("it starts with neither {} nor {}", schemes[0], schemes[1]));
 }
 
-Status check_http_url(std::string_view text) { return check_url(text, {"http://", "https://"}); }
-Status check_smtp_url(std::string_view text) { return check_url(text, {"smtp://", "smtps://"}); }
+Status check_http_url(std::string_view text) {
+  return check_url(text, {"http://", "https://"});
+}
+Status check_smtp_url(std::string_view text) {
+  return check_url(text, {"smtp://", "smtps://"});
+}
 
-Status check_tcp_target(std::string_view text) { return check_authority(text, true); }
+Status check_tcp_target(std::string_view text) {
+  return check_authority(text, true);
+}
 
 Status check_unix_socket(std::string_view text) {
   constexpr std::string_view prefix = "unix:";
@@ -124,7 +133,8 @@ Status check_socket(std::string_view text) {
 Status check_email(std::string_view text) {
   const std::size_t at = text.find('@');
   const auto legal = [](char c) {
-    return static_cast<unsigned char>(c) > 0x20 && c != '<' && c != '>' && c != ',' && c != ';' && c != '"';
+    return static_cast<unsigned char>(c) > 0x20 && c != '<' && c != '>' && c != ',' && c != ';' &&
+           c != '"';
   };
   if (at == std::string_view::npos || at == 0 || text.size() > 254 ||
       !std::all_of(text.begin(), text.end(), legal) || text.front() == '-')
@@ -152,13 +162,16 @@ bool is_float(std::string_view text) {
   bool digit = false, mark = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (is_digit(c)) digit = true;
-    else if (c == '.') mark = true;
+    if (is_digit(c))
+      digit = true;
+    else if (c == '.')
+      mark = true;
     else if ((c == 'e' || c == 'E') && digit) {
       const std::string_view rest = text.substr(i + 1);
       const bool sign = !rest.empty() && (rest[0] == '-' || rest[0] == '+');
       return all_digits(rest.substr(sign ? 1 : 0));
-    } else return false;
+    } else
+      return false;
   }
   return digit && mark && std::count(text.begin(), text.end(), '.') == 1;
 }
@@ -170,8 +183,8 @@ const FormatInfo& info_of(Format format) {
   constexpr const char* percent = "^[0-9]+(\\.[0-9]+)?%$";
   static const FormatInfo text{"text", "", "HL0111", check_text};
   static const FormatInfo name{"a name", identifier, "HL0111", check_identifier};
-  static const FormatInfo host_name{"a host's name", "^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$", "HL0111",
-                                    check_host_name};
+  static const FormatInfo host_name{"a host's name", "^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$",
+                                    "HL0111", check_host_name};
   static const FormatInfo address{"a host name or IP address", "^[A-Za-z0-9_:][A-Za-z0-9._:%-]*$",
                                   "HL0111", check_host_address};
   static const FormatInfo host_ref{"a host or group:NAME", "^(group:)?[A-Za-z0-9_][A-Za-z0-9._-]*$",
@@ -179,9 +192,11 @@ const FormatInfo& info_of(Format format) {
   static const FormatInfo unit{"a systemd unit such as nginx.service",
                                "^[A-Za-z0-9:_.\\\\@][A-Za-z0-9:_.\\\\@-]*\\.[a-z]+$", "HL0111",
                                check_unit_name};
-  static const FormatInfo user{"a user's name", "^[a-z_][a-z0-9_-]*[$]?$", "HL0111", check_user_name};
+  static const FormatInfo user{"a user's name", "^[a-z_][a-z0-9_-]*[$]?$", "HL0111",
+                               check_user_name};
   static const FormatInfo path{"a path", "^[^-].*[^/]$|^[^-/]$", "HL0111", check_path};
-  static const FormatInfo remote_path{"an absolute path", "^/.*[^/]$", "HL0111", check_absolute_path};
+  static const FormatInfo remote_path{"an absolute path", "^/.*[^/]$", "HL0111",
+                                      check_absolute_path};
   static const FormatInfo mode{"a file mode such as \"0644\"", "^0[0-7]{3}$", "HL0111", check_mode};
   static const FormatInfo duration{"a duration such as 30s", "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$",
                                    "HL0109", check_duration};
@@ -201,28 +216,50 @@ const FormatInfo& info_of(Format format) {
                                      check_secret_url};
   static const FormatInfo argument{"one word of a command", "", "HL0111", check_argument};
   switch (format) {
-    case Format::text: return text;
-    case Format::name: return name;
-    case Format::host_name: return host_name;
-    case Format::address: return address;
-    case Format::host_ref: return host_ref;
-    case Format::unit: return unit;
-    case Format::user: return user;
-    case Format::path: return path;
-    case Format::remote_path: return remote_path;
-    case Format::mode: return mode;
-    case Format::duration: return duration;
-    case Format::percent: return percentage;
-    case Format::ratio: return ratio;
-    case Format::http_url: return http_url;
-    case Format::tcp_target: return tcp_target;
-    case Format::socket: return socket;
-    case Format::unix_socket: return unix_socket;
-    case Format::smtp_url: return smtp_url;
-    case Format::email: return email;
-    case Format::secret: return secret;
-    case Format::secret_url: return secret_url;
-    case Format::argument: return argument;
+    case Format::text:
+      return text;
+    case Format::name:
+      return name;
+    case Format::host_name:
+      return host_name;
+    case Format::address:
+      return address;
+    case Format::host_ref:
+      return host_ref;
+    case Format::unit:
+      return unit;
+    case Format::user:
+      return user;
+    case Format::path:
+      return path;
+    case Format::remote_path:
+      return remote_path;
+    case Format::mode:
+      return mode;
+    case Format::duration:
+      return duration;
+    case Format::percent:
+      return percentage;
+    case Format::ratio:
+      return ratio;
+    case Format::http_url:
+      return http_url;
+    case Format::tcp_target:
+      return tcp_target;
+    case Format::socket:
+      return socket;
+    case Format::unix_socket:
+      return unix_socket;
+    case Format::smtp_url:
+      return smtp_url;
+    case Format::email:
+      return email;
+    case Format::secret:
+      return secret;
+    case Format::secret_url:
+      return secret_url;
+    case Format::argument:
+      return argument;
   }
   return text;
 }
@@ -250,7 +287,8 @@ PlainKind kind_of_plain(std::string_view text) {
 Result<std::int64_t> parse_integer(std::string_view text) {
   const std::string_view body = text.substr(0, 1) == "-" ? text.substr(1) : text;
   if (!all_digits(body)) return bad("it is not a whole number");
-  if (body.size() > 1 && body[0] == '0') return bad("it has leading zeros; some YAML readers take it for octal");
+  if (body.size() > 1 && body[0] == '0')
+    return bad("it has leading zeros; some YAML readers take it for octal");
   std::int64_t value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (problem != std::errc() || end != text.data() + text.size()) return bad("it is too large");
@@ -277,7 +315,8 @@ Result<double> parse_percent(std::string_view text) {
 
 std::vector<Placeholder> placeholders_in(std::string_view text) {
   std::vector<Placeholder> found;
-  for (std::size_t open = text.find('{'); open != std::string_view::npos; open = text.find('{', open + 1)) {
+  for (std::size_t open = text.find('{'); open != std::string_view::npos;
+       open = text.find('{', open + 1)) {
     std::size_t end = open + 1;
     while (end < text.size() && ((text[end] >= 'a' && text[end] <= 'z') || text[end] == '_')) ++end;
     const bool reference = open > 0 && text[open - 1] == '$';  // ${env:X} is not ours
@@ -315,7 +354,8 @@ Result<HostPort> parse_host_port(std::string_view text) {
   }
   if (auto ok = check_host_address(host); !ok) return tl::unexpected(ok.error());
   auto number = parse_integer(port);
-  if (!number || *number < 1 || *number > 65535) return bad("the port is not a number from 1 to 65535");
+  if (!number || *number < 1 || *number > 65535)
+    return bad("the port is not a number from 1 to 65535");
   return HostPort{std::string(host), static_cast<int>(*number)};
 }
 

@@ -1,5 +1,5 @@
-// The grammars of single values in the fleet file. One entry serves the checker, the message and the
-// JSON Schema, so they cannot disagree.
+// The grammars of single values in the fleet file. One entry serves the checker, the message and
+// the JSON Schema, so they cannot disagree.
 #pragma once
 #include <string>
 #include <string_view>
@@ -11,28 +11,28 @@
 namespace hitless::fleet {
 
 enum class Format {
-  text,           // anything printable
-  name,           // service, pool, server, load balancer
+  text,  // anything printable
+  name,  // service, pool, server, load balancer
   host_name,
   address,
-  host_ref,       // a host, or group:NAME
+  host_ref,  // a host, or group:NAME
   unit,
   user,
-  path,           // on this machine; relative to the fleet file
-  remote_path,    // absolute, on the host
-  mode,           // "0644"
+  path,         // on this machine; relative to the fleet file
+  remote_path,  // absolute, on the host
+  mode,         // "0644"
   duration,
-  percent,        // "75%"
-  ratio,          // "1%"
+  percent,  // "75%"
+  ratio,    // "1%"
   http_url,
-  tcp_target,     // host:port
-  socket,         // unix:/path or tcp:host:port
-  unix_socket,    // unix:/path
+  tcp_target,   // host:port
+  socket,       // unix:/path or tcp:host:port
+  unix_socket,  // unix:/path
   smtp_url,
   email,
-  secret,         // a reference, or (with a warning) the value
-  secret_url,     // the same for a URL that is itself a secret
-  argument,       // one word of a command
+  secret,      // a reference, or (with a warning) the value
+  secret_url,  // the same for a URL that is itself a secret
+  argument,    // one word of a command
 };
 
 struct FormatInfo {

@@ -37,7 +37,8 @@ void read_address(std::string_view text, HaproxyServer& server) {
     auto port = parse_integer(text.substr(colon + 1));
     if (port && *port > 0 && *port <= 65535) server.port = static_cast<int>(*port);
   }
-  if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
   server.host = std::string(host);
 }
 
@@ -47,21 +48,33 @@ void read_options(const std::vector<std::string>& words, std::size_t from, Hapro
     const std::string next = i + 1 < words.size() ? words[i + 1] : "";
     const auto number = parse_integer(next);
     const int count = number && *number > 0 && *number < 10'000 ? static_cast<int>(*number) : 0;
-    if (word == "check") server.check = true;
-    else if (word == "no-check") server.check = false;
-    else if (word == "backup") server.backup = true;
-    else if (word == "no-backup") server.backup = false;
-    else if (word == "cookie") server.cookie = true;
-    else if (word == "inter") server.inter_ms = parse_haproxy_time(next).value_or(server.inter_ms);
-    else if (word == "fastinter") server.fastinter_ms = parse_haproxy_time(next);
-    else if (word == "rise" && count > 0) server.rise = count;
-    else if (word == "fall" && count > 0) server.fall = count;
+    if (word == "check")
+      server.check = true;
+    else if (word == "no-check")
+      server.check = false;
+    else if (word == "backup")
+      server.backup = true;
+    else if (word == "no-backup")
+      server.backup = false;
+    else if (word == "cookie")
+      server.cookie = true;
+    else if (word == "inter")
+      server.inter_ms = parse_haproxy_time(next).value_or(server.inter_ms);
+    else if (word == "fastinter")
+      server.fastinter_ms = parse_haproxy_time(next);
+    else if (word == "rise" && count > 0)
+      server.rise = count;
+    else if (word == "fall" && count > 0)
+      server.fall = count;
     // A word that is another option's value is not an option.
     static const std::vector<std::string> with_value = {
-        "inter", "fastinter", "downinter", "rise", "fall", "weight", "maxconn", "cookie", "id",
-        "addr", "port", "ca-file", "crt", "sni", "source", "track", "observe", "on-error", "minconn",
-        "on-marked-down", "on-marked-up", "init-addr", "resolvers", "slowstart", "maxqueue", "alpn",
-        "verify", "proto", "error-limit", "agent-check-port", "agent-port", "agent-inter"};
+        "inter",        "fastinter",  "downinter", "rise",        "fall",
+        "weight",       "maxconn",    "cookie",    "id",          "addr",
+        "port",         "ca-file",    "crt",       "sni",         "source",
+        "track",        "observe",    "on-error",  "minconn",     "on-marked-down",
+        "on-marked-up", "init-addr",  "resolvers", "slowstart",   "maxqueue",
+        "alpn",         "verify",     "proto",     "error-limit", "agent-check-port",
+        "agent-port",   "agent-inter"};
     if (std::find(with_value.begin(), with_value.end(), word) != with_value.end()) ++i;
   }
 }
@@ -89,15 +102,20 @@ class CfgParser {
 
   bool enter_section(const std::vector<std::string>& words, int number) {
     static const std::vector<std::string> others = {
-        "frontend", "userlist", "peers", "resolvers", "mailers", "program", "http-errors", "cache",
-        "ring", "log-forward", "fcgi-app", "crt-store", "traces"};
+        "frontend", "userlist", "peers",       "resolvers", "mailers",   "program", "http-errors",
+        "cache",    "ring",     "log-forward", "fcgi-app",  "crt-store", "traces"};
     const std::string& word = words[0];
     const std::string name = words.size() > 1 ? words[1] : "";
-    if (word == "global") section_ = Section::global;
-    else if (word == "defaults") enter_defaults(words);
-    else if (word == "backend" || word == "listen") enter_backend(words, name, number);
-    else if (std::find(others.begin(), others.end(), word) != others.end()) section_ = Section::other;
-    else return false;
+    if (word == "global")
+      section_ = Section::global;
+    else if (word == "defaults")
+      enter_defaults(words);
+    else if (word == "backend" || word == "listen")
+      enter_backend(words, name, number);
+    else if (std::find(others.begin(), others.end(), word) != others.end())
+      section_ = Section::other;
+    else
+      return false;
     return true;
   }
 
@@ -155,15 +173,16 @@ class CfgParser {
   }
 
   static void common(const std::vector<std::string>& words, HaproxyServer& server,
-                     std::optional<DurationMs>& timeout_server, std::optional<DurationMs>& timeout_tunnel) {
+                     std::optional<DurationMs>& timeout_server,
+                     std::optional<DurationMs>& timeout_tunnel) {
     if (words[0] == "default-server") read_options(words, 1, server);
     if (words[0] != "timeout" || words.size() < 3) return;
     if (words[1] == "server") timeout_server = parse_haproxy_time(words[2]);
     if (words[1] == "tunnel") timeout_tunnel = parse_haproxy_time(words[2]);
   }
 
-  void add_server(const std::vector<std::string>& words, const std::string& name, const std::string& address,
-                  std::size_t options_at, int number) {
+  void add_server(const std::vector<std::string>& words, const std::string& name,
+                  const std::string& address, std::size_t options_at, int number) {
     if (++servers_ > kMostServers) return;
     HaproxyServer server = server_defaults_;
     server.name = name;
@@ -177,8 +196,10 @@ class CfgParser {
   void add_template(const std::vector<std::string>& words, int number) {
     const std::size_t dash = words[2].find('-');
     auto last = parse_integer(words[2].substr(dash == std::string::npos ? 0 : dash + 1));
-    auto first = dash == std::string::npos ? Result<std::int64_t>(1) : parse_integer(words[2].substr(0, dash));
-    if (!first || !last || *first < 0 || *last - *first > static_cast<std::int64_t>(kMostServers)) return;
+    auto first = dash == std::string::npos ? Result<std::int64_t>(1)
+                                           : parse_integer(words[2].substr(0, dash));
+    if (!first || !last || *first < 0 || *last - *first > static_cast<std::int64_t>(kMostServers))
+      return;
     for (std::int64_t i = *first; i <= *last; ++i)
       add_server(words, words[1] + std::to_string(i), words[3], 4, number);
   }
@@ -207,6 +228,8 @@ const HaproxyBackend* HaproxyConfig::find(std::string_view backend) const {
   return nullptr;
 }
 
-HaproxyConfig parse_haproxy_cfg(const Source& source) { return CfgParser(source).run(); }
+HaproxyConfig parse_haproxy_cfg(const Source& source) {
+  return CfgParser(source).run();
+}
 
 }  // namespace hitless::fleet

@@ -14,37 +14,44 @@ namespace hitless::fleet {
 namespace {
 
 bool is_yes(const std::string& text) {
-  return text == "true" || text == "True" || text == "yes" || text == "Yes" || text == "1" || text == "on";
+  return text == "true" || text == "True" || text == "yes" || text == "Yes" || text == "1" ||
+         text == "on";
 }
 
 // One inventory's variables of one host, as far as we know them.
 class VarReader {
  public:
   VarReader(const Inventory& inventory, const std::string& host, Diagnostics& diagnostics)
-      : inventory_(inventory), host_(host), vars_(inventory.vars_of(host)), diagnostics_(diagnostics) {}
+      : inventory_(inventory),
+        host_(host),
+        vars_(inventory.vars_of(host)),
+        diagnostics_(diagnostics) {}
 
   // The first of these names that is set and passes check.
-  std::optional<std::string> get(std::initializer_list<const char*> names, Status (*check)(std::string_view)) {
+  std::optional<std::string> get(std::initializer_list<const char*> names,
+                                 Status (*check)(std::string_view)) {
     for (const char* name : names) {
       const auto found = vars_.find(name);
       if (found == vars_.end() || found->second.value.empty()) continue;
       const InventoryVar& var = found->second;
       if (var.value.find("{{") != std::string::npos) {
         report(Severity::warning, "HL0604", var,
-               fmt::format("`{}` of {} is a template that hitless does not evaluate", name, host_), "ignored");
+               fmt::format("`{}` of {} is a template that hitless does not evaluate", name, host_),
+               "ignored");
         return std::nullopt;
       }
       if (check != nullptr)
         if (auto ok = check(var.value); !ok) {
-          report(Severity::error, "HL0111", var, fmt::format("`{}` of {} cannot be used", name, host_),
-                 ok.error().what);
+          report(Severity::error, "HL0111", var,
+                 fmt::format("`{}` of {} cannot be used", name, host_), ok.error().what);
           return std::nullopt;
         }
       return var.value;
     }
     return std::nullopt;
   }
-  void report(Severity severity, const char* code, const InventoryVar& var, std::string message, std::string label) {
+  void report(Severity severity, const char* code, const InventoryVar& var, std::string message,
+              std::string label) {
     Span at = var.span.line > 0 ? var.span : inventory_.hosts.at(host_);
     Diagnostic d = inventory_.source.error(code, at, std::move(message), std::move(label));
     d.severity = severity;
@@ -73,15 +80,20 @@ Host host_from(const Inventory& inventory, const std::string& name, Diagnostics&
   host.sudo = is_yes(vars.get({"ansible_become"}, nullptr).value_or("false"));
   if (const auto port = vars.get({"ansible_port", "ansible_ssh_port"}, nullptr)) {
     auto number = parse_integer(*port);
-    if (number && *number >= 1 && *number <= 65535) host.port = static_cast<int>(*number);
-    else diagnostics.add(inventory.source.error("HL0108", at, fmt::format("the port of {} is not one", name)));
+    if (number && *number >= 1 && *number <= 65535)
+      host.port = static_cast<int>(*number);
+    else
+      diagnostics.add(
+          inventory.source.error("HL0108", at, fmt::format("the port of {} is not one", name)));
   }
   const std::string connection = vars.get({"ansible_connection"}, nullptr).value_or("ssh");
-  if (connection == "local") host.connect = Connect::local;
+  if (connection == "local")
+    host.connect = Connect::local;
   else if (connection != "ssh" && connection != "smart" && connection != "paramiko")
-    vars.report(Severity::warning, "HL0604", vars.var("ansible_connection"),
-                fmt::format("hitless does not know the connection `{}`", escape_for_terminal(connection)),
-                "ssh is used instead");
+    vars.report(
+        Severity::warning, "HL0604", vars.var("ansible_connection"),
+        fmt::format("hitless does not know the connection `{}`", escape_for_terminal(connection)),
+        "ssh is used instead");
   return host;
 }
 
@@ -92,7 +104,8 @@ void load_inventories(LoadContext& context) {
     Inventory inventory;
     const bool readable = read_inventory(file, file, context.diagnostics, inventory);
     if (!readable && inventory.source.text().empty()) {
-      auto& d = context.error("HL0601", root.span("inventory"), fmt::format("the inventory {} cannot be used", path),
+      auto& d = context.error("HL0601", root.span("inventory"),
+                              fmt::format("the inventory {} cannot be used", path),
                               "see the message about it");
       d.help = "a path here is relative to the fleet file";
     }
@@ -102,7 +115,8 @@ void load_inventories(LoadContext& context) {
     for (const auto& [name, group] : inventory.groups) {
       auto& members = context.fleet.groups[name];
       for (const auto& member : inventory.members(name))
-        if (std::find(members.begin(), members.end(), member) == members.end()) members.push_back(member);
+        if (std::find(members.begin(), members.end(), member) == members.end())
+          members.push_back(member);
     }
     auto& all = context.fleet.groups["all"];
     for (const auto& name : inventory.order)
@@ -114,7 +128,8 @@ void apply_entry(const LoadContext& context, const Node& node, Host& host) {
   const Reader entry(node, host_table());
   if (auto user = entry.optional_text("user")) host.user = user;
   if (auto port = entry.optional_whole("port")) host.port = static_cast<int>(*port);
-  if (auto identity = entry.optional_text("identity")) host.identity = context.path_from_here(*identity);
+  if (auto identity = entry.optional_text("identity"))
+    host.identity = context.path_from_here(*identity);
   if (entry.node("connect") != nullptr)
     host.connect = entry.text("connect") == "local" ? Connect::local : Connect::ssh;
   if (entry.node("sudo") != nullptr) host.sudo = entry.flag("sudo");
@@ -161,8 +176,10 @@ void fill_addresses(LoadContext& context) {
     Diagnostics own;
     config = SshConfig::load(*context.fleet.ssh.config, own);
     for (const auto& d : own.take_sorted()) {
-      if (d.line > 0) context.diagnostics.add(d);
-      else context.error("HL0605", context.place({"ssh", "config"}), d.message, "cannot be followed");
+      if (d.line > 0)
+        context.diagnostics.add(d);
+      else
+        context.error("HL0605", context.place({"ssh", "config"}), d.message, "cannot be followed");
     }
   }
   for (auto& [name, host] : context.fleet.hosts) {

@@ -16,7 +16,8 @@ namespace {
 bool looks_like_yaml(const Source& source) {
   const std::string& name = source.name();
   for (const std::string_view end : {".yml", ".yaml", ".json"})
-    if (name.size() > end.size() && std::string_view(name).substr(name.size() - end.size()) == end) return true;
+    if (name.size() > end.size() && std::string_view(name).substr(name.size() - end.size()) == end)
+      return true;
   const std::string_view text = trim(source.text());
   return text.substr(0, 3) == "---" || text.substr(0, 1) == "{" || text.substr(0, 4) == "all:";
 }
@@ -70,7 +71,8 @@ Range read_range(const std::string& body) {
     return s.size() == 1 && ((s[0] >= 'a' && s[0] <= 'z') || (s[0] >= 'A' && s[0] <= 'Z'));
   };
   if (letter(first) && letter(last)) {
-    for (std::int64_t c = first[0]; c <= last[0]; c += step) range.values.emplace_back(1, static_cast<char>(c));
+    for (std::int64_t c = first[0]; c <= last[0]; c += step)
+      range.values.emplace_back(1, static_cast<char>(c));
     range.valid = !range.values.empty();
     return range;
   }
@@ -83,7 +85,8 @@ Range read_range(const std::string& body) {
   // Ansible wants both ends of the same width when the first is padded.
   const std::size_t width = first.size() > 1 && first[0] == '0' ? first.size() : 0;
   if (width > 0 && last.size() != width) return {};
-  for (std::int64_t n = from; n <= to; n += step) range.values.push_back(fmt::format("{:0{}}", n, width));
+  for (std::int64_t n = from; n <= to; n += step)
+    range.values.push_back(fmt::format("{:0{}}", n, width));
   range.valid = true;
   return range;
 }
@@ -113,10 +116,12 @@ bool expand_ranges(const std::string& pattern, std::vector<std::string>& out) {
   return true;
 }
 
-bool add_inventory_host(Inventory& inventory, const std::string& name, Span at, Diagnostics& diagnostics) {
+bool add_inventory_host(Inventory& inventory, const std::string& name, Span at,
+                        Diagnostics& diagnostics) {
   if (inventory.hosts.count(name) > 0) return true;
   if (inventory.hosts.size() >= Inventory::kMaxHosts) {
-    diagnostics.add(inventory.source.error("HL0603", at, fmt::format("more than {} hosts", Inventory::kMaxHosts),
+    diagnostics.add(inventory.source.error("HL0603", at,
+                                           fmt::format("more than {} hosts", Inventory::kMaxHosts),
                                            "stopped reading here"));
     return false;
   }
@@ -156,7 +161,8 @@ InventoryVars Inventory::vars_of(const std::string& host) const {
   for (const auto& [name, group] : groups) {
     if (group.vars.empty()) continue;
     const auto inside = members(name);
-    const bool is_member = name == "all" || std::find(inside.begin(), inside.end(), host) != inside.end();
+    const bool is_member =
+        name == "all" || std::find(inside.begin(), inside.end(), host) != inside.end();
     if (is_member) holding.emplace_back(name == "all" ? -1 : depths.of(name), name);
   }
   std::sort(holding.begin(), holding.end());
@@ -168,11 +174,14 @@ InventoryVars Inventory::vars_of(const std::string& host) const {
   return result;
 }
 
-bool read_inventory(const std::string& path, const std::string& shown, Diagnostics& diagnostics, Inventory& out) {
+bool read_inventory(const std::string& path, const std::string& shown, Diagnostics& diagnostics,
+                    Inventory& out) {
   if (!Source::read(path, shown, diagnostics, out.source)) return false;
   const std::size_t before = diagnostics.errors();
-  if (looks_like_yaml(out.source)) parse_inventory_yaml(out, diagnostics);
-  else parse_inventory_ini(out, diagnostics);
+  if (looks_like_yaml(out.source))
+    parse_inventory_yaml(out, diagnostics);
+  else
+    parse_inventory_ini(out, diagnostics);
   return diagnostics.errors() == before;
 }
 

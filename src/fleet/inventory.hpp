@@ -45,7 +45,8 @@ void parse_inventory_ini(Inventory& inventory, Diagnostics& diagnostics);
 void parse_inventory_yaml(Inventory& inventory, Diagnostics& diagnostics);
 
 // Adds a host once; false when there are too many or its name is not legal (reported).
-bool add_inventory_host(Inventory& inventory, const std::string& name, Span at, Diagnostics& diagnostics);
+bool add_inventory_host(Inventory& inventory, const std::string& name, Span at,
+                        Diagnostics& diagnostics);
 // "web[01:03].example" → three names. False when the range is malformed or too large.
 [[nodiscard]] bool expand_ranges(const std::string& pattern, std::vector<std::string>& out);
 

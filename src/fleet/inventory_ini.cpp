@@ -10,16 +10,21 @@ namespace {
 
 class IniReader {
  public:
-  IniReader(Inventory& inventory, Diagnostics& diagnostics) : inventory_(inventory), diagnostics_(diagnostics) {}
+  IniReader(Inventory& inventory, Diagnostics& diagnostics)
+      : inventory_(inventory), diagnostics_(diagnostics) {}
 
   void run() {
     for (number_ = 1; number_ <= inventory_.source.line_count() && !full_; ++number_) {
       const std::string_view line = trim(inventory_.source.line(number_));
       if (line.empty() || line.front() == '#' || line.front() == ';') continue;
-      if (line.front() == '[') header(line);
-      else if (section_ == Section::vars) variable(line);
-      else if (section_ == Section::children) child(line);
-      else if (section_ == Section::hosts) hosts(line);
+      if (line.front() == '[')
+        header(line);
+      else if (section_ == Section::vars)
+        variable(line);
+      else if (section_ == Section::children)
+        child(line);
+      else if (section_ == Section::hosts)
+        hosts(line);
     }
   }
 
@@ -37,34 +42,44 @@ class IniReader {
 
   InventoryGroup* group(const std::string& name) {
     if (name.empty() || name.find_first_of(" \t[]=") != std::string::npos) return nullptr;
-    if (inventory_.groups.size() >= Inventory::kMaxGroups && inventory_.groups.count(name) == 0) return nullptr;
+    if (inventory_.groups.size() >= Inventory::kMaxGroups && inventory_.groups.count(name) == 0)
+      return nullptr;
     return &inventory_.groups[name];
   }
 
   void header(std::string_view line) {
     section_ = Section::skipped;
     const std::size_t close = line.find(']');
-    if (close == std::string_view::npos) return problem("HL0602", "a section without `]`", "not closed");
+    if (close == std::string_view::npos)
+      return problem("HL0602", "a section without `]`", "not closed");
     const std::string_view rest = trim(line.substr(close + 1));
     if (!rest.empty() && rest.front() != '#' && rest.front() != ';')
       return problem("HL0602", "text after the section's `]`", "expected nothing more");
     const auto parts = split(line.substr(1, close - 1), ':');
     const std::string kind = parts.size() > 1 ? parts[1] : "";
     current_ = parts[0];
-    if (group(current_) == nullptr || parts.size() > 2 || (parts.size() == 2 && kind != "children" && kind != "vars"))
-      return problem("HL0602", "not a section of an inventory", "[group], [group:children] or [group:vars]");
-    section_ = kind == "vars" ? Section::vars : kind == "children" ? Section::children : Section::hosts;
+    if (group(current_) == nullptr || parts.size() > 2 ||
+        (parts.size() == 2 && kind != "children" && kind != "vars"))
+      return problem("HL0602", "not a section of an inventory",
+                     "[group], [group:children] or [group:vars]");
+    section_ = kind == "vars"       ? Section::vars
+               : kind == "children" ? Section::children
+                                    : Section::hosts;
   }
 
   void variable(std::string_view line) {
     const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos) return problem("HL0602", "not a variable", "expected name=value");
+    if (equals == std::string_view::npos)
+      return problem("HL0602", "not a variable", "expected name=value");
     const std::string name(trim(line.substr(0, equals)));
     // Here the value goes to the end of the line; quotes around it are the writer's.
     std::string_view value = trim(line.substr(equals + 1));
-    const bool quoted = value.size() > 1 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front();
-    if (quoted) value = value.substr(1, value.size() - 2);
-    else if (const std::size_t comment = value.find(" #"); comment != std::string_view::npos) value = trim(value.substr(0, comment));
+    const bool quoted = value.size() > 1 && (value.front() == '"' || value.front() == '\'') &&
+                        value.back() == value.front();
+    if (quoted)
+      value = value.substr(1, value.size() - 2);
+    else if (const std::size_t comment = value.find(" #"); comment != std::string_view::npos)
+      value = trim(value.substr(0, comment));
     if (InventoryGroup* of = group(current_)) of->vars[name] = {std::string(value), here()};
   }
 
@@ -84,7 +99,8 @@ class IniReader {
     for (std::size_t i = 1; i < words.size(); ++i) {
       const std::size_t equals = words[i].find('=');
       if (equals == std::string::npos || equals == 0)
-        return problem("HL0602", "not a host line", fmt::format("`{}` is not name=value", words[i]));
+        return problem("HL0602", "not a host line",
+                       fmt::format("`{}` is not name=value", words[i]));
       vars[words[i].substr(0, equals)] = {words[i].substr(equals + 1), here()};
     }
     std::vector<std::string> names;

@@ -8,13 +8,16 @@ namespace {
 
 class YamlReader {
  public:
-  YamlReader(Inventory& inventory, Diagnostics& diagnostics) : inventory_(inventory), diagnostics_(diagnostics) {}
+  YamlReader(Inventory& inventory, Diagnostics& diagnostics)
+      : inventory_(inventory), diagnostics_(diagnostics) {}
 
   void run(const Node& root) {
     if (root.kind != Node::Kind::map) return problem(root, "an inventory is a map of groups");
     for (std::size_t i = 0; i < root.keys.size(); ++i) {
-      if (root.keys[i].text == "_meta") meta(root.items[i]);
-      else group(root.keys[i], root.items[i]);
+      if (root.keys[i].text == "_meta")
+        meta(root.items[i]);
+      else
+        group(root.keys[i], root.items[i]);
     }
   }
 
@@ -33,20 +36,26 @@ class YamlReader {
 
   void group(const Node& name, const Node& body) {
     if (inventory_.groups.size() >= Inventory::kMaxGroups) {
-      diagnostics_.add(inventory_.source.error("HL0603", name.span,
-                                               fmt::format("more than {} groups", Inventory::kMaxGroups)));
+      diagnostics_.add(inventory_.source.error(
+          "HL0603", name.span, fmt::format("more than {} groups", Inventory::kMaxGroups)));
       return;
     }
     inventory_.groups[name.text];
     if (body.kind == Node::Kind::null) return;
-    if (body.kind != Node::Kind::map) return problem(body, fmt::format("group `{}` is not a map", name.text));
+    if (body.kind != Node::Kind::map)
+      return problem(body, fmt::format("group `{}` is not a map", name.text));
     for (std::size_t i = 0; i < body.keys.size(); ++i) {
       const Node& part = body.items[i];
       const std::string& key = body.keys[i].text;
-      if (key == "hosts") hosts(name.text, part);
-      else if (key == "vars") vars(part, inventory_.groups[name.text].vars);
-      else if (key == "children") children(name.text, part);
-      else problem(body.keys[i], fmt::format("`{}` in a group; expected hosts, children or vars", key));
+      if (key == "hosts")
+        hosts(name.text, part);
+      else if (key == "vars")
+        vars(part, inventory_.groups[name.text].vars);
+      else if (key == "children")
+        children(name.text, part);
+      else
+        problem(body.keys[i],
+                fmt::format("`{}` in a group; expected hosts, children or vars", key));
     }
   }
 
@@ -55,8 +64,10 @@ class YamlReader {
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       const Node& name = named_only ? node.items[i] : node.keys[i];
       inventory_.groups[parent].children.push_back(name.text);
-      if (named_only) inventory_.groups[name.text];
-      else group(name, node.items[i]);
+      if (named_only)
+        inventory_.groups[name.text];
+      else
+        group(name, node.items[i]);
     }
   }
 
@@ -93,7 +104,8 @@ class YamlReader {
 }  // namespace
 
 void parse_inventory_yaml(Inventory& inventory, Diagnostics& diagnostics) {
-  if (const auto root = parse_yaml(inventory.source, diagnostics)) YamlReader(inventory, diagnostics).run(*root);
+  if (const auto root = parse_yaml(inventory.source, diagnostics))
+    YamlReader(inventory, diagnostics).run(*root);
 }
 
 }  // namespace hitless::fleet

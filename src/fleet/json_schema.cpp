@@ -74,19 +74,24 @@ class SchemaWriter {
     bool all_optional = true;
     for (const auto& one : of.keys) {
       if (!of.legal_for(one, kind)) continue;
-      if (one.name == of.kind_key) properties[one.name] = json::object{{"const", kind}};
-      else properties[one.name] = key(one);
+      if (one.name == of.kind_key)
+        properties[one.name] = json::object{{"const", kind}};
+      else
+        properties[one.name] = key(one);
       if (one.required) required.emplace_back(one.name);
       all_optional = all_optional && !one.required;
     }
-    if (all_optional && of.exactly_one.empty()) out["type"] = json::array{"object", "null"};
-    else out["type"] = "object";
+    if (all_optional && of.exactly_one.empty())
+      out["type"] = json::array{"object", "null"};
+    else
+      out["type"] = "object";
     out["additionalProperties"] = false;
     out["properties"] = std::move(properties);
     if (!required.empty()) out["required"] = std::move(required);
     if (of.exactly_one.empty()) return;
     json::array options;
-    for (const auto& name : of.exactly_one) options.push_back(json::object{{"required", json::array{name}}});
+    for (const auto& name : of.exactly_one)
+      options.push_back(json::object{{"required", json::array{name}}});
     out["oneOf"] = std::move(options);
   }
 
@@ -111,19 +116,31 @@ class SchemaWriter {
 
   json::object type(const Type& of) {
     switch (of.form) {
-      case Form::text: return text(of);
-      case Form::integer: return {{"type", "integer"}, {"minimum", of.min}, {"maximum", of.max}};
-      case Form::number: return {{"type", "number"}, {"minimum", of.min}, {"maximum", of.max}};
-      case Form::boolean: return {{"type", "boolean"}};
-      case Form::choice: return {{"enum", words(of.choices)}};
+      case Form::text:
+        return text(of);
+      case Form::integer:
+        return {{"type", "integer"}, {"minimum", of.min}, {"maximum", of.max}};
+      case Form::number:
+        return {{"type", "number"}, {"minimum", of.min}, {"maximum", of.max}};
+      case Form::boolean:
+        return {{"type", "boolean"}};
+      case Form::choice:
+        return {{"enum", words(of.choices)}};
       case Form::command:
-        return {{"type", "array"}, {"minItems", 1},
+        return {{"type", "array"},
+                {"minItems", 1},
                 {"items", json::object{{"type", json::array{"string", "number", "boolean"}}}}};
       case Form::list:
-        return {{"type", "array"}, {"minItems", of.min}, {"maxItems", of.max}, {"items", type(of.parts.front())}};
-      case Form::object: return reference(*of.table);
-      case Form::map: return map(of);
-      case Form::one_of: break;
+        return {{"type", "array"},
+                {"minItems", of.min},
+                {"maxItems", of.max},
+                {"items", type(of.parts.front())}};
+      case Form::object:
+        return reference(*of.table);
+      case Form::map:
+        return map(of);
+      case Form::one_of:
+        break;
     }
     json::array alternatives;
     for (const auto& part : of.parts) alternatives.push_back(type(part));
@@ -142,7 +159,9 @@ class SchemaWriter {
 
   json::object map(const Type& of) {
     json::object names{{"pattern", info_of(of.format).pattern}};
-    return {{"type", "object"}, {"propertyNames", std::move(names)}, {"additionalProperties", type(of.parts.front())}};
+    return {{"type", "object"},
+            {"propertyNames", std::move(names)},
+            {"additionalProperties", type(of.parts.front())}};
   }
 
   json::object definitions_;
@@ -154,7 +173,8 @@ void write(std::string& out, const json::value& value, std::size_t indent) {
   const std::string inner(indent + 2, ' '), outer(indent, ' ');
   const auto* object = value.if_object();
   const auto* array = value.if_array();
-  if ((object == nullptr || object->empty()) && (array == nullptr || array->empty() || !array->front().is_object())) {
+  if ((object == nullptr || object->empty()) &&
+      (array == nullptr || array->empty() || !array->front().is_object())) {
     out += json::serialize(value);
     return;
   }

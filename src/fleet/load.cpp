@@ -36,8 +36,9 @@ LoadResult load_fleet(const std::string& path) {
       fleet.digest = sha256_hex(source.text());
       const std::size_t slash = path.rfind('/');
       const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-      LoadContext context{source, *root, diagnostics, fleet, folder};
-      if (root->kind == Node::Kind::map && root->find("services") != nullptr) resolve_and_validate(context);
+      LoadContext context{source, *root, diagnostics, fleet, folder, {}};
+      if (root->kind == Node::Kind::map && root->find("services") != nullptr)
+        resolve_and_validate(context);
       fleet.digest = sha256_hex(fleet.digest);
       if (!diagnostics.has_errors()) result.fleet = std::move(fleet);
     }
@@ -74,7 +75,8 @@ std::string expand(const std::string& text, const Placeholders& values) {
 }
 
 Placeholders placeholders_of(const Service& service, const Instance& instance) {
-  Placeholders values{{"host", instance.host}, {"address", instance.address}, {"service", service.name}};
+  Placeholders values{
+      {"host", instance.host}, {"address", instance.address}, {"service", service.name}};
   if (instance.port) values.emplace_back("port", std::to_string(*instance.port));
   return values;
 }

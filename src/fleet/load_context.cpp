@@ -32,11 +32,13 @@ Span LoadContext::place(const Path& path) const {
   return span;
 }
 
-Diagnostic& LoadContext::error(const char* code, Span at, std::string message, std::string label) const {
+Diagnostic& LoadContext::error(const char* code, Span at, std::string message,
+                               std::string label) const {
   return diagnostics.add(source.error(code, at, std::move(message), std::move(label)));
 }
 
-Diagnostic& LoadContext::warning(const char* code, Span at, std::string message, std::string label) const {
+Diagnostic& LoadContext::warning(const char* code, Span at, std::string message,
+                                 std::string label) const {
   return diagnostics.add(source.warning(code, at, std::move(message), std::move(label)));
 }
 
@@ -73,7 +75,9 @@ std::optional<std::string> Reader::optional_text(std::string_view key) const {
   return otherwise.empty() ? std::nullopt : std::optional(otherwise);
 }
 
-std::string Reader::text(std::string_view key) const { return optional_text(key).value_or(""); }
+std::string Reader::text(std::string_view key) const {
+  return optional_text(key).value_or("");
+}
 
 std::optional<std::int64_t> Reader::optional_whole(std::string_view key) const {
   const auto written = optional_text(key);
@@ -83,7 +87,9 @@ std::optional<std::int64_t> Reader::optional_whole(std::string_view key) const {
   return otherwise ? std::optional(*otherwise) : std::nullopt;
 }
 
-std::int64_t Reader::whole(std::string_view key) const { return optional_whole(key).value_or(0); }
+std::int64_t Reader::whole(std::string_view key) const {
+  return optional_whole(key).value_or(0);
+}
 
 double Reader::number(std::string_view key) const {
   for (const auto& written : {text(key), fallback(key)}) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@ struct LoadContext {
   Diagnostics& diagnostics;
   Fleet& fleet;
   std::string folder;  // of the fleet file, with its '/'; empty: the current one
+  std::set<std::string> unresolved =
+      {};  // services whose hosts are not all known: don't count them
 
   // Where a path of keys and list numbers leads, or its nearest ancestor that exists.
   using Path = std::vector<std::string>;
@@ -45,7 +48,8 @@ class Reader {
   [[nodiscard]] double number(std::string_view key) const;  // "1%" is 0.01
   [[nodiscard]] bool flag(std::string_view key) const;
   [[nodiscard]] DurationMs duration(std::string_view key) const;
-  [[nodiscard]] std::vector<std::string> words(std::string_view key) const;  // list, or one as a list
+  [[nodiscard]] std::vector<std::string> words(
+      std::string_view key) const;  // list, or one as a list
   [[nodiscard]] Secret secret(std::string_view key) const;
   // The object below a key; an empty one when it is missing.
   [[nodiscard]] Reader object(std::string_view key, const Table& table) const;
@@ -59,12 +63,12 @@ class Reader {
 };
 
 // The steps, in order (load.cpp).
-void load_hosts(LoadContext& context);                // hosts.cpp
-void decode_load_balancers(LoadContext& context);     // decode.cpp
-void decode_services(LoadContext& context);           // decode_service.cpp
+void load_hosts(LoadContext& context);                                         // hosts.cpp
+void decode_load_balancers(LoadContext& context);                              // decode.cpp
+void decode_services(LoadContext& context);                                    // decode_service.cpp
 void decode_policy(LoadContext& context, Service& service, const Node& node);  // decode_policy.cpp
-void decode_notifications(LoadContext& context);      // decode.cpp
-void decode_probers(LoadContext& context);            // decode.cpp
+void decode_notifications(LoadContext& context);                               // decode.cpp
+void decode_probers(LoadContext& context);                                     // decode.cpp
 void validate_references(const LoadContext& context);  // validate_references.cpp
 void validate_policies(const LoadContext& context);    // validate_policy.cpp
 void validate_haproxy(const LoadContext& context);     // validate_haproxy.cpp

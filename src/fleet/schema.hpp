@@ -1,5 +1,5 @@
-// The key tables of the fleet file. The checker, the decoder's defaults and the JSON Schema all read
-// these tables, so what is documented is what is checked.
+// The key tables of the fleet file. The checker, the decoder's defaults and the JSON Schema all
+// read these tables, so what is documented is what is checked.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -27,19 +27,19 @@ struct Type {
 struct Key {
   std::string name;
   Type type;
-  std::string fallback;               // the default as it would be written; empty: none
-  std::string about;                  // one sentence
+  std::string fallback;  // the default as it would be written; empty: none
+  std::string about;     // one sentence
   bool required = false;
   std::vector<std::string> only_for;  // values of the table's kind_key; empty: all
   std::vector<std::string> also;      // names that people write when they mean this one
 };
 
 struct Table {
-  std::string name;   // in the JSON Schema
+  std::string name;  // in the JSON Schema
   std::string about;
   std::vector<Key> keys;
-  std::string kind_key;                   // names the key that selects which others are legal
-  std::vector<std::string> exactly_one;   // exactly one of these must be there
+  std::string kind_key;                  // names the key that selects which others are legal
+  std::vector<std::string> exactly_one;  // exactly one of these must be there
   std::vector<std::string> at_least_one;
 
   [[nodiscard]] const Key* find(std::string_view key, std::string_view kind = {}) const;
@@ -64,6 +64,5 @@ struct Table {
 [[nodiscard]] const Table& rejoin_table();
 [[nodiscard]] const Table& notification_table();
 [[nodiscard]] const Table& prober_table();
-
 
 }  // namespace hitless::fleet

@@ -15,19 +15,22 @@ const std::vector<std::string>& instance_placeholders() {
 // What health and dependencies share.
 std::vector<Key> check_keys() {
   const auto& places = instance_placeholders();
-  return {also({"url", "https"}, key("http", text(Format::http_url, places), "",
-                                     "GET this http:// or https:// URL.")),
-          key("tcp", text(Format::tcp_target, places), "", "Connect to host:port."),
-          also({"cmd", "exec"}, key("command", command(), "", "Run on the host; exit code 0 is a pass.")),
-          also({"expect", "code"}, key("status", whole(100, 599), "200", "HTTP status that is a pass.")),
-          also({"contains"}, key("body", text(Format::text), "", "Text that the answer must contain.")),
-          key("interval", duration(), "200ms", "Between two checks."),
-          key("timeout", duration(), "2s", "For one check."),
-          key("rise", whole(1, 100), "3", "Passes in a row before it counts as healthy."),
-          key("fall", whole(1, 100), "5", "Failures in a row before it counts as sick."),
-          also({"cacert", "ca_file"}, key("ca", text(Format::path), "",
-                                          "CA bundle for https, instead of the system's.")),
-          also({"host"}, key("host_header", text(Format::address), "", "Host header (and TLS name)."))};
+  return {
+      also({"url", "https"},
+           key("http", text(Format::http_url, places), "", "GET this http:// or https:// URL.")),
+      key("tcp", text(Format::tcp_target, places), "", "Connect to host:port."),
+      also({"cmd", "exec"},
+           key("command", command(), "", "Run on the host; exit code 0 is a pass.")),
+      also({"expect", "code"},
+           key("status", whole(100, 599), "200", "HTTP status that is a pass.")),
+      also({"contains"}, key("body", text(Format::text), "", "Text that the answer must contain.")),
+      key("interval", duration(), "200ms", "Between two checks."),
+      key("timeout", duration(), "2s", "For one check."),
+      key("rise", whole(1, 100), "3", "Passes in a row before it counts as healthy."),
+      key("fall", whole(1, 100), "5", "Failures in a row before it counts as sick."),
+      also({"cacert", "ca_file"},
+           key("ca", text(Format::path), "", "CA bundle for https, instead of the system's.")),
+      also({"host"}, key("host_header", text(Format::address), "", "Host header (and TLS name)."))};
 }
 
 }  // namespace
@@ -39,11 +42,12 @@ const Table& service_table() {
       {needed(key("kind", choice({"nginx", "systemd", "command"}), "", "How it is driven.")),
        needed(only({"systemd"}, key("unit", text(Format::unit), "", "The systemd unit."))),
        only({"nginx"}, key("unit", text(Format::unit), "nginx.service", "The systemd unit.")),
-       needed(key("hosts", one_or_list(text(Format::host_ref)), "", "Hosts, or group:NAME of an inventory.")),
+       needed(key("hosts", one_or_list(text(Format::host_ref)), "",
+                  "Hosts, or group:NAME of an inventory.")),
        key("port", port(), "", "Where it listens."),
        key("ports", map(Format::host_name, port()), "", "The same per host, where it differs."),
-       also({"pool", "backends"}, key("pools", list(object(pool_table()), 1, 32), "",
-                                      "Its places in load balancers.")),
+       also({"pool", "backends"},
+            key("pools", list(object(pool_table()), 1, 32), "", "Its places in load balancers.")),
        also({"configs", "files", "config_files"},
             key("config", list(object(config_table()), 1, 200), "", "What `apply` installs.")),
        only({"nginx"}, key("nginx", object(nginx_table()), "", "Where nginx keeps its things.")),
@@ -54,7 +58,9 @@ const Table& service_table() {
        also({"depends_on"}, key("dependencies", list(object(dependency_table()), 1, 50), "",
                                 "What it cannot work without; blamed first when health fails.")),
        key("policy", object(policy_table()), "", "Floor, order and deadlines.")},
-      "kind", {}, {}};
+      "kind",
+      {},
+      {}};
   return table;
 }
 
@@ -62,11 +68,14 @@ const Table& pool_table() {
   static const Table table{
       "pool",
       "A place in a load balancer",
-      {needed(also({"load_balancer"}, key("lb", text(Format::name), "", "A key of load_balancers."))),
+      {needed(
+           also({"load_balancer"}, key("lb", text(Format::name), "", "A key of load_balancers."))),
        needed(also({"pool"}, key("backend", text(Format::name), "", "Backend there."))),
        key("server", text(Format::name, {"host", "service", "port"}), "{host}",
            "Name of the instance's server in that backend.")},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -76,10 +85,13 @@ const Table& config_table() {
       "One file that `apply` installs",
       {needed(also({"src", "from"}, key("source", text(Format::path, {"host", "service"}), "",
                                         "File on this machine."))),
-       needed(also({"destination", "path", "to"}, key("dest", text(Format::remote_path, {"host", "service"}),
-                                                      "", "Absolute path on the host."))),
+       needed(also({"destination", "path", "to"},
+                   key("dest", text(Format::remote_path, {"host", "service"}), "",
+                       "Absolute path on the host."))),
        key("mode", text(Format::mode), "", "For a new file; a file that exists keeps its own.")},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -93,8 +105,11 @@ const Table& nginx_table() {
        key("prefix", text(Format::remote_path), "", "Its prefix (-p)."),
        key("error_log", text(Format::remote_path), "/var/log/nginx/error.log",
            "Where a failed reload leaves its only trace."),
-       also({"pidfile"}, key("pid_file", text(Format::remote_path), "/run/nginx.pid", "Pid of the master."))},
-      "", {}, {}};
+       also({"pidfile"},
+            key("pid_file", text(Format::remote_path), "/run/nginx.pid", "Pid of the master."))},
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -113,21 +128,30 @@ const Table& commands_table() {
            "Files that make up its configuration."),
        key("flavor", choice({"none", "nginx"}), "none",
            "nginx: it is nginx, so new workers prove a reload."),
-       key("error_log", text(Format::remote_path, places), "", "Log whose new lines count as evidence.")},
-      "", {}, {}};
+       key("error_log", text(Format::remote_path, places), "",
+           "Log whose new lines count as evidence.")},
+      "",
+      {},
+      {}};
   return table;
 }
 
 const Table& health_table() {
-  static const Table table{"health", "How one instance is asked whether it is fit to serve", check_keys(),
-                           "", {"http", "tcp", "command"}, {}};
+  static const Table table{"health",
+                           "How one instance is asked whether it is fit to serve",
+                           check_keys(),
+                           "",
+                           {"http", "tcp", "command"},
+                           {}};
   return table;
 }
 
 const Table& dependency_table() {
   static const Table table = [] {
-    Table made{"dependency", "Something the service needs", check_keys(), "", {"http", "tcp", "command"}, {}};
-    made.keys.insert(made.keys.begin(), needed(key("name", text(Format::name), "", "Shown in messages.")));
+    Table made{"dependency", "Something the service needs", check_keys(),
+               "",           {"http", "tcp", "command"},    {}};
+    made.keys.insert(made.keys.begin(),
+                     needed(key("name", text(Format::name), "", "Shown in messages.")));
     return made;
   }();
   return table;
@@ -151,7 +175,9 @@ const Table& policy_table() {
        also({"drain_timeout"}, key("drain", object(drain_table()), "", "Taking an instance out.")),
        key("verify", object(verify_table()), "", "Proving that it runs again."),
        key("rejoin", object(rejoin_table()), "", "Putting it back.")},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -161,12 +187,15 @@ const Table& drain_table() {
       "Taking an instance out of rotation",
       {also({"timeout", "drain_timeout", "max_wait"},
             key("deadline", duration(), "60s", "For all requests in flight to end.")),
-       also({"on_timeout"}, key("on_deadline", choice({"abort", "force", "wait"}), "abort",
-                                "abort: put it back and stop; force: cut what is left; wait: go on waiting.")),
+       also({"on_timeout"},
+            key("on_deadline", choice({"abort", "force", "wait"}), "abort",
+                "abort: put it back and stop; force: cut what is left; wait: go on waiting.")),
        key("quiet", duration(), "300ms", "This long at zero before it counts as drained."),
        key("settle", duration(), "0s", "Extra wait for load balancers that lag."),
        key("host_count", boolean(), "true", "The host's own socket count must agree.")},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -175,13 +204,16 @@ const Table& verify_table() {
       "verify",
       "Proving that the instance runs, anew and well",
       {also({"timeout"}, key("deadline", duration(), "60s", "For all of it.")),
-       also({"stable_for"}, key("stability", duration(), "2s", "Well for this long without a break.")),
+       also({"stable_for"},
+            key("stability", duration(), "2s", "Well for this long without a break.")),
        key("grace", duration(), "10s", "Failing health is still starting until then."),
        key("samples", whole(1, 1000), "20", "Latency samples; fewer are unknown, never a pass."),
        key("latency_factor", number(1, 1000), "3.0", "Allowed: baseline times this …"),
        key("latency_slack", duration(), "50ms", "… plus this."),
        key("compare_latency", boolean(), "true", "Compare latency with the time before.")},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -194,7 +226,9 @@ const Table& rejoin_table() {
        also({"bake"}, key("soak", duration(), "2s", "Watched with live traffic for this long.")),
        key("max_error_ratio", one_of({text(Format::ratio), number(0, 1)}), "1%",
            "Of its requests while it soaks.")},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 

@@ -44,7 +44,9 @@ const Table& root_table() {
        also({"probers", "probe"},
             key("prober", one_or_list(object(prober_table())), "",
                 "Steady clients that watch from outside while a rollout runs."))},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -54,14 +56,17 @@ const Table& ssh_table() {
       "How the OpenSSH client is called. Your own ssh_config is honoured as always.",
       {key("config", text(Format::path), "", "Given to ssh as -F."),
        also({"known_hosts_file", "user_known_hosts_file"},
-            key("known_hosts", text(Format::path), "", "File of host keys; unknown keys are refused.")),
+            key("known_hosts", text(Format::path), "",
+                "File of host keys; unknown keys are refused.")),
        key("user", text(Format::user), "", "Login on hosts that name none."),
        also({"identity_file", "key", "private_key"},
             key("identity", text(Format::path), "", "Private key for hosts that name none.")),
        also({"timeout"}, key("connect_timeout", duration(), "5s", "For one connection attempt.")),
        key("control", choice({"none", "auto"}), "none",
            "none: never share your ControlMaster; auto: as your ssh_config says.")},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -70,7 +75,8 @@ const Table& host_table() {
       "host",
       "One machine",
       {key("address", text(Format::address), "",
-           "Where its services are reached; default: HostName of the named ssh_config, else its name; "
+           "Where its services are reached; default: HostName of the named ssh_config, else its "
+           "name; "
            "127.0.0.1 for connect: local."),
        key("ssh", text(Format::address), "", "Name given to ssh; default: the host's name here."),
        key("user", text(Format::user), "", "Login; default: as ssh decides."),
@@ -80,8 +86,11 @@ const Table& host_table() {
        key("connect", choice({"ssh", "local"}), "ssh", "local: this very machine, without ssh."),
        also({"become"}, key("sudo", boolean(), "false", "Mutations go through `sudo -n`.")),
        also({"az", "availability_zone", "rack"},
-            key("zone", text(Format::name), "", "Failure domain; zones are not mixed in one window."))},
-      "", {}, {}};
+            key("zone", text(Format::name), "",
+                "Failure domain; zones are not mixed in one window."))},
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -93,7 +102,9 @@ const Table& load_balancer_table() {
        key("config", text(Format::path), "",
            "Its haproxy.cfg: lets `check` compare pools, servers and timeouts offline."),
        needed(key("nodes", list(object(node_table()), 1, 64), "", "Every node; all must agree."))},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -105,11 +116,13 @@ const Table& node_table() {
        needed(also({"stats_socket", "admin_socket"},
                    key("socket", text(Format::socket), "",
                        "Runtime API at level admin: unix:/path or tcp:host:port."))),
-       also({"master_socket"},
-            key("master", text(Format::socket), "", "Master CLI: lets old workers be counted after a reload.")),
+       also({"master_socket"}, key("master", text(Format::socket), "",
+                                   "Master CLI: lets old workers be counted after a reload.")),
        key("host", text(Format::host_name), "",
            "The unix sockets are on that host and reached over its ssh connection.")},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 
@@ -119,15 +132,20 @@ const Table& notification_table() {
       "notification",
       "One receiver of messages",
       {key("name", text(Format::name), "", "Shown in logs; default: its kind."),
-       needed(key("kind", choice({"webhook", "slack", "smtp", "pagerduty"}), "", "How it is sent.")),
-       key("required", boolean(), "false", "A rollout does not start when this one cannot be reached."),
+       needed(
+           key("kind", choice({"webhook", "slack", "smtp", "pagerduty"}), "", "How it is sent.")),
+       key("required", boolean(), "false",
+           "A rollout does not start when this one cannot be reached."),
        also({"events"}, key("on", list(choice({"started", "succeeded", "failed"})),
                             "[started, succeeded, failed]", "Which events are sent.")),
        needed(only({"webhook"}, key("url", text(Format::secret_url), "", "Where to POST."))),
-       only({"webhook"}, key("secret", text(Format::secret), "", "Key of the HMAC-SHA256 signature.")),
+       only({"webhook"},
+            key("secret", text(Format::secret), "", "Key of the HMAC-SHA256 signature.")),
        only(slack, key("webhook", text(Format::secret_url), "", "Incoming webhook.")),
-       only(slack, key("token", text(Format::secret), "", "Bot token; needed to upload the audit log.")),
-       only(slack, key("channel", text(Format::name), "", "Channel id for the token, such as C0123.")),
+       only(slack,
+            key("token", text(Format::secret), "", "Bot token; needed to upload the audit log.")),
+       only(slack,
+            key("channel", text(Format::name), "", "Channel id for the token, such as C0123.")),
        only(slack, key("api_url", text(Format::http_url), "https://slack.com/api", "Slack's API.")),
        needed(only(smtp, also({"server", "host"}, key("url", text(Format::smtp_url), "",
                                                       "smtp://host:port or smtps://host:port.")))),
@@ -137,14 +155,18 @@ const Table& notification_table() {
        only(smtp, key("password", text(Format::secret), "", "Password of that login.")),
        only(smtp, key("tls", choice({"starttls", "none"}), "starttls",
                       "starttls: refuse a server without it.")),
-       needed(only(pagerduty, also({"integration_key", "key"},
-                                   key("routing_key", text(Format::secret), "",
-                                       "Events API v2 integration key.")))),
+       needed(only(pagerduty,
+                   also({"integration_key", "key"}, key("routing_key", text(Format::secret), "",
+                                                        "Events API v2 integration key.")))),
        only(pagerduty, key("url", text(Format::http_url), "https://events.pagerduty.com",
                            "The service; other regions and tests.")),
-       only(pagerduty, key("change_url", text(Format::http_url), "", "Instead of url + /v2/change/enqueue.")),
-       only(pagerduty, key("alert_url", text(Format::http_url), "", "Instead of url + /v2/enqueue."))},
-      "kind", {}, {}};
+       only(pagerduty,
+            key("change_url", text(Format::http_url), "", "Instead of url + /v2/change/enqueue.")),
+       only(pagerduty,
+            key("alert_url", text(Format::http_url), "", "Instead of url + /v2/enqueue."))},
+      "kind",
+      {},
+      {}};
   return table;
 }
 
@@ -154,7 +176,9 @@ const Table& prober_table() {
       "A steady client that watches from outside",
       {needed(key("url", text(Format::http_url), "", "Asked through the load balancer.")),
        also({"rps"}, key("rate", whole(1, 1000), "20", "Requests per second."))},
-      "", {}, {}};
+      "",
+      {},
+      {}};
   return table;
 }
 

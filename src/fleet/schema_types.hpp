@@ -12,13 +12,17 @@ inline Type text(Format format, std::vector<std::string> placeholders = {}) {
   type.placeholders = std::move(placeholders);
   return type;
 }
-inline Type duration() { return text(Format::duration); }
+inline Type duration() {
+  return text(Format::duration);
+}
 inline Type of(Form form) {
   Type type;
   type.form = form;
   return type;
 }
-inline Type boolean() { return of(Form::boolean); }
+inline Type boolean() {
+  return of(Form::boolean);
+}
 inline Type whole(std::int64_t min, std::int64_t max) {
   Type type = of(Form::integer);
   type.min = min;
@@ -30,7 +34,9 @@ inline Type number(std::int64_t min, std::int64_t max) {
   type.form = Form::number;
   return type;
 }
-inline Type port() { return whole(1, 65535); }
+inline Type port() {
+  return whole(1, 65535);
+}
 inline Type choice(std::vector<std::string> choices) {
   Type type = of(Form::choice);
   type.choices = std::move(choices);
@@ -65,7 +71,9 @@ inline Type one_of(std::vector<Type> alternatives) {
   type.parts = std::move(alternatives);
   return type;
 }
-inline Type one_or_list(const Type& item) { return one_of({item, list(item)}); }
+inline Type one_or_list(const Type& item) {
+  return one_of({item, list(item)});
+}
 
 inline Key key(std::string name, Type type, std::string fallback, std::string about) {
   Key made;

@@ -31,7 +31,8 @@ tl::unexpected<Error> bad_reference(std::string_view why) {
 Result<std::string> from_file(const std::string& path, const std::string& shown) {
   auto content = read_small_file(path, kLargestSecret);
   if (!content)
-    return fail(content.error().code, shown + ": " + content.error().what, path, content.error().help);
+    return fail(content.error().code, shown + ": " + content.error().what, path,
+                content.error().help);
   if (!content->empty() && content->back() == '\n') content->pop_back();
   if (!content->empty() && content->back() == '\r') content->pop_back();
   if (content->empty()) return fail(ErrorCode::invalid, shown + " is empty", path);
@@ -64,26 +65,34 @@ Result<Secret> Secret::parse(std::string_view text) {
     if (!check_host_name(name)) return bad_reference("that is not a credential's name");
     return Secret(Source::credential, std::string(name));
   }
-  return bad_reference(fmt::format("`{}` is none of env, file, cred",
-                                   escape_for_terminal(truncate_utf8(kind, 40))));
+  return bad_reference(
+      fmt::format("`{}` is none of env, file, cred", escape_for_terminal(truncate_utf8(kind, 40))));
 }
 
 std::string Secret::describe() const {
   switch (source_) {
-    case Source::none: return "none";
-    case Source::literal: return "a literal value";
-    case Source::env: return "${env:" + text_ + "}";
-    case Source::file: return "${file:" + text_ + "}";
-    case Source::credential: return "${cred:" + text_ + "}";
+    case Source::none:
+      return "none";
+    case Source::literal:
+      return "a literal value";
+    case Source::env:
+      return "${env:" + text_ + "}";
+    case Source::file:
+      return "${file:" + text_ + "}";
+    case Source::credential:
+      return "${cred:" + text_ + "}";
   }
   return "none";
 }
 
 Result<std::string> Secret::reveal() const {
   switch (source_) {
-    case Source::none: return fail(ErrorCode::not_found, "no secret was given");
-    case Source::literal: return text_;
-    case Source::file: return from_file(text_, describe());
+    case Source::none:
+      return fail(ErrorCode::not_found, "no secret was given");
+    case Source::literal:
+      return text_;
+    case Source::file:
+      return from_file(text_, describe());
     case Source::env: {
       const char* value = std::getenv(text_.c_str());
       if (value == nullptr)

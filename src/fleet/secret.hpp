@@ -15,7 +15,8 @@ class Secret {
   enum class Source { none, literal, env, file, credential };
 
   Secret() = default;
-  // "${env:X}", "${file:/p}", "${cred:NAME}" or the value itself. A malformed reference is an error.
+  // "${env:X}", "${file:/p}", "${cred:NAME}" or the value itself. A malformed reference is an
+  // error.
   [[nodiscard]] static Result<Secret> parse(std::string_view text);
 
   [[nodiscard]] bool empty() const { return source_ == Source::none; }

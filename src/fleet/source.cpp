@@ -86,8 +86,8 @@ bool Source::check_bytes(Diagnostics& diagnostics) const {
     const auto byte = static_cast<unsigned char>(c);
     return (byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7f;
   };
-  const std::size_t control = static_cast<std::size_t>(
-      std::find_if(text_.begin(), text_.end(), bad) - text_.begin());
+  const std::size_t control =
+      static_cast<std::size_t>(std::find_if(text_.begin(), text_.end(), bad) - text_.begin());
   const std::size_t broken = find_broken_utf8(text_);
   const std::size_t at = std::min(control, broken);
   if (at >= text_.size()) return true;
@@ -97,15 +97,16 @@ bool Source::check_bytes(Diagnostics& diagnostics) const {
   const Span span = span_at(line0, column, 1);
   const auto byte = static_cast<unsigned char>(text_[at]);
   if (at == broken) {
-    Diagnostic d = error("HL0003", span, fmt::format("byte 0x{:02x} is not UTF-8", byte),
-                         "broken from here");
+    Diagnostic d =
+        error("HL0003", span, fmt::format("byte 0x{:02x} is not UTF-8", byte), "broken from here");
     d.help = "save the file as UTF-8";
     const bool wide = text_.compare(0, 2, "\xff\xfe") == 0 || text_.compare(0, 2, "\xfe\xff") == 0;
     if (wide) d.notes.emplace_back("it starts like a UTF-16 file");
     diagnostics.add(std::move(d));
     return false;
   }
-  const std::string what = byte == 0 ? "a NUL byte" : fmt::format("control character 0x{:02x}", byte);
+  const std::string what =
+      byte == 0 ? "a NUL byte" : fmt::format("control character 0x{:02x}", byte);
   diagnostics.add(error("HL0003", span, what + " in a text file", "remove it"));
   return false;
 }
@@ -122,7 +123,8 @@ Span Source::span_at(int line0, int byte_column, std::size_t bytes) const {
   Span span;
   span.line = std::clamp(line0 + 1, 1, line_count());
   const std::string_view whole = line(span.line);
-  const std::size_t column = std::min(static_cast<std::size_t>(std::max(0, byte_column)), whole.size());
+  const std::size_t column =
+      std::min(static_cast<std::size_t>(std::max(0, byte_column)), whole.size());
   if (counted_.line != span.line || counted_.bytes > column) counted_ = {span.line, 0, 0};
   counted_.characters += count_characters(whole.substr(counted_.bytes, column - counted_.bytes));
   counted_.bytes = column;
@@ -146,7 +148,8 @@ Diagnostic Source::error(std::string code, Span at, std::string message, std::st
   return d;
 }
 
-Diagnostic Source::warning(std::string code, Span at, std::string message, std::string label) const {
+Diagnostic Source::warning(std::string code, Span at, std::string message,
+                           std::string label) const {
   Diagnostic d = error(std::move(code), at, std::move(message), std::move(label));
   d.severity = Severity::warning;
   return d;

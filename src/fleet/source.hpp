@@ -1,6 +1,6 @@
-// One text file that was read for the fleet: bounded, checked to be plain UTF-8 text, cut into lines,
-// and able to make a Diagnostic about a place in itself. CRLF and a UTF-8 byte order mark are taken
-// away on reading, so that every column is right.
+// One text file that was read for the fleet: bounded, checked to be plain UTF-8 text, cut into
+// lines, and able to make a Diagnostic about a place in itself. CRLF and a UTF-8 byte order mark
+// are taken away on reading, so that every column is right.
 #pragma once
 #include <cstddef>
 #include <string>

@@ -11,7 +11,9 @@
 namespace hitless::fleet {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string lowered(std::string_view text) {
   std::string out(text);
@@ -74,7 +76,8 @@ struct SshConfig::Reader {
         patterns.assign(words.begin() + 1, words.end());
       } else if (keyword == "match") {
         // A condition that only ssh can judge: nothing below it is known to hold.
-        patterns = lowered(words[1]) == "all" ? std::vector<std::string>{"*"} : std::vector<std::string>{};
+        patterns =
+            lowered(words[1]) == "all" ? std::vector<std::string>{"*"} : std::vector<std::string>{};
       } else if (keyword == "include") {
         include(words, source, number, depth, patterns);
       } else if (keyword == "hostname" || keyword == "user" || keyword == "port") {
@@ -86,15 +89,18 @@ struct SshConfig::Reader {
   void include(const std::vector<std::string>& words, const Source& source, int number, int depth,
                const std::vector<std::string>& patterns) {
     if (depth >= kMaxDepth || files >= kMaxFiles) {
-      diagnostics.add(source.warning("HL0605", Span{number, 1, 7},
-                                     fmt::format("more than {} levels or {} files of Include", kMaxDepth, kMaxFiles),
-                                     "not followed"));
+      diagnostics.add(source.warning(
+          "HL0605", Span{number, 1, 7},
+          fmt::format("more than {} levels or {} files of Include", kMaxDepth, kMaxFiles),
+          "not followed"));
       return;
     }
     for (std::size_t i = 1; i < words.size(); ++i) {
       std::string path = words[i];
-      if (path.compare(0, 2, "~/") == 0) path = home() + path.substr(1);
-      else if (path.empty() || path.front() != '/') path = home() + "/.ssh/" + path;
+      if (path.compare(0, 2, "~/") == 0)
+        path = home() + path.substr(1);
+      else if (path.empty() || path.front() != '/')
+        path = home() + "/.ssh/" + path;
       glob_t found{};
       if (::glob(path.c_str(), 0, nullptr, &found) == 0)
         for (std::size_t k = 0; k < found.gl_pathc && files < kMaxFiles; ++k)
@@ -121,9 +127,12 @@ SshConfig::Entry SshConfig::lookup(std::string_view name) const {
   // %h is the name as given, %% a percent sign.
   std::string expanded;
   for (std::size_t i = 0; i < entry.host_name.size(); ++i) {
-    const char c = entry.host_name[i], next = i + 1 < entry.host_name.size() ? entry.host_name[i + 1] : '\0';
-    if (c == '%' && next == 'h') expanded += name;
-    else if (c == '%' && next == '%') expanded += '%';
+    const char c = entry.host_name[i],
+               next = i + 1 < entry.host_name.size() ? entry.host_name[i + 1] : '\0';
+    if (c == '%' && next == 'h')
+      expanded += name;
+    else if (c == '%' && next == '%')
+      expanded += '%';
     else {
       expanded += c;
       continue;

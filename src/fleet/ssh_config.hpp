@@ -1,6 +1,7 @@
-// The little of an ssh_config that is needed to know a host's address: HostName, User and Port under
-// Host patterns, first match wins, Include followed within bounds. Connections are made by ssh itself,
-// which reads the file again with all of its rules; Match blocks other than `Match all` are skipped.
+// The little of an ssh_config that is needed to know a host's address: HostName, User and Port
+// under Host patterns, first match wins, Include followed within bounds. Connections are made by
+// ssh itself, which reads the file again with all of its rules; Match blocks other than `Match all`
+// are skipped.
 #pragma once
 #include <string>
 #include <string_view>

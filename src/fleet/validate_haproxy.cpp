@@ -20,12 +20,15 @@ class HaproxyValidator {
   }
 
  private:
-  [[nodiscard]] std::string at_line(int line) const { return fmt::format("{}:{}", source_.name(), line); }
+  [[nodiscard]] std::string at_line(int line) const {
+    return fmt::format("{}:{}", source_.name(), line);
+  }
 
   void sockets() {
     if (config_.stats_sockets.empty()) {
       auto& d = context_.warning("HL0406", context_.place({"load_balancers", lb_.name, "config"}),
-                                 fmt::format("{} has no `stats socket`", source_.name()), "nothing to talk to");
+                                 fmt::format("{} has no `stats socket`", source_.name()),
+                                 "nothing to talk to");
       d.help = "add to `global`: stats socket /run/haproxy/admin.sock mode 660 level admin";
       return;
     }
@@ -33,9 +36,10 @@ class HaproxyValidator {
       if (node.socket.kind != Endpoint::Kind::unix_socket) continue;
       for (const auto& socket : config_.stats_sockets)
         if (socket.address == node.socket.path && socket.level != "admin") {
-          auto& d = context_.error("HL0406", context_.place({"load_balancers", lb_.name, "nodes"}),
-                                   fmt::format("the socket of {} is at level {}, not admin", node.name, socket.level),
-                                   "cannot drain through it");
+          auto& d = context_.error(
+              "HL0406", context_.place({"load_balancers", lb_.name, "nodes"}),
+              fmt::format("the socket of {} is at level {}, not admin", node.name, socket.level),
+              "cannot drain through it");
           d.notes.push_back(at_line(socket.line));
         }
     }
@@ -46,12 +50,24 @@ class HaproxyValidator {
     const LoadContext::Path path{"services", service.name, "pools", std::to_string(index)};
     const HaproxyBackend* backend = config_.find(ref.backend);
     if (backend == nullptr) return unknown_backend(ref, path);
+    std::vector<std::string> missing;
+    std::vector<const HaproxyServer*> unchecked;
+    const HaproxyServer* slowest = nullptr;
     for (const auto& instance : service.instances) {
-      const Target& target = instance.targets[index];
-      const HaproxyServer* server = backend->find(target.server);
-      if (server == nullptr) unknown_server(*backend, target, path);
-      else compare_server(service, instance, *backend, *server, path);
+      const HaproxyServer* server = backend->find(instance.targets[index].server);
+      if (server == nullptr) {
+        missing.push_back(instance.targets[index].server);
+        continue;
+      }
+      compare_address(instance, *backend, *server, path);
+      if (!server->check)
+        unchecked.push_back(server);
+      else if (slowest == nullptr || server->rise_time_ms() > slowest->rise_time_ms())
+        slowest = server;
     }
+    if (!missing.empty()) missing_servers(*backend, missing, path);
+    if (!unchecked.empty()) unchecked_servers(*backend, unchecked, path);
+    if (slowest != nullptr) rejoin(service, *backend, *slowest);
     drain(service, *backend);
   }
 
@@ -64,53 +80,77 @@ class HaproxyValidator {
     std::vector<std::string> known;
     for (const auto& backend : config_.backends) known.push_back(backend.name);
     const std::string meant = nearest(ref.backend, known);
-    auto& d = context_.error("HL0401", context_.place(below(path, "backend")),
-                             fmt::format("{} has no backend `{}`", source_.name(), escape_for_terminal(ref.backend)),
-                             meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
+    auto& d = context_.error(
+        "HL0401", context_.place(below(path, "backend")),
+        fmt::format("{} has no backend `{}`", source_.name(), escape_for_terminal(ref.backend)),
+        meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
     if (meant.empty() && !known.empty()) d.notes.push_back("it has: " + join(known, ", "));
   }
 
-  void unknown_server(const HaproxyBackend& backend, const Target& target, const LoadContext::Path& path) {
+  void missing_servers(const HaproxyBackend& backend, const std::vector<std::string>& missing,
+                       const LoadContext::Path& path) {
     std::vector<std::string> known;
     for (const auto& server : backend.servers) known.push_back(server.name);
-    const std::string meant = nearest(target.server, known);
-    auto& d = context_.error("HL0402", context_.place(below(path, "server")),
-                             fmt::format("backend `{}` has no server `{}`", backend.name, target.server),
-                             meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
+    const std::string meant = nearest(missing.front(), known);
+    auto& d =
+        context_.error("HL0402", context_.place(below(path, "server")),
+                       fmt::format("backend `{}` has no server {}", backend.name, listed(missing)),
+                       meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
     d.notes.push_back(fmt::format("{}: {}", at_line(backend.line),
-                                  known.empty() ? "no servers at all" : "it has " + join(known, ", ")));
+                                  known.empty() ? "no servers at all" : "it has " + listed(known)));
   }
 
-  void compare_server(const Service& service, const Instance& instance, const HaproxyBackend& backend,
-                      const HaproxyServer& server, const LoadContext::Path& path) {
+  static std::string listed(const std::vector<std::string>& names) {
+    constexpr std::size_t most = 6;
+    std::vector<std::string> shown;
+    for (std::size_t i = 0; i < names.size() && i < most; ++i)
+      shown.push_back("`" + escape_for_terminal(names[i]) + "`");
+    return join(shown, ", ") +
+           (names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
+  }
+
+  void compare_address(const Instance& instance, const HaproxyBackend& backend,
+                       const HaproxyServer& server, const LoadContext::Path& path) {
+    const std::string name = backend.name + "/" + server.name;
     if (instance.port && server.port && *instance.port != *server.port) {
       auto& d = context_.error("HL0403", context_.place(below(path, "server")),
-                               fmt::format("{} listens on port {}, but {} sends to port {}", instance.id, *instance.port,
-                                           backend.name + "/" + server.name, *server.port),
+                               fmt::format("{} listens on port {}, but {} sends to port {}",
+                                           instance.id, *instance.port, name, *server.port),
                                "another program would be drained");
       d.notes.push_back(at_line(server.line));
     } else if (!server.host.empty() && server.host != instance.address) {
-      auto& d = context_.warning("HL0403", context_.place(below(path, "server")),
-                                 fmt::format("{} is at {}, but {} sends to {}", instance.id, instance.address,
-                                             backend.name + "/" + server.name, server.host),
-                                 "is it the same machine?");
+      auto& d =
+          context_.warning("HL0403", context_.place(below(path, "server")),
+                           fmt::format("{} is at {}, but {} sends to {}", instance.id,
+                                       instance.address, name, escape_for_terminal(server.host)),
+                           "is it the same machine?");
       d.notes.push_back(at_line(server.line));
     }
-    if (!server.check) {
-      auto& d = context_.warning("HL0404", context_.place(below(path, "backend")),
-                                 fmt::format("{}/{} has no `check`", backend.name, server.name), "comes back unchecked");
-      d.notes.push_back(at_line(server.line));
-      d.help = "add `check` to the server (or to default-server)";
-      return;
-    }
-    const DurationMs needed = server.rise_time_ms();
-    if (needed <= service.policy.rejoin.deadline_ms) return;
-    auto& d = context_.error("HL0309", context_.place({"services", service.name, "policy", "rejoin", "deadline"}),
-                             fmt::format("rejoin.deadline {} is shorter than {}'s own checks need ({} x {} = {})",
-                                         format_duration(service.policy.rejoin.deadline_ms), backend.name + "/" + server.name,
-                                         server.rise, format_duration(server.fastinter_ms.value_or(server.inter_ms)),
-                                         format_duration(needed)),
-                             "can never be met");
+  }
+
+  void unchecked_servers(const HaproxyBackend& backend,
+                         const std::vector<const HaproxyServer*>& unchecked,
+                         const LoadContext::Path& path) {
+    std::vector<std::string> names;
+    for (const auto* server : unchecked) names.push_back(server->name);
+    auto& d = context_.warning(
+        "HL0404", context_.place(below(path, "backend")),
+        fmt::format("in {} there is no `check` on {}", backend.name, listed(names)),
+        "comes back unchecked");
+    d.notes.push_back(at_line(unchecked.front()->line));
+    d.help = "add `check` to the server (or to default-server)";
+  }
+
+  void rejoin(const Service& service, const HaproxyBackend& backend, const HaproxyServer& server) {
+    const DurationMs needed = server.rise_time_ms(), given = service.policy.rejoin.deadline_ms;
+    if (needed <= given) return;
+    const DurationMs inter = server.fastinter_ms.value_or(server.inter_ms);
+    auto& d = context_.error(
+        "HL0309", context_.place({"services", service.name, "policy", "rejoin", "deadline"}),
+        fmt::format("rejoin.deadline {} is shorter than the checks of {}/{} need ({} x {} = {})",
+                    format_duration(given), backend.name, server.name, server.rise,
+                    format_duration(inter), format_duration(needed)),
+        "can never be met");
     d.notes.push_back(at_line(server.line));
   }
 
@@ -118,23 +158,26 @@ class HaproxyValidator {
     const auto& policy = service.policy.drain;
     if (policy.on_deadline == OnDeadline::wait) return;
     const Span at = context_.place({"services", service.name, "policy", "drain", "deadline"});
-    const char* outcome = policy.on_deadline == OnDeadline::force ? "such a request would be cut"
-                                                                  : "such a request would stop the rollout";
+    const char* outcome = policy.on_deadline == OnDeadline::force
+                              ? "such a request would be cut"
+                              : "such a request would stop the rollout";
     if (backend.timeout_server_ms && *backend.timeout_server_ms > policy.deadline_ms) {
-      auto& d = context_.error("HL0306", at,
-                               fmt::format("drain.deadline {} is shorter than the {} that {} gives a request",
-                                           format_duration(policy.deadline_ms),
-                                           format_duration(*backend.timeout_server_ms), backend.name),
-                               outcome);
+      auto& d = context_.error(
+          "HL0306", at,
+          fmt::format("drain.deadline {} is shorter than the {} that {} gives a request",
+                      format_duration(policy.deadline_ms),
+                      format_duration(*backend.timeout_server_ms), backend.name),
+          outcome);
       d.notes.push_back(fmt::format("{}: timeout server", at_line(backend.line)));
       d.help = fmt::format("drain: {{ deadline: {}s }} or more, or on_deadline: wait",
                            (*backend.timeout_server_ms + 999) / 1000);
     } else if (backend.timeout_tunnel_ms && *backend.timeout_tunnel_ms > policy.deadline_ms) {
-      auto& d = context_.warning("HL0306", at,
-                                 fmt::format("{} lets tunnels (WebSockets) live for {}, longer than drain.deadline {}",
-                                             backend.name, format_duration(*backend.timeout_tunnel_ms),
-                                             format_duration(policy.deadline_ms)),
-                                 outcome);
+      auto& d = context_.warning(
+          "HL0306", at,
+          fmt::format("{} lets tunnels (WebSockets) live for {}, longer than drain.deadline {}",
+                      backend.name, format_duration(*backend.timeout_tunnel_ms),
+                      format_duration(policy.deadline_ms)),
+          outcome);
       d.notes.push_back(fmt::format("{}: timeout tunnel", at_line(backend.line)));
     }
   }
@@ -157,7 +200,8 @@ void validate_haproxy(const LoadContext& context) {
       continue;
     }
     for (const auto& d : own.take_sorted())
-      context.error("HL0405", context.place({"load_balancers", name, "config"}), d.message, "cannot be compared");
+      context.error("HL0405", context.place({"load_balancers", name, "config"}), d.message,
+                    "cannot be compared");
   }
 }
 

@@ -10,13 +10,17 @@ namespace {
 class PolicyValidator {
  public:
   PolicyValidator(const LoadContext& context, const Service& service)
-      : context_(context), service_(service), policy_(service.policy),
+      : context_(context),
+        service_(service),
+        policy_(service.policy),
         instances_(static_cast<std::int64_t>(service.hosts.size())) {}
 
   void run() {
-    if (instances_ > 0) capacity();
-    if (service_.health) health();
-    else no_health();
+    if (instances_ > 0 && context_.unresolved.count(service_.name) == 0) capacity();
+    if (service_.health)
+      health();
+    else
+      no_health();
     phases();
   }
 
@@ -26,37 +30,46 @@ class PolicyValidator {
     path.insert(path.end(), below.begin(), below.end());
     return context_.place(path);
   }
-  [[nodiscard]] bool written(const char* key) const {
-    const Node* services = context_.root.find("services");
-    const Node* service = services != nullptr ? services->find(service_.name) : nullptr;
-    const Node* policy = service != nullptr ? service->find("policy") : nullptr;
-    return policy != nullptr && policy->find(key) != nullptr;
+  // Whether the file says it itself; then a default cannot be what is wrong.
+  [[nodiscard]] bool written(std::initializer_list<const char*> below) const {
+    const Node* node = context_.root.find("services");
+    if (node != nullptr) node = node->find(service_.name);
+    if (node != nullptr) node = node->find("policy");
+    for (const char* key : below)
+      if (node != nullptr) node = node->find(key);
+    return node != nullptr;
   }
 
   void capacity() {
     if (policy_.floor >= instances_) {
       auto& d = context_.error("HL0301", at({"floor"}),
-                               fmt::format("floor {} of {}: no instance may ever be taken out", policy_.floor, instances_),
+                               fmt::format("floor {} of {}: no instance may ever be taken out",
+                                           policy_.floor, instances_),
                                "can never be kept");
-      d.notes.push_back(fmt::format("`{}` has {} instance{}", service_.name, instances_, instances_ == 1 ? "" : "s"));
-      d.help = instances_ > 1 ? fmt::format("floor: {} or less", instances_ - 1) : "add an instance, or accept an outage with floor: 0";
+      d.notes.push_back(fmt::format("`{}` has {} instance{}", service_.name, instances_,
+                                    instances_ == 1 ? "" : "s"));
+      d.help = instances_ > 1 ? fmt::format("floor: {} or less", instances_ - 1)
+                              : "add an instance, or accept an outage with floor: 0";
       return;
     }
-    if (policy_.floor == 0 && (written("floor") || !service_.pools.empty())) no_floor();
+    if (policy_.floor == 0 && (written({"floor"}) || !service_.pools.empty())) no_floor();
     if (policy_.at_once > instances_ - policy_.floor) {
-      auto& d = context_.error("HL0303", at({"at_once"}),
-                               fmt::format("at_once {} with floor {} of {}: only {} may be out at a time", policy_.at_once,
-                                           policy_.floor, instances_, instances_ - policy_.floor),
-                               fmt::format("at most {}", instances_ - policy_.floor));
+      auto& d = context_.error(
+          "HL0303", at({"at_once"}),
+          fmt::format("at_once {} with floor {} of {}: only {} may be out at a time",
+                      policy_.at_once, policy_.floor, instances_, instances_ - policy_.floor),
+          fmt::format("at most {}", instances_ - policy_.floor));
       d.help = "lower at_once or the floor, or write at_once: auto";
     }
   }
 
   void no_floor() {
-    auto& d = context_.warning("HL0302", at({"floor"}),
-                               instances_ == 1 ? fmt::format("`{}` has one instance: it will be away while it restarts", service_.name)
-                                               : "floor 0: all instances may be out at the same time",
-                               "no capacity is kept");
+    auto& d = context_.warning(
+        "HL0302", at({"floor"}),
+        instances_ == 1
+            ? fmt::format("`{}` has one instance: it will be away while it restarts", service_.name)
+            : "floor 0: all instances may be out at the same time",
+        "no capacity is kept");
     d.notes.emplace_back("with nothing in rotation the load balancer answers 503");
   }
 
@@ -64,39 +77,46 @@ class PolicyValidator {
     const HealthCheck& check = *service_.health;
     const DurationMs needed = check.interval_ms * check.rise;
     if (needed > policy_.verify.deadline_ms) {
-      auto& d = context_.error("HL0304", at({"verify", "deadline"}),
-                               fmt::format("{} passes every {} take {}, but verify.deadline is {}", check.rise,
-                                           format_duration(check.interval_ms), format_duration(needed),
-                                           format_duration(policy_.verify.deadline_ms)),
-                               "can never be met");
+      auto& d = context_.error(
+          "HL0304", at({"verify", "deadline"}),
+          fmt::format("{} passes every {} take {}, but verify.deadline is {}", check.rise,
+                      format_duration(check.interval_ms), format_duration(needed),
+                      format_duration(policy_.verify.deadline_ms)),
+          "can never be met");
       d.help = "raise policy.verify.deadline, or lower health.rise or health.interval";
     }
   }
 
   void no_health() {
-    auto& d = context_.warning("HL0310", context_.place({"services", service_.name}),
-                               fmt::format("`{}` has no health check", service_.name), "add health:");
-    d.notes.emplace_back(service_.pools.empty() ? "nothing tells whether it works after a restart"
-                                                : "only the load balancer's own check tells whether it works");
+    auto& d =
+        context_.warning("HL0310", context_.place({"services", service_.name}),
+                         fmt::format("`{}` has no health check", service_.name), "add health:");
+    d.notes.emplace_back(service_.pools.empty()
+                             ? "nothing tells whether it works after a restart"
+                             : "only the load balancer's own check tells whether it works");
   }
 
   void phases() {
     const auto& verify = policy_.verify;
     if (verify.stability_ms >= verify.deadline_ms)
-      context_.error("HL0305", at({"verify", "stability"}),
-                     fmt::format("stability {} does not fit into verify.deadline {}", format_duration(verify.stability_ms),
-                                 format_duration(verify.deadline_ms)),
-                     "can never be met");
-    if (written("verify") && verify.grace_ms > verify.deadline_ms)
-      context_.warning("HL0308", at({"verify", "grace"}),
-                       fmt::format("grace {} is longer than verify.deadline {}", format_duration(verify.grace_ms),
-                                   format_duration(verify.deadline_ms)),
-                       "the deadline comes first");
+      context_.error(
+          "HL0305", at({"verify", "stability"}),
+          fmt::format("stability {} does not fit into verify.deadline {}",
+                      format_duration(verify.stability_ms), format_duration(verify.deadline_ms)),
+          "can never be met");
+    if (written({"verify", "grace"}) && verify.grace_ms > verify.deadline_ms)
+      context_.warning(
+          "HL0308", at({"verify", "grace"}),
+          fmt::format("grace {} is longer than verify.deadline {}",
+                      format_duration(verify.grace_ms), format_duration(verify.deadline_ms)),
+          "the deadline comes first");
     const auto& drain = policy_.drain;
-    if (drain.quiet_ms + drain.settle_ms >= drain.deadline_ms && drain.on_deadline != OnDeadline::wait)
+    if (drain.quiet_ms + drain.settle_ms >= drain.deadline_ms &&
+        drain.on_deadline != OnDeadline::wait)
       context_.error("HL0305", at({"drain", "deadline"}),
-                     fmt::format("quiet {} and settle {} do not fit into drain.deadline {}", format_duration(drain.quiet_ms),
-                                 format_duration(drain.settle_ms), format_duration(drain.deadline_ms)),
+                     fmt::format("quiet {} and settle {} do not fit into drain.deadline {}",
+                                 format_duration(drain.quiet_ms), format_duration(drain.settle_ms),
+                                 format_duration(drain.deadline_ms)),
                      "can never be met");
   }
 
@@ -109,7 +129,8 @@ class PolicyValidator {
 }  // namespace
 
 void validate_policies(const LoadContext& context) {
-  for (const auto& [name, service] : context.fleet.services) PolicyValidator(context, service).run();
+  for (const auto& [name, service] : context.fleet.services)
+    PolicyValidator(context, service).run();
 }
 
 }  // namespace hitless::fleet

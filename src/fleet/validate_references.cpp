@@ -37,7 +37,8 @@ void check_load_balancers(const LoadContext& context) {
         return context.place(below);
       };
       if (!node.name.empty() && !seen.insert(node.name).second)
-        context.error("HL0210", at("name"), fmt::format("two nodes are called `{}`", escape_for_terminal(node.name)),
+        context.error("HL0210", at("name"),
+                      fmt::format("two nodes are called `{}`", escape_for_terminal(node.name)),
                       "names must differ");
       if (!node.host) continue;
       if (context.fleet.hosts.count(*node.host) == 0 && check_host_name(*node.host))
@@ -46,7 +47,8 @@ void check_load_balancers(const LoadContext& context) {
       const bool any_unix = node.socket.kind == Endpoint::Kind::unix_socket ||
                             (node.master && node.master->kind == Endpoint::Kind::unix_socket);
       if (!any_unix)
-        context.warning("HL0212", at("host"), "`host` has no effect: no socket of this node is a unix socket",
+        context.warning("HL0212", at("host"),
+                        "`host` has no effect: no socket of this node is a unix socket",
                         "tcp sockets are reached directly");
     }
   }
@@ -64,9 +66,10 @@ void check_pools(const LoadContext& context, const Service& service) {
     std::set<std::string> servers;
     for (const auto& instance : service.instances)
       if (!servers.insert(instance.targets[i].server).second) {
-        auto& d = context.error("HL0208", context.place({"services", service.name, "pools", number, "server"}),
-                                fmt::format("two instances would both be server `{}`", instance.targets[i].server),
-                                "must differ per instance");
+        auto& d = context.error(
+            "HL0208", context.place({"services", service.name, "pools", number, "server"}),
+            fmt::format("two instances would both be server `{}`", instance.targets[i].server),
+            "must differ per instance");
         d.help = "put {host} or {port} into it";
         break;
       }
@@ -85,7 +88,8 @@ void check_port_known(const LoadContext& context, const Service& service) {
     for (const auto& instance : service.instances)
       if (!instance.port) {
         auto& d = context.error("HL0211", context.place(path),
-                                fmt::format("{{port}} is used, but {} has no port", instance.id), "which port?");
+                                fmt::format("{{port}} is used, but {} has no port", instance.id),
+                                "which port?");
         d.help = "add `port:` (or `ports:`) to the service";
         return;
       }
@@ -97,10 +101,12 @@ void check_port_known(const LoadContext& context, const Service& service) {
   };
   if (service.health) check_path({"services", service.name, "health"}, *service.health);
   for (std::size_t i = 0; i < service.dependencies.size(); ++i)
-    check_path({"services", service.name, "dependencies", std::to_string(i)}, service.dependencies[i]);
+    check_path({"services", service.name, "dependencies", std::to_string(i)},
+               service.dependencies[i]);
   for (std::size_t i = 0; i < service.pools.size(); ++i)
     for (const auto& used : placeholders_in(service.pools[i].server))
-      if (used.name == "port") missing({"services", service.name, "pools", std::to_string(i), "server"});
+      if (used.name == "port")
+        missing({"services", service.name, "pools", std::to_string(i), "server"});
 }
 
 void check_sources(const LoadContext& context, const Service& service) {
@@ -109,12 +115,15 @@ void check_sources(const LoadContext& context, const Service& service) {
     for (const auto& instance : service.instances) {
       const std::string path = expand(service.config[i].source, placeholders_of(service, instance));
       if (path.empty() || !seen.insert(path).second) continue;
-      struct stat info {};
+      struct stat info{};
       const bool found = ::stat(path.c_str(), &info) == 0;
       if (found && S_ISREG(info.st_mode)) continue;
-      auto& d = context.error("HL0205", context.place({"services", service.name, "config", std::to_string(i), "source"}),
-                              fmt::format("{} {}", escape_for_terminal(path), found ? "is not a regular file" : "does not exist"),
-                              found ? "" : "no such file");
+      auto& d = context.error(
+          "HL0205",
+          context.place({"services", service.name, "config", std::to_string(i), "source"}),
+          fmt::format("{} {}", escape_for_terminal(path),
+                      found ? "is not a regular file" : "does not exist"),
+          found ? "" : "no such file");
       d.help = "a path here is relative to the fleet file";
       break;
     }
@@ -135,9 +144,10 @@ void check_destinations(const LoadContext& context) {
         const auto [entry, is_new] = owner.emplace(machine + " " + dest, instance.id);
         if (is_new || reported >= kMostCollisions) continue;
         ++reported;
-        auto& d = context.error("HL0206", context.place({"services", name, "config", std::to_string(i), "dest"}),
-                                fmt::format("{} of {} is also a destination of {}", dest, instance.id, entry->second),
-                                "one would overwrite the other");
+        auto& d = context.error(
+            "HL0206", context.place({"services", name, "config", std::to_string(i), "dest"}),
+            fmt::format("{} of {} is also a destination of {}", dest, instance.id, entry->second),
+            "one would overwrite the other");
         d.help = "put {host} into it when several instances share a machine";
       }
 }
@@ -154,11 +164,14 @@ void check_listeners(const LoadContext& context) {
       ++reported;
       LoadContext::Path path{"services", name, "ports", instance.host};
       const Node* services = context.root.find("services");
-      const Node* own = services != nullptr && services->find(name) != nullptr ? services->find(name)->find("ports") : nullptr;
+      const Node* own = services != nullptr && services->find(name) != nullptr
+                            ? services->find(name)->find("ports")
+                            : nullptr;
       if (own == nullptr || own->find(instance.host) == nullptr) path = {"services", name, "port"};
-      auto& d = context.error("HL0207", context.place(path),
-                              fmt::format("{} and {} both listen on {}", entry->second, instance.id, where),
-                              "taken already");
+      auto& d = context.error(
+          "HL0207", context.place(path),
+          fmt::format("{} and {} both listen on {}", entry->second, instance.id, where),
+          "taken already");
       d.help = "give instances that share an address different `ports:`";
     }
 }
@@ -167,8 +180,11 @@ void check_dependency_names(const LoadContext& context, const Service& service) 
   std::set<std::string> seen;
   for (std::size_t i = 0; i < service.dependencies.size(); ++i)
     if (!service.dependencies[i].name.empty() && !seen.insert(service.dependencies[i].name).second)
-      context.error("HL0210", context.place({"services", service.name, "dependencies", std::to_string(i), "name"}),
-                    fmt::format("two dependencies are called `{}`", service.dependencies[i].name), "names must differ");
+      context.error(
+          "HL0210",
+          context.place({"services", service.name, "dependencies", std::to_string(i), "name"}),
+          fmt::format("two dependencies are called `{}`", service.dependencies[i].name),
+          "names must differ");
 }
 
 }  // namespace

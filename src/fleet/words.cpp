@@ -3,7 +3,9 @@
 namespace hitless::fleet {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r';
+}
 
 }  // namespace
 
@@ -20,15 +22,19 @@ std::vector<std::string> split_words(std::string_view line, WordStyle style) {
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
     if (quote != '\0') {
-      if (c == quote) quote = '\0';
-      else if (c == '\\' && quote == '"' && i + 1 < line.size()) word += line[++i];
-      else word += c;
+      if (c == quote)
+        quote = '\0';
+      else if (c == '\\' && quote == '"' && i + 1 < line.size())
+        word += line[++i];
+      else
+        word += c;
       continue;
     }
     const bool comment = c == '#' && (style == WordStyle::haproxy || !in_word) &&
                          (style != WordStyle::ssh || words.empty());
     if (comment) break;
-    const bool equals = style == WordStyle::ssh && c == '=' && words.size() + (in_word ? 1U : 0U) == 1;
+    const bool equals =
+        style == WordStyle::ssh && c == '=' && words.size() + (in_word ? 1U : 0U) == 1;
     if (is_blank(c) || equals) {
       finish();
     } else if (c == '"' || (c == '\'' && style != WordStyle::ssh)) {

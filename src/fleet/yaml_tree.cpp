@@ -110,7 +110,8 @@ class TreeBuilder final : public YAML::EventHandler {
     return source_.span_at(mark.line, mark.column, at - start + 1);
   }
 
-  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Node::Kind kind) {
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            Node::Kind kind) {
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
     if (stack_.size() >= YamlLimits::kMaxDepth)
@@ -161,9 +162,9 @@ class TreeBuilder final : public YAML::EventHandler {
   bool stopped_ = false;
 };
 
-// yaml-cpp keeps its look-ahead in memory and may recurse before the handler hears of it, so runs of
-// brackets are refused on sight. Quotes and comments are skipped roughly: too much is never counted
-// by more than what an honest file holds.
+// yaml-cpp keeps its look-ahead in memory and may recurse before the handler hears of it, so runs
+// of brackets are refused on sight. Quotes and comments are skipped roughly: too much is never
+// counted by more than what an honest file holds.
 bool brackets_are_shallow(const Source& source, Diagnostics& diagnostics) {
   constexpr int most = 4 * YamlLimits::kMaxDepth;
   int depth = 0;
@@ -186,7 +187,8 @@ bool brackets_are_shallow(const Source& source, Diagnostics& diagnostics) {
 
 bool indented_by_tab(std::string_view line) {
   const std::size_t text = line.find_first_not_of(" \t");
-  return text != std::string_view::npos && line.substr(0, text).find('\t') != std::string_view::npos;
+  return text != std::string_view::npos &&
+         line.substr(0, text).find('\t') != std::string_view::npos;
 }
 
 void report_syntax(const Source& source, const YAML::Mark& mark, const std::string& reason,
@@ -194,8 +196,8 @@ void report_syntax(const Source& source, const YAML::Mark& mark, const std::stri
   for (const int line0 : {mark.line, mark.line - 1}) {
     if (line0 < 0 || !indented_by_tab(source.line(line0 + 1))) continue;
     const auto tab = static_cast<int>(source.line(line0 + 1).find('\t'));
-    Diagnostic d = source.error("HL0004", source.span_at(line0, tab, 1),
-                                "a tab in the indentation", "use spaces");
+    Diagnostic d = source.error("HL0004", source.span_at(line0, tab, 1), "a tab in the indentation",
+                                "use spaces");
     diagnostics.add(std::move(d));
     return;
   }
@@ -206,8 +208,9 @@ void report_syntax(const Source& source, const YAML::Mark& mark, const std::stri
   if (!lead.empty() && std::string_view("@`%").find(lead.front()) != std::string_view::npos)
     d.notes.emplace_back("a value that starts with @, ` or % needs quotes");
   else if (reason == "illegal map value")
-    d.notes.emplace_back("a value that contains `: ` needs quotes; or the line above is indented "
-                         "differently");
+    d.notes.emplace_back(
+        "a value that contains `: ` needs quotes; or the line above is indented "
+        "differently");
   else if (!placeholders_in(line).empty())
     d.notes.emplace_back("inside [ ] and { } a text with {…} needs quotes: [\"/etc/{host}.conf\"]");
   else if (reason.find("flow not found") != std::string::npos)

@@ -1,6 +1,6 @@
-// YAML as a plain tree with places, built from yaml-cpp's events under hard limits: anchors, aliases,
-// tags, deep nesting and too many nodes stop the parse at once, so neither time, memory nor stack can
-// be used up by a small file. Map entries keep their order and their repeats.
+// YAML as a plain tree with places, built from yaml-cpp's events under hard limits: anchors,
+// aliases, tags, deep nesting and too many nodes stop the parse at once, so neither time, memory
+// nor stack can be used up by a small file. Map entries keep their order and their repeats.
 #pragma once
 #include <optional>
 #include <string>
