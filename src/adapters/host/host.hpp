@@ -34,10 +34,12 @@ std::unique_ptr<ports::Host> make_local_host(std::string name, std::string addre
 // What hitless runs with `sudo -n` on one host.
 struct SudoersNeeds {
   std::string user;                             // who logs in
-  std::vector<std::string> units;               // services that are restarted or reloaded
+  std::vector<std::string> units;               // operations {"systemctl", "restart" or such, unit}
   std::vector<std::string> config_dirs;         // where put_atomic writes
   std::vector<std::vector<std::string>> argvs;  // further exact commands: {"/usr/sbin/nginx", "-t"}
-  std::vector<std::vector<std::string>> operations;  // run_operation argvs other than systemctl's
+  // Further run_operation argvs, as given to it; a word that is any_word stands for an id, number or name.
+  std::vector<std::vector<std::string>> operations;
+  static constexpr const char* any_word = "%any-word%";
 };
 
 // The text for /etc/sudoers.d/hitless, line by line. Commands are matched by regular expressions, which

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "adapters/host/operation_words.hpp"
 #include "adapters/host/scripts.hpp"
 #include "adapters/host/shell_host.hpp"
 #include "base/text.hpp"
@@ -31,16 +32,6 @@ bool is_operation_id(std::string_view id) {
            return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                   c == '.' || c == '_' || c == '-';
          });
-}
-
-// systemd expands $NAME in the arguments of a transient unit; $$ is a dollar sign.
-std::string escape_dollars(const std::string& word) {
-  std::string escaped;
-  for (const char c : word) {
-    escaped += c;
-    if (c == '$') escaped += c;
-  }
-  return escaped;
 }
 
 int number_or(std::string_view text, int otherwise) {
@@ -112,6 +103,15 @@ Result<ports::ExecResult> detached_outcome(Answer answer, const ports::Operation
 }
 
 }  // namespace
+
+std::string escape_dollars(const std::string& word) {
+  std::string escaped;
+  for (const char c : word) {
+    escaped += c;
+    if (c == '$') escaped += c;
+  }
+  return escaped;
+}
 
 struct ShellHost::Tracked {
   ports::Operation operation;

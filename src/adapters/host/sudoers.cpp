@@ -2,6 +2,7 @@
 // with its arguments matched as a whole (sudo 1.9.10 takes ^…$ as a regular expression), because the
 // older wildcards also match spaces and slashes: `dd of=/etc/nginx/*` would allow any file.
 #include "adapters/host/host.hpp"
+#include "adapters/host/operation_words.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
 
@@ -16,14 +17,28 @@ bool is_plain(char c) {
          c == '_' || c == '-' || c == ' ' || c == '@';
 }
 
-// Text that stands for itself in an extended regular expression.
+// Text that stands for itself in an extended regular expression. Only its own marks get a backslash: \'
+// and \< would mean something else. What sudoers cannot hold within one (line breaks, and what ends a
+// word or starts a comment) is matched by any one character.
 std::string literal(std::string_view text) {
+  constexpr std::string_view marks = ".[]{}()*+?^$|";
+  constexpr std::string_view unwritable = "\n\\#,";
   std::string escaped;
   for (const char c : text) {
-    if (!is_plain(c)) escaped += '\\';
-    escaped += c;
+    if (marks.find(c) != std::string_view::npos) escaped += '\\';
+    escaped += unwritable.find(c) != std::string_view::npos ? '.' : c;
   }
   return escaped;
+}
+
+// As run_operation gives it to systemd-run.
+std::string operation_pattern(const std::vector<std::string>& argv) {
+  std::vector<std::string> words;
+  for (const auto& word : argv) {
+    const bool any = word == SudoersNeeds::any_word;
+    words.push_back(any ? "[A-Za-z0-9_.@:-]*" : literal(escape_dollars(word)));
+  }
+  return join(words, " ");
 }
 
 std::string file_below(const std::string& folder) { return literal(folder) + "(/" + path_part + ")+"; }
@@ -32,19 +47,22 @@ std::string temp_below(const std::string& folder) {
   return literal(folder) + "(/" + path_part + ")*/\\.hitless-[0-9a-f]{16}";
 }
 
-Status check_argv(const std::vector<std::string>& argv) {
+// An operation's script may have line breaks, and its program is found by systemd-run in root's PATH.
+Status check_argv(const std::vector<std::string>& argv, bool operation) {
   if (argv.empty()) return fail(ErrorCode::invalid, "an empty command for sudoers");
-  auto checked = check_absolute_path(argv[0]);
+  auto checked = operation ? Status{} : check_absolute_path(argv[0]);
   for (const auto& word : argv) {
-    const bool control = std::ranges::any_of(
-        word, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    const bool control = std::ranges::any_of(word, [&](char c) {
+      return (static_cast<unsigned char>(c) < 0x20 && !(operation && c == '\n')) || c == 0x7f;
+    });
     if (checked && control) {
       checked = fail(ErrorCode::invalid, "a command for sudoers has a control character",
                      escape_for_terminal(argv[0]));
     }
   }
   // The path itself is no regular expression: wildcards and separators in it would mean something.
-  if (checked && !std::ranges::all_of(argv[0], [](char c) { return is_plain(c) || c == '.' || c == '+'; })) {
+  const auto is_path_char = [](char c) { return is_plain(c) || c == '.' || c == '+'; };
+  if (checked && !operation && !std::ranges::all_of(argv[0], is_path_char)) {
     checked = fail(ErrorCode::invalid, "a program's path for sudoers may hold [A-Za-z0-9/_.+@-] only",
                    escape_for_terminal(argv[0]));
   }
@@ -59,10 +77,11 @@ Status check_needs(const SudoersNeeds& needs) {
   for (const auto& folder : needs.config_dirs) {
     if (checked) checked = check_absolute_path(folder);
   }
-  for (const auto* list : {&needs.argvs, &needs.operations}) {
-    for (const auto& argv : *list) {
-      if (checked) checked = check_argv(argv);
-    }
+  for (const auto& argv : needs.argvs) {
+    if (checked) checked = check_argv(argv, false);
+  }
+  for (const auto& argv : needs.operations) {
+    if (checked) checked = check_argv(argv, true);
   }
   return checked;
 }
@@ -83,7 +102,7 @@ void add_operations(std::vector<std::string>& lines, const SudoersNeeds& needs) 
                          start + "(/usr/bin/)?systemctl (restart|reload|start|stop) " + literal(unit)));
   }
   for (const auto& argv : needs.operations) {
-    lines.push_back(line(needs.user, "/usr/bin/systemd-run", start + literal(join(argv, " "))));
+    lines.push_back(line(needs.user, "/usr/bin/systemd-run", start + operation_pattern(argv)));
   }
   if (needs.units.empty() && needs.operations.empty()) return;
   const std::string unit = operation_unit + "\\.service";

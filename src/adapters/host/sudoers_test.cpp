@@ -14,7 +14,8 @@ SudoersNeeds example() {
   needs.units = {"nginx.service"};
   needs.config_dirs = {"/etc/nginx"};
   needs.argvs = {{"/usr/sbin/nginx", "-t", "-c", "/etc/nginx/nginx.conf"}, {"/usr/bin/true"}};
-  needs.operations = {{"/opt/app/restart", "now"}};
+  needs.operations = {{"/opt/app/restart", "now"},
+                      {"sh", "-c", "a=$1; b=${2:-}, # ~!%<>\n[ \"$a\" = x ] && exec 'b\\c'\n", "sh", SudoersNeeds::any_word}};
   return needs;
 }
 
@@ -49,6 +50,9 @@ TEST(Sudoers, HostileNamesAreRefused) {
     EXPECT_FALSE(sudoers_lines(needs)) << bad;
   }
   auto needs = example();
+  needs.operations = {{"sh", "a\rb"}};
+  EXPECT_FALSE(sudoers_lines(needs));
+  needs = example();
   needs.argvs = {{"/usr/bin/*"}};
   EXPECT_FALSE(sudoers_lines(needs));
   needs.argvs = {{"/bin/true", "a\nroot ALL=(ALL) ALL"}};
