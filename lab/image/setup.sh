@@ -19,7 +19,7 @@ truncate --size=16M /srv/big.bin
 ln -s ../app.service /etc/systemd/system/multi-user.target.wants/app.service
 systemctl mask --quiet getty.target console-getty.service getty-static.service systemd-firstboot.service \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
-  fstrim.timer systemd-pstore.service systemd-logind.service systemd-update-utmp.service
+  fstrim.timer systemd-pstore.service systemd-update-utmp.service
 mkdir -p /var/log/journal
 nginx -t
 python3 -m py_compile /opt/app/app.py

@@ -20,7 +20,7 @@ need_root() { [[ $(id -u) == 0 ]] || die "must run as root (it makes namespaces 
 lab_paths() {
   [[ $LAB_NAME =~ ^[a-z0-9][a-z0-9-]{0,19}$ ]] || die "bad lab name '$LAB_NAME' (a-z, 0-9, -, at most 20)"
   STATE=$LAB_ROOT/$LAB_NAME
-  LAB_INDEX="" SUBNET="" PREFIX=""
+  LAB_INDEX="" SUBNET="" PREFIX="" BASE=""
   # `index` is written first of all and holds what `down` needs to find the rest by name.
   if [[ -s $STATE/index ]]; then
     read -r LAB_INDEX SUBNET <"$STATE/index"

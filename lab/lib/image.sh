@@ -64,7 +64,10 @@ image_drop_old() { # keeps the newest three and those that a lab uses
     done
 }
 
-cmd_prepare() {
+cmd_prepare() { image_prepare; echo "$BASE"; }
+
+# Sets BASE. Not for use in $(...): the build must be the child of this very process to die with it.
+image_prepare() {
   need_root
   cmd_deps
   local base
@@ -76,7 +79,7 @@ cmd_prepare() {
     [[ -e $base/.complete ]] || image_build "$base"
     exec 7>&-
   fi
-  echo "$base"
+  BASE=$base
 }
 
 image_build() {

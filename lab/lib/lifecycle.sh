@@ -3,7 +3,7 @@
 
 cmd_up() {
   need_root
-  local size=${1:-3} base started=$SECONDS
+  local size=${1:-3} started=$SECONDS
   [[ $size =~ ^([1-9]|[1-4][0-9]|50)$ ]] || die "up: number of hosts must be 1..50"
   lock_lab
   if [[ -e $STATE/ready ]]; then
@@ -12,12 +12,13 @@ cmd_up() {
     return 0
   fi
   [[ ! -e $STATE ]] || remove_all
-  base=$(cmd_prepare)
+  image_prepare
   net_allocate
   echo "$size" >"$STATE/size"
-  echo "$base" >"$STATE/base"
+  # shellcheck disable=SC2153
+  echo "$BASE" >"$STATE/base"
   chmod 700 "$STATE"
-  build_lab "$base"
+  build_lab "$BASE"
   touch "$STATE/ready"
   say "$size hosts up after $((SECONDS - started)) s; state in $STATE"
 }
