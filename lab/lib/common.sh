@@ -8,6 +8,7 @@
 LAB_NAME=${HITLESS_LAB_NAME:-default}
 LAB_ROOT=${HITLESS_LAB_DIR:-/run/hitless-lab}
 LAB_CACHE=${HITLESS_LAB_CACHE:-/var/cache/hitless-lab}
+BASE="" # the base system in use, see image_prepare
 readonly LAB_LBS=(lb-1 lb-2)
 readonly BOOT_DEADLINE_S=${HITLESS_LAB_BOOT_DEADLINE_S:-90}
 readonly STATS_PORT=9999 DEP_PORT=8090
@@ -20,7 +21,7 @@ need_root() { [[ $(id -u) == 0 ]] || die "must run as root (it makes namespaces 
 lab_paths() {
   [[ $LAB_NAME =~ ^[a-z0-9][a-z0-9-]{0,19}$ ]] || die "bad lab name '$LAB_NAME' (a-z, 0-9, -, at most 20)"
   STATE=$LAB_ROOT/$LAB_NAME
-  LAB_INDEX="" SUBNET="" PREFIX="" BASE=""
+  LAB_INDEX="" SUBNET="" PREFIX=""
   # `index` is written first of all and holds what `down` needs to find the rest by name.
   if [[ -s $STATE/index ]]; then
     read -r LAB_INDEX SUBNET <"$STATE/index"
