@@ -120,6 +120,7 @@ struct ShellHost::Tracked {
   std::vector<std::string> start_args;
   bool may_have_started = false;
   bool started = false;
+  std::string end_state;  // the unit's ActiveState
   std::string unit() const { return "hitless-op-" + operation.id; }
 };
 
@@ -172,7 +173,7 @@ Task<Result<ports::ExecResult>> ShellHost::start_or_ask(Tracked* tracked) {
 
 Task<void> ShellHost::collect(Tracked* tracked) {
   std::vector<std::string> args;
-  if (tracked->units) args = {sudo_words(true), tracked->unit()};
+  if (tracked->units) args = {sudo_words(true), tracked->unit(), tracked->end_state};
   else args = {tracked->operation.id};
   // A record that stays behind does no harm; nobody asks for this id again.
   co_await run_script(tracked->units ? unit_collect_script : detached_collect_script,
@@ -242,6 +243,7 @@ Task<Result<ports::ExecResult>> ShellHost::follow(Tracked tracked) {
                      "outcome unknown: there is no record of the operation's end", name_,
                      "was the host rebooted? Look at the service before going on");
     }
+    tracked.end_state = property(answer->head, "ActiveState");
     auto outcome = tracked.units ? unit_outcome(std::move(*answer), tracked.operation)
                                  : detached_outcome(std::move(*answer), tracked.operation);
     co_await collect(&tracked);

@@ -19,7 +19,7 @@ extern const char* const connections_script;
 extern const char* const unit_start_script;
 // $1 unit. Waits a slice; prints properties, an empty line and the output. Exit 75: not ended yet.
 extern const char* const unit_wait_script;
-// $1 sudo, $2 unit.
+// $1 sudo, $2 unit, $3 its ActiveState.
 extern const char* const unit_collect_script;
 
 // Operations as detached processes. $1 id, $2 seconds, $3… argv.
