@@ -16,6 +16,7 @@ takes it down even if the process is killed.
 import atexit
 import contextlib
 import csv
+import http.client
 import json
 import os
 import shlex
@@ -26,6 +27,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 from labproc import LabError, Load, Program, wait_until
 
@@ -58,6 +61,17 @@ class Host:
         change = "chmod %o %s; " % (mode, temporary) if mode is not None else ""
         script = 'set -e; mkdir -p "$(dirname %s)"; cat >%s; %s%smv %s %s' % (quoted, temporary, keep, change, temporary, quoted)
         self.run("/bin/sh", "-c", script, stdin=text)
+
+    def get(self, path, port=80, timeout_s=5):
+        """(status, body) straight from the host, not through a load balancer; (0, reason) without an answer."""
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+                    "http://%s:%d%s" % (self.address, port, path), timeout=timeout_s) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            return 0, str(error)
 
     def app_env(self, **values):
         """Changes values in /etc/app.env, for example APP_MODE="crash_after_start"; the next start reads them."""
