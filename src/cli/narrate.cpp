@@ -1,5 +1,7 @@
 #include "cli/narrate.hpp"
 
+#include <algorithm>
+
 #include "base/time.hpp"
 #include "core/capacity.hpp"
 #include "core/instance_fsm.hpp"
@@ -90,7 +92,22 @@ struct Teller {
     }
   }
 
+  // The same checklist again, all of it passing, is one line; the journal has each.
+  [[nodiscard]] bool is_repeat(const core::PreflightReport& report) const {
+    const bool earlier = std::any_of(before.instances.begin(), before.instances.end(),
+                                     [](const core::Instance& i) { return i.report.has_value(); });
+    return earlier && std::all_of(report.checks.begin(), report.checks.end(),
+                                  [](const core::Check& c) { return c.status == core::CheckStatus::pass; });
+  }
+
   void tell_preflight(const core::Effect& effect, const core::Outcome& outcome) {
+    if (outcome.preflight && outcome.preflight->skip_reason.empty() && is_repeat(*outcome.preflight)) {
+      const std::string count = std::to_string(outcome.preflight->checks.size());
+      std::string text = "Checklist: " + count + " of " + count + " pass";
+      if (outcome.preflight->connections) text += ", " + std::to_string(*outcome.preflight->connections) + " active connections";
+      say(effect.instance, "DIAGNOSE", std::move(text), Mood::good);
+      return;
+    }
     const char* verb = after.plan.action == core::Action::restart ? "Pre-restart" : "Pre-reload";
     say(effect.instance, "DIAGNOSE", std::string(verb) + " checklist for " + after.plan.service + " on " + host_part(effect.instance) + ":");
     if (!outcome.preflight) {

@@ -89,11 +89,11 @@ Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<port
   for (const notify::DeliveryReport& each : co_await spool.flush(wanted, kSendBudgetMs)) {
     if (each.key != notification.key) continue;
     const bool attached = !notification.attachments.empty();
-    if (each.delivered) {
+    if (each.status == notify::DeliveryStatus::delivered) {
       report.lines.push_back(each.sink + (attached ? " ✓ (audit log attached)" : " ✓"));
       continue;
     }
-    report.lines.push_back(each.sink + " ✗ (" + each.problem + "; kept, tried again later)");
+    report.lines.push_back(each.sink + " ✗ (" + each.error.what + (each.status == notify::DeliveryStatus::dead ? "; given up)" : "; kept, tried again later)"));
     const auto it = std::find_if(wanted.begin(), wanted.end(), [&](const ports::Sink* s) { return s->name() == each.sink; });
     report.required_failed |= it != wanted.end() && (*it)->required();
   }

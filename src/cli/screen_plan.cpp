@@ -78,7 +78,8 @@ std::string checklists(const engine::PlanDraft& draft, const Terminal& t) {
 
 }  // namespace
 
-std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools, const Terminal& t) {
+std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools, const Terminal& t,
+                        bool with_checklists) {
   const core::Plan& plan = draft.plan;
   std::string text = fmt::format("{}  {} instance{}  {}\n", t.paint(Ink::bold, plan.service + " " + std::string(core::to_string(plan.intent))),
                                  plan.instances.size(), plan.instances.size() == 1 ? "" : "s", join(pools, "; "));
@@ -96,7 +97,7 @@ std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::s
   }
   for (const std::string& remark : draft.capacity_remarks) text += "Capacity  " + remark + "\n";
   for (const std::string& remark : draft.lb_remarks) text += "Remark    " + escape_for_terminal(remark) + "\n";
-  text += checklists(draft, t);
+  if (with_checklists) text += checklists(draft, t);
   text += fmt::format("Plan: {} {}, {} skip.", number, core::to_string(plan.action), skipped);
   return t.plain(text);
 }

@@ -8,6 +8,7 @@
 
 namespace hitless::cli {
 
-[[nodiscard]] std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools, const Terminal& terminal);
+[[nodiscard]] std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools, const Terminal& terminal,
+                                      bool with_checklists);
 
 }  // namespace hitless::cli

@@ -38,7 +38,7 @@ int show(App& app, const Wiring& wiring, engine::PlanDraft draft) {
   if (app.options.json) {
     fmt::print("{}", plan_file_text(saved));
   } else {
-    fmt::print("{}", plan_screen(draft, wiring.pool_texts(), app.out));
+    fmt::print("{}", plan_screen(draft, wiring.pool_texts(), app.out, true));
     fmt::print("{}\n", save ? fmt::format("  Saved {} (valid 15m or until state moves)", path) : "");
   }
   if (blocking != nullptr) {

@@ -111,7 +111,7 @@ Task<std::optional<int>> prepare(Session* session) {
   core::Plan& plan = session->draft.plan;
   plan.hash = journal::hash_plan(plan);
   if (!app.options.json && app.options.progress != ProgressKind::quiet) {
-    fmt::print(stderr, "{}\n\n", plan_screen(session->draft, session->wiring->pool_texts(), app.err));
+    fmt::print(stderr, "{}\n\n", plan_screen(session->draft, session->wiring->pool_texts(), app.err, app.options.dry_run));
   }
   if (app.options.dry_run) co_return kOk;
   if (session->draft.blocking() == nullptr) co_return confirm(app);

@@ -232,19 +232,19 @@ class Builder {
 std::unique_ptr<ports::Health> make_check(const fleet::HealthCheck& check, ports::Host* host) {
   switch (check.kind) {
     case fleet::CheckKind::http: {
-      health::HttpHealth config;
+      HttpHealth config;
       config.url = check.url;
       config.expect_status = check.status;
       config.expect_body = check.body.value_or("");
       config.ca_file = check.ca.value_or("");
       config.host_header = check.host_header.value_or("");
       config.timeout_ms = check.timeout_ms;
-      return health::make_http_health(std::move(config));
+      return make_http_health(std::move(config));
     }
-    case fleet::CheckKind::tcp: return health::make_tcp_health({check.target, check.timeout_ms});
+    case fleet::CheckKind::tcp: return make_tcp_health({check.target, check.timeout_ms});
     case fleet::CheckKind::command: break;
   }
-  return health::make_command_health({check.command, check.timeout_ms, [host](std::vector<std::string> argv, DurationMs deadline) {
+  return make_command_health({check.command, check.timeout_ms, [host](std::vector<std::string> argv, DurationMs deadline) {
                                         return host->exec(std::move(argv), {}, deadline);
                                       }});
 }

@@ -31,6 +31,10 @@ Permission may_take_out(const State& state, const Instance& instance) {
     // could still come back by itself is needed more than our work is; one that we took out ourselves
     // only comes back by our work.
     const bool ours = instance.taken_out || instance.direction == Direction::backward;
+    const bool in = instance.reading && instance.reading->state == TargetState::in;
+    if (in && now >= floor) {  // chosen already, and therefore not counted any more
+      return {true, std::to_string(now) + " others serving, floor " + std::to_string(floor)};
+    }
     if (ours || now >= floor) return {true, "it does not serve now"};
     return {false, std::to_string(now) + " serving, already below the floor of " + std::to_string(floor)};
   }

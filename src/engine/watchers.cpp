@@ -36,6 +36,7 @@ struct WatchShared {
   int running = 0;
   Signal ended;
   std::map<core::InstanceId, core::TargetReading> traffic;
+  std::map<core::InstanceId, int> epochs;  // counts forget(): a reading from before one is void
   std::map<core::InstanceId, core::ServiceReading> service;
   TimeMs counters_at = 0;
 };
@@ -58,18 +59,23 @@ Watchers::~Watchers() {
 
 void Watchers::forget(const core::InstanceId& id) {
   shared_->traffic.erase(id);
+  ++shared_->epochs[id];
   shared_->service.erase(id);
 }
 
 namespace {
 
 Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watch) {
+  const std::map<core::InstanceId, int> epochs = shared->epochs;
   FullReading reading = co_await read_traffic(shared->parts, watch.host_counts);
   const TimeMs now = wall_now_ms();
   const bool counters_due = watch.counters && now - shared->counters_at >= kCounterIntervalMs;
   if (counters_due) shared->counters_at = now;
   core::TrafficSeen seen;
   for (auto& [id, merged] : reading.merged) {
+    // It was read while an effect on this instance was under way: it may be of before or after.
+    const auto then = epochs.find(id);
+    if (shared->epochs[id] != (then == epochs.end() ? 0 : then->second)) continue;
     const auto last = shared->traffic.find(id);
     const bool is_new = last == shared->traffic.end();
     if (!is_new && (counters_due ? last->second == merged : same_but_counters(last->second, merged))) continue;
