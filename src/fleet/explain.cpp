@@ -13,9 +13,27 @@ std::string indented(const char* text) {
   return out;
 }
 
+// Lines of at most 80 columns, broken at spaces.
+std::string wrapped(const std::string& text) {
+  constexpr std::size_t widest = 80;
+  std::string out;
+  std::size_t width = 0;
+  for (const auto& word : split(text, ' ')) {
+    if (width > 0 && width + 1 + word.size() > widest) {
+      out += "\n";
+      width = 0;
+    }
+    if (width > 0) out += " ";
+    out += word;
+    width += word.size() + (width > 0 ? 1 : 0);
+  }
+  return out;
+}
+
 std::string show(const Explanation& e) {
-  return fmt::format("{}: {}\n\n{}\n\nWhy it matters: {}\n\nWrong:\n{}\nRight:\n{}", e.code,
-                     e.title, e.meaning, e.why, indented(e.bad), indented(e.good));
+  return fmt::format("{}: {}\n\n{}\n\n{}\n\nWrong:\n{}\nRight:\n{}", e.code, e.title,
+                     wrapped(e.meaning), wrapped(std::string("Why it matters: ") + e.why),
+                     indented(e.bad), indented(e.good));
 }
 
 }  // namespace

@@ -227,6 +227,8 @@ struct LoadResult {
 };
 
 [[nodiscard]] LoadResult load_fleet(const std::string& path);
+// The same for text at hand; name is for messages, and relative paths are meant from its folder.
+[[nodiscard]] LoadResult load_fleet_text(std::string text, const std::string& name);
 [[nodiscard]] std::string json_schema();  // draft-07
 
 // {name} replaced for each known name, once, left to right; what is not known stays.

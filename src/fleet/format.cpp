@@ -178,90 +178,37 @@ bool is_float(std::string_view text) {
 
 }  // namespace
 
+// In the order of Format.
 const FormatInfo& info_of(Format format) {
-  constexpr const char* identifier = "^[A-Za-z0-9_][A-Za-z0-9_.:{}-]{0,127}$";
-  constexpr const char* percent = "^[0-9]+(\\.[0-9]+)?%$";
-  static const FormatInfo text{"text", "", "HL0111", check_text};
-  static const FormatInfo name{"a name", identifier, "HL0111", check_identifier};
-  static const FormatInfo host_name{"a host's name", "^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$",
-                                    "HL0111", check_host_name};
-  static const FormatInfo address{"a host name or IP address", "^[A-Za-z0-9_:][A-Za-z0-9._:%-]*$",
-                                  "HL0111", check_host_address};
-  static const FormatInfo host_ref{"a host or group:NAME", "^(group:)?[A-Za-z0-9_][A-Za-z0-9._-]*$",
-                                   "HL0111", check_host_ref};
-  static const FormatInfo unit{"a systemd unit such as nginx.service",
-                               "^[A-Za-z0-9:_.\\\\@][A-Za-z0-9:_.\\\\@-]*\\.[a-z]+$", "HL0111",
-                               check_unit_name};
-  static const FormatInfo user{"a user's name", "^[a-z_][a-z0-9_-]*[$]?$", "HL0111",
-                               check_user_name};
-  static const FormatInfo path{"a path", "^[^-].*[^/]$|^[^-/]$", "HL0111", check_path};
-  static const FormatInfo remote_path{"an absolute path", "^/.*[^/]$", "HL0111",
-                                      check_absolute_path};
-  static const FormatInfo mode{"a file mode such as \"0644\"", "^0[0-7]{3}$", "HL0111", check_mode};
-  static const FormatInfo duration{"a duration such as 30s", "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$",
-                                   "HL0109", check_duration};
-  static const FormatInfo percentage{"a percentage such as 75%", percent, "HL0108", check_percent};
-  static const FormatInfo ratio{"a share such as 1%", percent, "HL0108", check_percent};
-  static const FormatInfo http_url{"an http:// or https:// URL", "^https?://.+$", "HL0112",
-                                   check_http_url};
-  static const FormatInfo tcp_target{"host:port", "^.+:.+$", "HL0112", check_tcp_target};
-  static const FormatInfo socket{"unix:/path or tcp:host:port", "^(unix:/.+|tcp:.+:.+)$", "HL0112",
-                                 check_socket};
-  static const FormatInfo unix_socket{"unix:/path", "^unix:/.+$", "HL0112", check_unix_socket};
-  static const FormatInfo smtp_url{"smtp://host:port", "^smtps?://.+$", "HL0112", check_smtp_url};
-  static const FormatInfo email{"a mail address", "^[^@ ]+@[^@ ]+$", "HL0111", check_email};
-  static const FormatInfo secret{"a reference such as ${env:NAME}", "", "HL0502", check_secret};
-  static const FormatInfo secret_url{"a URL, or a reference such as ${env:NAME}",
-                                     "^(https?://.+|\\$\\{(env|file|cred):.+\\})$", "HL0502",
-                                     check_secret_url};
-  static const FormatInfo argument{"one word of a command", "", "HL0111", check_argument};
-  switch (format) {
-    case Format::text:
-      return text;
-    case Format::name:
-      return name;
-    case Format::host_name:
-      return host_name;
-    case Format::address:
-      return address;
-    case Format::host_ref:
-      return host_ref;
-    case Format::unit:
-      return unit;
-    case Format::user:
-      return user;
-    case Format::path:
-      return path;
-    case Format::remote_path:
-      return remote_path;
-    case Format::mode:
-      return mode;
-    case Format::duration:
-      return duration;
-    case Format::percent:
-      return percentage;
-    case Format::ratio:
-      return ratio;
-    case Format::http_url:
-      return http_url;
-    case Format::tcp_target:
-      return tcp_target;
-    case Format::socket:
-      return socket;
-    case Format::unix_socket:
-      return unix_socket;
-    case Format::smtp_url:
-      return smtp_url;
-    case Format::email:
-      return email;
-    case Format::secret:
-      return secret;
-    case Format::secret_url:
-      return secret_url;
-    case Format::argument:
-      return argument;
-  }
-  return text;
+  static constexpr const char* percent = "^[0-9]+(\\.[0-9]+)?%$";
+  static const FormatInfo table[] = {
+      {"text", "", "HL0111", check_text},
+      {"a name", "^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$", "HL0111", check_identifier},
+      {"a host's name", "^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$", "HL0111", check_host_name},
+      {"a host name or IP address", "^[A-Za-z0-9_:][A-Za-z0-9._:%-]*$", "HL0111",
+       check_host_address},
+      {"a host or group:NAME", "^(group:)?[A-Za-z0-9_][A-Za-z0-9._-]*$", "HL0111", check_host_ref},
+      {"a systemd unit such as nginx.service",
+       "^[A-Za-z0-9:_.\\\\@][A-Za-z0-9:_.\\\\@-]*\\.[a-z]+$", "HL0111", check_unit_name},
+      {"a user's name", "^[a-z_][a-z0-9_-]*[$]?$", "HL0111", check_user_name},
+      {"a path", "^[^-].*[^/]$|^[^-/]$", "HL0111", check_path},
+      {"an absolute path", "^/.*[^/]$", "HL0111", check_absolute_path},
+      {"a file mode such as \"0644\"", "^0[0-7]{3}$", "HL0111", check_mode},
+      {"a duration such as 30s", "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$", "HL0109", check_duration},
+      {"a percentage such as 75%", percent, "HL0108", check_percent},
+      {"a share such as 1%", percent, "HL0108", check_percent},
+      {"an http:// or https:// URL", "^https?://.+$", "HL0112", check_http_url},
+      {"host:port", "^.+:.+$", "HL0112", check_tcp_target},
+      {"unix:/path or tcp:host:port", "^(unix:/.+|tcp:.+:.+)$", "HL0112", check_socket},
+      {"smtp://host:port", "^smtps?://.+$", "HL0112", check_smtp_url},
+      {"a mail address", "^[^@ ]+@[^@ ]+$", "HL0111", check_email},
+      {"a reference such as ${env:NAME}", "", "HL0502", check_secret},
+      {"a URL, or a reference such as ${env:NAME}", "^(https?://.+|\\$\\{(env|file|cred):.+\\})$",
+       "HL0502", check_secret_url},
+      {"one word of a command", "", "HL0111", check_argument},
+  };
+  static_assert(std::size(table) == static_cast<std::size_t>(Format::argument) + 1);
+  return table[static_cast<std::size_t>(format)];
 }
 
 PlainKind kind_of_plain(std::string_view text) {

@@ -25,9 +25,8 @@ enum class Format {
   percent,  // "75%"
   ratio,    // "1%"
   http_url,
-  tcp_target,   // host:port
-  socket,       // unix:/path or tcp:host:port
-  unix_socket,  // unix:/path
+  tcp_target,  // host:port
+  socket,      // unix:/path or tcp:host:port
   smtp_url,
   email,
   secret,      // a reference, or (with a warning) the value

@@ -18,6 +18,25 @@ void resolve_and_validate(LoadContext& context) {
   validate_haproxy(context);
 }
 
+LoadResult load_source(const Source& source, Diagnostics& diagnostics) {
+  LoadResult result;
+  if (const auto root = parse_yaml(source, diagnostics)) {
+    check_tree(*root, source, diagnostics);
+    Fleet fleet;
+    fleet.file = source.name();
+    fleet.digest = sha256_hex(source.text());
+    const std::size_t slash = source.name().rfind('/');
+    const std::string folder = slash == std::string::npos ? "" : source.name().substr(0, slash + 1);
+    LoadContext context{source, *root, diagnostics, fleet, folder, {}};
+    if (root->kind == Node::Kind::map && root->find("services") != nullptr)
+      resolve_and_validate(context);
+    fleet.digest = sha256_hex(fleet.digest);
+    if (!diagnostics.has_errors()) result.fleet = std::move(fleet);
+  }
+  result.diagnostics = diagnostics.take_sorted();
+  return result;
+}
+
 std::string bracketed(const std::string& address) {
   return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
@@ -26,25 +45,18 @@ std::string bracketed(const std::string& address) {
 
 LoadResult load_fleet(const std::string& path) {
   Diagnostics diagnostics;
-  LoadResult result;
   Source source;
-  if (Source::read(path, path, diagnostics, source)) {
-    if (const auto root = parse_yaml(source, diagnostics)) {
-      check_tree(*root, source, diagnostics);
-      Fleet fleet;
-      fleet.file = path;
-      fleet.digest = sha256_hex(source.text());
-      const std::size_t slash = path.rfind('/');
-      const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-      LoadContext context{source, *root, diagnostics, fleet, folder, {}};
-      if (root->kind == Node::Kind::map && root->find("services") != nullptr)
-        resolve_and_validate(context);
-      fleet.digest = sha256_hex(fleet.digest);
-      if (!diagnostics.has_errors()) result.fleet = std::move(fleet);
-    }
-  }
-  result.diagnostics = diagnostics.take_sorted();
-  return result;
+  if (!Source::read(path, path, diagnostics, source))
+    return {std::nullopt, diagnostics.take_sorted()};
+  return load_source(source, diagnostics);
+}
+
+LoadResult load_fleet_text(std::string text, const std::string& name) {
+  Diagnostics diagnostics;
+  Source source;
+  if (!Source::from_text(std::move(text), name, diagnostics, source))
+    return {std::nullopt, diagnostics.take_sorted()};
+  return load_source(source, diagnostics);
 }
 
 const Host* Fleet::host(const std::string& name) const {
