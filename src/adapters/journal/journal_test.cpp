@@ -483,6 +483,25 @@ TEST(journal, appends_that_wait_together_are_written_in_order) {
   EXPECT_TRUE(journal->verify()->intact);
 }
 
+TEST(journal, an_append_outlives_its_caller) {
+  const TempDir dir;
+  auto journal = open_rw(dir);
+  for (int i = 0; i < 50; ++i) {
+    run_until_done([&]() -> Task<void> {
+      auto append_alone = [](SqliteJournal* j) -> Task<void> {
+        std::vector<Event> events;
+        events.push_back(core::Noted{{"a"}, "b"});
+        static_cast<void>(co_await j->append("R-1", 1, std::move(events)));
+      };
+      co_await detach(append_alone(journal.get()));  // dropped with the io_context
+      co_await sleep_for(0);
+    });
+  }
+  ASSERT_TRUE(append(*journal, "R-1", {core::Noted{{"a"}, "last"}}).has_value());
+  EXPECT_EQ(journal->read("R-1")->size(), 51u);
+  EXPECT_TRUE(journal->verify()->intact);
+}
+
 TEST(journal, nothing_is_written_after_a_failed_write) {
   const TempDir dir;
   build(dir);

@@ -1,15 +1,16 @@
 #include "adapters/journal/sqlite_journal.hpp"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <charconv>
 #include <future>
+#include <mutex>
 
 #include "adapters/journal/codec.hpp"
 #include "adapters/journal/rows.hpp"
@@ -63,22 +64,34 @@ Result<std::vector<Draft>> drafts_of(const std::string& rollout, std::int64_t at
   return drafts;
 }
 
-// Submits the job and resumes on the coroutine's own executor when it is durable.
+// What the writer's thread leaves for a coroutine that waits. Both hold it, and the thread touches
+// nothing else of the coroutine's world: its io_context may be gone before the write is done.
+struct Pending {
+  Fd event;
+  std::mutex mutex;
+  Seqs seqs;
+};
+
 Task<Seqs> submit_and_wait(Writer* writer, std::vector<Draft> drafts) {
-  const auto executor = co_await asio::this_coro::executor;
-  auto start = [writer, executor](auto handler, std::vector<Draft> to_write) {
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    Job job;
-    job.drafts = std::move(to_write);
-    job.done = [shared, work = asio::make_work_guard(executor)](Seqs seqs) {
-      asio::post(work.get_executor(),
-                 [shared, seqs = std::move(seqs)]() mutable { (*shared)(std::move(seqs)); });
-    };
-    writer->submit(std::move(job));
+  auto pending = std::make_shared<Pending>();
+  pending->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  const int copy = ::fcntl(pending->event.get(), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) co_return tl::unexpected(storage_error("no eventfd", "", errno));
+  asio::posix::stream_descriptor written(co_await asio::this_coro::executor, copy);
+  Job job;
+  job.drafts = std::move(drafts);
+  job.done = [pending](Seqs seqs) {
+    {
+      const std::lock_guard lock(pending->mutex);
+      pending->seqs = std::move(seqs);
+    }
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto n = ::write(pending->event.get(), &one, sizeof one);
   };
-  auto seqs = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Seqs)>(
-      std::move(start), asio::use_awaitable, std::move(drafts));
-  co_return seqs;
+  writer->submit(std::move(job));
+  co_await written.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
+  const std::lock_guard lock(pending->mutex);
+  co_return std::move(pending->seqs);
 }
 
 class Impl final : public SqliteJournal {

@@ -5,7 +5,8 @@
 // ones: the caller must stop acting. The last writer that closes leaves a seal (seal.hpp). Opening
 // for writing verifies first and refuses a journal that was tampered with.
 //
-// Use it from one thread. Each append() must have returned before its io_context ends.
+// Use it from one thread. An append() that is cancelled may or may not have been written: read to
+// know.
 #pragma once
 #include <functional>
 #include <memory>
