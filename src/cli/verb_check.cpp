@@ -38,7 +38,7 @@ int verb_check(App& app) {
     auto wiring = wire(*fleet, name);
     if (!wiring) return failed(app, wiring.error(), kConfig);
     if (app.options.offline) continue;
-    run_until_done([&] { return check_live(&app, wiring->get(), &absent, &unreachable); });
+    run_with(std::move(*wiring), [&](Wiring* w) { return check_live(&app, w, &absent, &unreachable); });
   }
   if (absent > 0) return kConfig;
   std::string note = app.options.offline ? ", load balancers not asked (--offline)" : ", all pools and servers known to the load balancers";

@@ -136,7 +136,7 @@ int verb_doctor(App& app) {
       findings.add(core::CheckStatus::fail, name, describe(wiring.error()), wiring.error().help);
       continue;
     }
-    run_until_done([&] { return examine(&findings, wiring->get()); });
+    run_with(std::move(*wiring), [&](Wiring* w) { return examine(&findings, w); });
     print_sudoers(*fleet, service);
   }
   auto sinks = wire_sinks(*fleet);

@@ -26,7 +26,7 @@ Task<void> make(const Wiring* wiring, engine::PlanOptions options, Result<engine
   *out = co_await engine::make_plan(&wiring->parts, std::move(options));
 }
 
-int show(App& app, const Wiring& wiring, engine::PlanDraft draft) {
+int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draft) {
   draft.plan.hash = journal::hash_plan(draft.plan);
   const SavedPlan saved{draft.plan, draft.fingerprint, wall_now_ms()};
   std::string path = app.options.plan_file.empty() ? app.options.service + ".plan" : app.options.plan_file;
@@ -38,7 +38,7 @@ int show(App& app, const Wiring& wiring, engine::PlanDraft draft) {
   if (app.options.json) {
     fmt::print("{}", plan_file_text(saved));
   } else {
-    fmt::print("{}", plan_screen(draft, wiring.pool_texts(), app.out, true));
+    fmt::print("{}", plan_screen(draft, pools, app.out, true));
     fmt::print("{}\n", save ? fmt::format("  Saved {} (valid 15m or until state moves)", path) : "");
   }
   if (blocking != nullptr) {
@@ -63,9 +63,10 @@ int verb_plan(App& app) {
   options.at_once = app.options.at_once;
   options.if_needed = app.options.if_needed;
   Result<engine::PlanDraft> draft = fail(ErrorCode::internal, "no plan was made");
-  run_until_done([&] { return make(wiring->get(), options, &draft); });
+  const std::vector<std::string> pools = (*wiring)->pool_texts();
+  run_with(std::move(*wiring), [&](Wiring* w) { return make(w, options, &draft); });
   if (!draft) return failed(app, draft.error(), draft.error().code == ErrorCode::invalid ? kUsage : kError);
-  return show(app, **wiring, std::move(*draft));
+  return show(app, pools, std::move(*draft));
 }
 
 }  // namespace hitless::cli

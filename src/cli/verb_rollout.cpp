@@ -28,7 +28,7 @@ constexpr DurationMs kTickMs = 200;
 
 struct Session {
   App* app = nullptr;
-  std::unique_ptr<Wiring> wiring;
+  Wiring* wiring = nullptr;  // lives as long as the run
   std::vector<std::unique_ptr<ports::Sink>> sinks;
   std::unique_ptr<journal::SqliteJournal> journal;
   std::unique_ptr<Clients> clients;
@@ -209,7 +209,6 @@ int verb_rollout(App& app) {
   if (!fleet) return kConfig;
   auto wiring = wire(*fleet, app.options.service);
   if (!wiring) return failed(app, wiring.error(), kConfig);
-  session.wiring = std::move(*wiring);
   if (!app.options.no_notify) {
     auto sinks = wire_sinks(*fleet);
     if (!sinks) return failed(app, sinks.error(), kConfig);
@@ -221,7 +220,10 @@ int verb_rollout(App& app) {
   auto lock = journal::ServiceLock::acquire(state_dir(app), app.options.service, actor_name() + ", " + app.options.verb);
   if (!lock) return failed(app, lock.error(), kBlocked);
   session.clients = make_clients(*fleet);
-  run_until_done([&session] { return session_main(&session); });
+  run_with(std::move(*wiring), [&session](Wiring* w) {
+    session.wiring = w;
+    return session_main(&session);
+  });
   return session.exit_code;
 }
 

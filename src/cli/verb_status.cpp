@@ -93,7 +93,9 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name, 
     return false;
   }
   std::vector<Row> rows;
-  run_until_done([&] { return read(wiring->get(), &rows); });
+  const std::vector<std::string> pools = (*wiring)->pool_texts();
+  const std::int64_t floor = (*wiring)->parts.policy.capacity.floor;
+  run_with(std::move(*wiring), [&](Wiring* w) { return read(w, &rows); });
   std::map<core::InstanceId, Hand> hands;
   std::vector<ports::RolloutRow> unfinished;
   if (journal != nullptr) find_hands(*journal, name, hands, unfinished);
@@ -103,7 +105,7 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name, 
     std::size_t serving = 0;
     for (const Row& row : rows) serving += row.reading.state == core::TargetState::in ? 1 : 0;
     fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving, rows.size(),
-               (*wiring)->parts.policy.capacity.floor, join((*wiring)->pool_texts(), "; "));
+               floor, join(pools, "; "));
     for (const Row& row : rows) print_row(app, row, hands);
     for (const ports::RolloutRow& row : unfinished) {
       fmt::print("  {} {} {} started {} has not ended: it runs now, or was cut off. `hitless show {}`\n",

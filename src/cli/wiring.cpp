@@ -249,6 +249,19 @@ std::unique_ptr<ports::Health> make_check(const fleet::HealthCheck& check, ports
                                       }});
 }
 
+namespace {
+
+Task<void> hold(std::unique_ptr<Wiring> wiring, std::function<Task<void>(Wiring*)> task) {
+  co_await task(wiring.get());
+  wiring.reset();
+}
+
+}  // namespace
+
+void run_with(std::unique_ptr<Wiring> wiring, std::function<Task<void>(Wiring*)> task) {
+  run_until_done([&] { return hold(std::move(wiring), task); });
+}
+
 std::vector<std::string> Wiring::pool_texts() const {
   std::vector<std::string> texts;
   for (const auto& pool : pools) texts.push_back(pool->describe());

@@ -1,5 +1,6 @@
 // From the fleet file to drivers: the only place that knows which driver belongs to which `kind:`.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@ struct Wiring {
 
   [[nodiscard]] std::vector<std::string> pool_texts() const;
 };
+
+// Runs the task and then takes the drivers down while their io_context still lives: their connections
+// belong to it and must not outlive it.
+void run_with(std::unique_ptr<Wiring> wiring, std::function<Task<void>(Wiring*)> task);
 
 [[nodiscard]] Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet, const std::string& service);
 // A check of the fleet file as a driver; host: where a `command:` check runs.
