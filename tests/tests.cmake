@@ -1,0 +1,24 @@
+# Tests that are not unit tests: the shape of the tree, the demo, and rollouts on real hosts (root).
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(HITLESS_TEST_ENV "HITLESS_BIN=${CMAKE_BINARY_DIR}/hitless")
+
+add_test(NAME structure COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/structure_test.py)
+add_test(NAME demo COMMAND $<TARGET_FILE:hitless> demo --no-input)
+set_tests_properties(demo PROPERTIES TIMEOUT 180 RUN_SERIAL ON LABELS slow)
+
+# One file for each group of stories; each brings up its own lab and takes it down again.
+file(GLOB HITLESS_E2E CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/*_test.py)
+foreach(file IN LISTS HITLESS_E2E)
+  get_filename_component(name ${file} NAME_WE)
+  add_test(NAME e2e.${name} COMMAND ${Python3_EXECUTABLE} ${file})
+  set_tests_properties(e2e.${name} PROPERTIES TIMEOUT 900 RUN_SERIAL ON LABELS "lab;slow"
+    ENVIRONMENT "${HITLESS_TEST_ENV}")
+endforeach()
+
+# The command line as a user meets it: screens, errors, exit codes, streams. Needs no root.
+file(GLOB HITLESS_CLI_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*_test.py)
+foreach(file IN LISTS HITLESS_CLI_TESTS)
+  get_filename_component(name ${file} NAME_WE)
+  add_test(NAME cli.${name} COMMAND ${Python3_EXECUTABLE} ${file})
+  set_tests_properties(cli.${name} PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TEST_ENV}")
+endforeach()
