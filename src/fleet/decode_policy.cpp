@@ -21,7 +21,7 @@ std::int64_t resolve_floor(const Reader& policy, std::int64_t instances) {
 
 void resolve_canaries(const LoadContext& context, const Reader& policy, Service& service) {
   const std::string written = policy.text("canary");
-  if (written == "none" || service.hosts.empty() || context.unresolved.count(service.name) > 0)
+  if (written == "none" || service.hosts.empty() || context.undefined_hosts.count(service.name) > 0)
     return;
   if (auto count = parse_integer(written)) {
     if (*count > static_cast<std::int64_t>(service.hosts.size()))
@@ -74,7 +74,8 @@ void decode_phases(const Reader& policy, Policy& made) {
 
 void decode_policy(LoadContext& context, Service& service, const Node& node) {
   const Reader policy = Reader(node, service_table()).object("policy", policy_table());
-  const auto instances = static_cast<std::int64_t>(service.hosts.size());
+  const auto known = static_cast<std::int64_t>(service.hosts.size());
+  const std::int64_t instances = context.instances_of(service).value_or(known);
   Policy& made = service.policy;
   made.mark = context.mark(Reader(node, service_table()).span("policy"));
   made.floor = resolve_floor(policy, instances);

@@ -95,7 +95,7 @@ class ServiceDecoder {
     if (item.text.compare(0, group.size(), group) == 0)
       return add_group(item, item.text.substr(group.size()));
     if (context_.fleet.hosts.count(item.text) == 0) {
-      context_.unresolved.insert(service_.name);
+      if (auto& count = context_.undefined_hosts[service_.name]; count >= 0) ++count;
       if (check_host_name(item.text)) undefined_host(item);
       return;
     }
@@ -118,7 +118,7 @@ class ServiceDecoder {
   void add_group(const Node& item, const std::string& name) {
     const auto found = context_.fleet.groups.find(name);
     if (found == context_.fleet.groups.end()) {
-      context_.unresolved.insert(service_.name);
+      context_.undefined_hosts[service_.name] = -1;
       std::vector<std::string> known;
       for (const auto& [group, members] : context_.fleet.groups) known.push_back(group);
       const std::string meant = nearest(name, known);

@@ -42,6 +42,13 @@ Diagnostic& LoadContext::warning(const char* code, Span at, std::string message,
   return diagnostics.add(source.warning(code, at, std::move(message), std::move(label)));
 }
 
+std::optional<std::int64_t> LoadContext::instances_of(const Service& service) const {
+  const auto found = undefined_hosts.find(service.name);
+  const std::int64_t more = found == undefined_hosts.end() ? 0 : found->second;
+  if (more < 0) return std::nullopt;
+  return static_cast<std::int64_t>(service.hosts.size()) + more;
+}
+
 std::string LoadContext::path_from_here(const std::string& path) const {
   if (path.empty() || path.front() == '/') return path;
   return folder + (path.compare(0, 2, "./") == 0 ? path.substr(2) : path);

@@ -2,7 +2,6 @@
 #pragma once
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,8 +20,8 @@ struct LoadContext {
   Diagnostics& diagnostics;
   Fleet& fleet;
   std::string folder;  // of the fleet file, with its '/'; empty: the current one
-  std::set<std::string> unresolved =
-      {};  // services whose hosts are not all known: don't count them
+  // Services with undefined hosts: how many, so that they still count; -1 when nobody can tell.
+  std::map<std::string, std::int64_t> undefined_hosts = {};
 
   // Where a path of keys and list numbers leads, or its nearest ancestor that exists.
   using Path = std::vector<std::string>;
@@ -30,6 +29,8 @@ struct LoadContext {
   [[nodiscard]] Mark mark(Span span) const { return {source.name(), span.line, span.column}; }
   Diagnostic& error(const char* code, Span at, std::string message, std::string label = {}) const;
   Diagnostic& warning(const char* code, Span at, std::string message, std::string label = {}) const;
+  // As the file means it, with hosts that are misspelled; empty when a group is unknown.
+  [[nodiscard]] std::optional<std::int64_t> instances_of(const Service& service) const;
   // Relative paths are meant from the fleet file's folder.
   [[nodiscard]] std::string path_from_here(const std::string& path) const;
 };

@@ -130,13 +130,13 @@ services:
     hosts: [a, d]
     pools: [ { lb: egde, backend: be } ]
     helth: {}
-    policy: { floor: 1, drain: { deadlin: 5s, quiet: 5 } }
+    policy: { floor: 2, drain: { deadlin: 5s, quiet: 5 } }
     policy: {}
 )");
   EXPECT_FALSE(result.fleet);
   EXPECT_EQ(codes_of(result),
             "HL0108@2:21 HL0105@2:37 HL0310w@4:3 HL0107@5:11 HL0201@6:16 HL0202@7:20 HL0104@8:5 "
-            "HL0104@9:34 HL0109@9:54 HL0103@10:5");
+            "HL0301@9:22 HL0104@9:34 HL0109@9:54 HL0103@10:5");
 }
 
 TEST(Load, TheRenderedErrorLooksLikeACompilers) {

@@ -13,10 +13,10 @@ class PolicyValidator {
       : context_(context),
         service_(service),
         policy_(service.policy),
-        instances_(static_cast<std::int64_t>(service.hosts.size())) {}
+        instances_(context.instances_of(service).value_or(0)) {}
 
   void run() {
-    if (instances_ > 0 && context_.unresolved.count(service_.name) == 0) capacity();
+    if (instances_ > 0) capacity();
     if (service_.health)
       health();
     else
