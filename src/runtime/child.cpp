@@ -7,10 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <fmt/format.h>
 
 namespace hitless {
 namespace {
@@ -49,7 +49,8 @@ Result<Pipe> make_pipe() {
   ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
   if (ready) ::execvp(argv[0], argv);
   const int why = errno;
-  [[maybe_unused]] const auto n = ::write(safe_report >= 0 ? safe_report : report, &why, sizeof why);
+  [[maybe_unused]] const auto n =
+      ::write(safe_report >= 0 ? safe_report : report, &why, sizeof why);
   ::_exit(127);
 }
 

@@ -1,7 +1,7 @@
 // A child process with its three pipes, for run_process and for long-lived helpers such as ssh.
 //
-// The child leads a session of its own, so it has no terminal to ask on, Ctrl-C does not reach it, and
-// kill_group() reaches all that it started. It dies with us (PR_SET_PDEATHSIG), however we die.
+// The child leads a session of its own, so it has no terminal to ask on, Ctrl-C does not reach it,
+// and kill_group() reaches all that it started. It dies with us (PR_SET_PDEATHSIG), however we die.
 // The destructor kills what still runs.
 #pragma once
 #include <optional>
@@ -45,8 +45,8 @@ class Child {
   Fd exit_event;    // a pidfd: readable once it has ended
 
   [[nodiscard]] int pid() const { return pid_; }
-  void kill_group() const;            // SIGKILL to it and all in its session's first group
-  std::optional<int> try_reap();      // the status of waitpid once it has ended
+  void kill_group() const;        // SIGKILL to it and all in its session's first group
+  std::optional<int> try_reap();  // the status of waitpid once it has ended
 
  private:
   Child() = default;

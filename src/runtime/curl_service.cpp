@@ -40,7 +40,9 @@ CurlService::CurlService(asio::execution_context& context)
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, max_kept_connections);
 }
 
-CurlService::~CurlService() { curl_multi_cleanup(multi_); }
+CurlService::~CurlService() {
+  curl_multi_cleanup(multi_);
+}
 
 CurlService& CurlService::of(const asio::any_io_executor& executor) {
   return asio::use_service<CurlService>(

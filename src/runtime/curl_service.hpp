@@ -1,5 +1,5 @@
-// libcurl's multi interface driven by the io_context: one multi for each context, so connections that
-// may be reused are. Private to runtime; others use http.hpp.
+// libcurl's multi interface driven by the io_context: one multi for each context, so connections
+// that may be reused are. Private to runtime; others use http.hpp.
 #pragma once
 #include <curl/curl.h>
 

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t max_response_headers = 200;
 constexpr std::size_t max_response_header_bytes = 256 * 1024;
 constexpr std::size_t max_headers = 100;
-constexpr DurationMs timeout_slack_ms = 1000;  // curl keeps the deadline; this is for when it does not
+constexpr DurationMs timeout_slack_ms =
+    1000;  // curl keeps the deadline; this is for when it does not
 
 // All that curl keeps pointers into during one transfer.
 struct Exchange {

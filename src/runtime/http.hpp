@@ -1,6 +1,6 @@
 // One HTTP(S) exchange (libcurl multi driven by the io_context). No redirects are followed, the
-// body is capped, proxies from the environment are ignored unless use_proxy is set (probes go direct,
-// webhooks may use one).
+// body is capped, proxies from the environment are ignored unless use_proxy is set (probes go
+// direct, webhooks may use one).
 #pragma once
 #include <string>
 #include <vector>
@@ -16,9 +16,10 @@ struct HttpRequest {
   std::string url;
   std::vector<std::string> headers;  // "Name: value"; CR, LF and NUL are refused
   std::string body;
-  std::string connect_to;    // "address:port" or "[v6]:port" to connect to, whatever the URL says; may be empty
-  std::string unix_socket;   // connect there instead; may be empty
-  std::string ca_file;       // empty: the system's
+  std::string connect_to;   // "address:port" or "[v6]:port" to connect to, whatever the URL says;
+                            // may be empty
+  std::string unix_socket;  // connect there instead; may be empty
+  std::string ca_file;      // empty: the system's
   bool verify_tls = true;
   bool use_proxy = false;
   bool fresh_connection = true;
@@ -30,13 +31,13 @@ struct HttpResponse {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
-  bool truncated = false;       // the body was longer than max_body_bytes; the rest was read and dropped
+  bool truncated = false;  // the body was longer than max_body_bytes; the rest was read and dropped
   std::int64_t latency_us = 0;  // from the call to the last byte
 };
 
 // Fails with timed_out (after connecting), unavailable (could not connect, in time or at all),
-// transport_lost (broke off after connecting), failed (an answer beyond our limits) or invalid (bad URL,
-// header or certificate).
+// transport_lost (broke off after connecting), failed (an answer beyond our limits) or invalid (bad
+// URL, header or certificate).
 Task<Result<HttpResponse>> http_request(HttpRequest request);
 
 struct SmtpMessage {

@@ -30,8 +30,8 @@ template <class Socket>
 Task<void> serve_one(std::shared_ptr<Server> server, std::shared_ptr<Socket> socket) {
   std::string buffer;
   while (true) {
-    const auto [code, n] =
-        co_await asio::async_read_until(*socket, asio::dynamic_buffer(buffer), "\r\n\r\n", as_codes);
+    const auto [code, n] = co_await asio::async_read_until(*socket, asio::dynamic_buffer(buffer),
+                                                           "\r\n\r\n", as_codes);
     if (code) co_return;
     server->received += buffer;
     buffer.clear();
@@ -113,7 +113,8 @@ TEST(Http, PostSendsTheBodyAsItIs) {
 TEST(Http, HeadHasNoBodyAndRedirectsAreNotFollowed) {
   run_until_done([]() -> Task<void> {
     Server settings;
-    settings.answer = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+    settings.answer =
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
     const auto running = co_await start_server(settings);
     auto request = get(running.url());
     request.method = "HEAD";
@@ -175,7 +176,8 @@ TEST(Http, ConnectionBrokenOffIsTransportLost) {
 TEST(Http, BodyIsCappedAndMarked) {
   run_until_done([]() -> Task<void> {
     Server settings;
-    settings.answer = "HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + std::string(3'000'000, 'x');
+    settings.answer =
+        "HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + std::string(3'000'000, 'x');
     const auto running = co_await start_server(settings);
     auto request = get(running.url());
     request.max_body_bytes = 10;
@@ -233,9 +235,11 @@ TEST(Http, HostileRequestsAreRefused) {
       auto request = get(running.url());
       request.headers = {header};
       const auto response = co_await http_request(request);
-      EXPECT_EQ(response ? ErrorCode::internal : response.error().code, ErrorCode::invalid) << header;
+      EXPECT_EQ(response ? ErrorCode::internal : response.error().code, ErrorCode::invalid)
+          << header;
     }
-    for (const std::string url : {"", "file:///etc/passwd", "http://a b/", "gopher://x/", "http://x/\r\nA:b"}) {
+    for (const std::string url :
+         {"", "file:///etc/passwd", "http://a b/", "gopher://x/", "http://x/\r\nA:b"}) {
       const auto response = co_await http_request(get(url));
       EXPECT_EQ(response ? ErrorCode::internal : response.error().code, ErrorCode::invalid) << url;
     }

@@ -1,5 +1,5 @@
-// SMTP through libcurl on a thread of its own: curl waits for the end of a mail and for the answer to
-// QUIT in a blocking loop, even under its multi interface, and would stop the whole event loop.
+// SMTP through libcurl on a thread of its own: curl waits for the end of a mail and for the answer
+// to QUIT in a blocking loop, even under its multi interface, and would stop the whole event loop.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 
@@ -35,7 +35,9 @@ std::size_t on_upload(char* buffer, std::size_t one, std::size_t count, void* fr
   return n;
 }
 
-std::size_t on_reply(char*, std::size_t one, std::size_t count, void*) { return one * count; }
+std::size_t on_reply(char*, std::size_t one, std::size_t count, void*) {
+  return one * count;
+}
 
 // curl calls it at least once a second; anything but 0 ends the transfer.
 int on_progress(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {

@@ -19,7 +19,8 @@ namespace {
 
 constexpr auto as_codes = asio::as_tuple(asio::use_awaitable);
 
-// Something that the child left running may hold its pipes open; what it writes after this is not ours.
+// Something that the child left running may hold its pipes open; what it writes after this is not
+// ours.
 constexpr DurationMs pipe_grace_ms = 200;
 
 struct Run {
@@ -87,12 +88,13 @@ Task<Result<ProcessOutput>> run_process(std::vector<std::string> argv, std::stri
   const bool in_time = co_await finish_within(join_all(std::move(parts)), deadline_ms);
   if (!in_time) {
     run->child.kill_group();
-    co_return fail(ErrorCode::timed_out,
-                   fmt::format("{} did not end within {} and was killed", argv[0],
-                               format_duration(deadline_ms)));
+    co_return fail(ErrorCode::timed_out, fmt::format("{} did not end within {} and was killed",
+                                                     argv[0], format_duration(deadline_ms)));
   }
-  if (WIFSIGNALED(run->status)) output->signal = WTERMSIG(run->status);
-  else output->exit_code = WEXITSTATUS(run->status);
+  if (WIFSIGNALED(run->status))
+    output->signal = WTERMSIG(run->status);
+  else
+    output->exit_code = WEXITSTATUS(run->status);
   co_return std::move(*output);
 }
 

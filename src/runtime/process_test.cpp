@@ -15,9 +15,8 @@ namespace {
 Result<ProcessOutput> run(std::vector<std::string> argv, std::string input = {},
                           DurationMs deadline_ms = 30'000, std::size_t cap = 1u << 20) {
   Result<ProcessOutput> result = fail(ErrorCode::internal, "did not run");
-  run_until_done([&]() -> Task<void> {
-    result = co_await run_process(argv, input, deadline_ms, cap);
-  });
+  run_until_done(
+      [&]() -> Task<void> { result = co_await run_process(argv, input, deadline_ms, cap); });
   return result;
 }
 
@@ -64,7 +63,8 @@ TEST(RunProcess, DeathBySignalIsNotAnExitCode) {
 }
 
 TEST(RunProcess, OutputBeyondTheCapIsDroppedNotKept) {
-  const auto result = run({"sh", "-c", "head -c 5000000 /dev/zero; echo end >&2"}, {}, 30'000, 1000);
+  const auto result =
+      run({"sh", "-c", "head -c 5000000 /dev/zero; echo end >&2"}, {}, 30'000, 1000);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->out.size(), 1000u);
   EXPECT_EQ(result->err, "end\n");
@@ -110,7 +110,8 @@ TEST(RunProcess, CancellingTheCallerKillsTheChild) {
   const std::string pid_file = std::string(path) + "/pid";
   run_until_done([&]() -> Task<void> {
     auto sleeper = [](std::string file) -> Task<void> {
-      co_await run_process({"sh", "-c", "echo $$ > \"$1\"; exec sleep 600", "sh", file}, {}, 500'000);
+      co_await run_process({"sh", "-c", "echo $$ > \"$1\"; exec sleep 600", "sh", file}, {},
+                           500'000);
     };
     const bool in_time = co_await finish_within(sleeper(pid_file), 1000);
     EXPECT_FALSE(in_time);
@@ -126,7 +127,8 @@ TEST(RunProcess, ManyAtOnceAreEachRight) {
   int right = 0;
   run_until_done([&]() -> Task<void> {
     auto one = [&right](int i) -> Task<void> {
-      const auto result = co_await run_process({"sh", "-c", "exit " + std::to_string(i)}, {}, 60'000);
+      const auto result =
+          co_await run_process({"sh", "-c", "exit " + std::to_string(i)}, {}, 60'000);
       if (result && result->exit_code == i) ++right;
     };
     std::vector<Task<void>> tasks;

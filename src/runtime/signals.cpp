@@ -11,11 +11,12 @@ struct SignalCatcher::Impl : std::enable_shared_from_this<SignalCatcher::Impl> {
       : signals(executor, SIGINT, SIGTERM, SIGHUP), on_signal(std::move(f)) {}
 
   void wait() {
-    signals.async_wait([self = shared_from_this()](const boost::system::error_code& ec, int number) {
-      if (ec) return;
-      self->on_signal(number);
-      self->wait();
-    });
+    signals.async_wait(
+        [self = shared_from_this()](const boost::system::error_code& ec, int number) {
+          if (ec) return;
+          self->on_signal(number);
+          self->wait();
+        });
   }
 
   boost::asio::signal_set signals;

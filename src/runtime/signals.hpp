@@ -1,4 +1,5 @@
-// SIGINT, SIGTERM and SIGHUP as calls on the current executor, so that Ctrl-C is an event like any other.
+// SIGINT, SIGTERM and SIGHUP as calls on the current executor, so that Ctrl-C is an event like any
+// other.
 #pragma once
 #include <functional>
 #include <memory>

@@ -65,13 +65,13 @@ void start(const std::shared_ptr<Group>& group, Task<void> task) {
   auto& stop = *group->stops.emplace_back(std::make_unique<asio::cancellation_signal>());
   ++group->running;
   asio::co_spawn(group->wake.get_executor(), std::move(task),
-                 asio::bind_cancellation_slot(stop.slot(), [group](std::exception_ptr e) {
-                   group->ended(std::move(e));
-                 }));
+                 asio::bind_cancellation_slot(
+                     stop.slot(), [group](std::exception_ptr e) { group->ended(std::move(e)); }));
 }
 
-// Starts all and waits until each has ended, whatever happens; true when the deadline passed before.
-// Nothing between the first start and the last end may throw, or a task would outlive its caller.
+// Starts all and waits until each has ended, whatever happens; true when the deadline passed
+// before. Nothing between the first start and the last end may throw, or a task would outlive its
+// caller.
 Task<bool> run_group(std::vector<Task<void>> tasks, TimePoint deadline) {
   bool out_of_time = false;
   bool cancelled = false;

@@ -26,7 +26,8 @@ Task<void> sleep_for(DurationMs duration_ms);
 void run_until_done(std::function<Task<void>()> start);
 
 // Starts all tasks on the current executor and returns when each has ended. An exception of one is
-// rethrown after all have ended. When the caller is cancelled, so are they, and they are waited for.
+// rethrown after all have ended. When the caller is cancelled, so are they, and they are waited
+// for.
 Task<void> join_all(std::vector<Task<void>> tasks);
 
 // Runs the task at most so long; then it is cancelled and waited for. False: it was out of time.
@@ -37,7 +38,8 @@ Task<bool> finish_within(Task<void> task, DurationMs limit_ms);
 // because nobody else would see them.
 Task<void> detach(Task<void> task);
 
-// A one-thread wake-up: wait() returns after notify() was called since the last wait, or at the timeout.
+// A one-thread wake-up: wait() returns after notify() was called since the last wait, or at the
+// timeout.
 class Signal {
  public:
   Signal();

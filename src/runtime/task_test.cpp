@@ -27,7 +27,9 @@ Task<Result<int>> answer_after(DurationMs ms) {
   co_return 42;
 }
 
-Task<Result<int>> always_fails() { co_return fail(ErrorCode::refused, "no"); }
+Task<Result<int>> always_fails() {
+  co_return fail(ErrorCode::refused, "no");
+}
 
 Task<Result<int>> always_throws() {
   co_await sleep_for(1);

@@ -1,5 +1,5 @@
-// with_timeout: a task with a result, cancelled at a deadline and always waited for, so that nothing
-// of it runs on after the caller has gone on.
+// with_timeout: a task with a result, cancelled at a deadline and always waited for, so that
+// nothing of it runs on after the caller has gone on.
 #pragma once
 #include <exception>
 #include <memory>
@@ -25,8 +25,7 @@ Task<Result<T>> with_timeout(Task<Result<T>> task, DurationMs limit_ms, std::str
   const bool in_time =
       co_await finish_within(timeout_detail::keep_result<T>(std::move(task), kept), limit_ms);
   if (kept->has_value() && (in_time || (*kept)->has_value())) co_return std::move(**kept);
-  co_return fail(ErrorCode::timed_out,
-                 what + " did not end within " + format_duration(limit_ms));
+  co_return fail(ErrorCode::timed_out, what + " did not end within " + format_duration(limit_ms));
 }
 
 }  // namespace hitless

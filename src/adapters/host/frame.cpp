@@ -59,12 +59,16 @@ bool FrameParser::step() {
   if (at == std::string::npos) {
     // All but what may be the start of a mark is output, or what came before ours.
     const std::size_t n = pending_.size() - std::min(pending_.size(), mark.size() - 1);
-    if (state_ == State::before) pending_.erase(0, n);
-    else keep(n);
+    if (state_ == State::before)
+      pending_.erase(0, n);
+    else
+      keep(n);
     return false;
   }
-  if (state_ == State::before) pending_.erase(0, at);
-  else keep(at);
+  if (state_ == State::before)
+    pending_.erase(0, at);
+  else
+    keep(at);
   pending_.erase(0, mark.size());
   state_ = state_ == State::before ? State::inside : State::tail;
   return true;

@@ -1,6 +1,6 @@
-// The framing of commands over one shell: each stream carries  \n<nonce> b\n  output  \n<nonce> e <code>\n .
-// A nonce is 128 random bits made for one command, which the command itself never sees, so output can
-// hold any bytes, also ones that imitate a frame of an earlier command.
+// The framing of commands over one shell: each stream carries  \n<nonce> b\n  output  \n<nonce> e
+// <code>\n . A nonce is 128 random bits made for one command, which the command itself never sees,
+// so output can hold any bytes, also ones that imitate a frame of an earlier command.
 #pragma once
 #include <cstddef>
 #include <string>

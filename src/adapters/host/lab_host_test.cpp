@@ -1,5 +1,6 @@
 // Operations as transient units, on a real systemd: needs a lab that is up, such as
-//   lab/lab -n x up 1; HITLESS_TEST_SSH_CONFIG=/run/hitless-lab/x/ssh_config …_tests --gtest_filter='LabHost*'
+//   lab/lab -n x up 1; HITLESS_TEST_SSH_CONFIG=/run/hitless-lab/x/ssh_config …_tests
+//   --gtest_filter='LabHost*'
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -58,7 +59,8 @@ class LabHost : public testing::Test {
 
 TEST_F(LabHost, OutcomesOfUnits) {
   with_host([](ports::Host* host) -> Task<void> {
-    auto good = operation({"sh", "-c", "id -u; echo \"$1\"; echo err >&2", "sh", "a $HOME ${X} %n 'b' \\ \"c\""});
+    auto good = operation(
+        {"sh", "-c", "id -u; echo \"$1\"; echo err >&2", "sh", "a $HOME ${X} %n 'b' \\ \"c\""});
     const auto result = co_await host->run_operation(good);
     EXPECT_TRUE(result) << result.error().what;
     if (!result) co_return;
@@ -88,7 +90,8 @@ TEST_F(LabHost, OutcomesOfUnits) {
 TEST_F(LabHost, ARestartSurvivesTheLossOfItsSession) {
   with_host([](ports::Host* host) -> Task<void> {
     const auto before = co_await show(host, "app.service", "InvocationID");
-    auto restart = operation({"sh", "-c", "sleep 1; systemctl restart app.service; sleep 1; echo done"});
+    auto restart =
+        operation({"sh", "-c", "sleep 1; systemctl restart app.service; sleep 1; echo done"});
     auto cut = [](ports::Host* on, std::string unit) -> Task<void> {
       std::string state;
       while (state != "activating") state = co_await show(on, unit, "ActiveState");

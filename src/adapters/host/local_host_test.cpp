@@ -2,8 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <filesystem>
 #include <fstream>
 
@@ -53,8 +53,8 @@ class LocalHostTest : public testing::Test {
 TEST_F(LocalHostTest, ArgumentsArriveAsTheyAre) {
   with_host([&](ports::Host* host) -> Task<void> {
     const std::string canary = folder / "canary";
-    const auto result = co_await host->exec(
-        {"printf", "%s|", "$(touch " + canary + ")", "a'b\"c", "", "-n", "x\ny", "`id`", "\\", "*"});
+    const auto result = co_await host->exec({"printf", "%s|", "$(touch " + canary + ")", "a'b\"c",
+                                             "", "-n", "x\ny", "`id`", "\\", "*"});
     EXPECT_TRUE(result);
     EXPECT_EQ(result->out, "$(touch " + canary + ")|a'b\"c||-n|x\ny|`id`|\\|*|");
     EXPECT_FALSE(fs::exists(canary));
@@ -205,23 +205,27 @@ TEST_F(LocalHostTest, PrivilegedCommandsGoThroughSudo) {
   fs::create_directory(folder / "bin");
   write(folder / "bin/sudo",
         "#!/bin/sh\n[ \"$1 $2\" = '-n --' ] || exit 9\nshift 2\n"
-        "echo \"$*\" >> " + (folder / "log") + "\n"
-        "[ \"$1\" = denied ] && { echo 'sudo: a password is required' >&2; exit 1; }\n"
-        "exec \"$@\"\n");
+        "echo \"$*\" >> " +
+            (folder / "log") +
+            "\n"
+            "[ \"$1\" = denied ] && { echo 'sudo: a password is required' >&2; exit 1; }\n"
+            "exec \"$@\"\n");
   ::chmod((folder / "bin/sudo").c_str(), 0755);
   const std::string old_path = ::getenv("PATH");
   ::setenv("PATH", ((folder / "bin") + ":" + old_path).c_str(), 1);
-  with_host([&](ports::Host* host) -> Task<void> {
-    const auto plain = co_await host->exec({"echo", "plain"});
-    EXPECT_EQ(plain->out, "plain\n");
-    EXPECT_FALSE(fs::exists(folder / "log"));
-    const auto result = co_await host->exec({"echo", "two words"}, {}, 10'000, true);
-    EXPECT_EQ(result->out, "two words\n");
-    const auto denied = co_await host->exec({"denied"}, {}, 10'000, true);
-    EXPECT_EQ(denied ? ErrorCode::internal : denied.error().code, ErrorCode::refused);
-    const auto put = co_await host->put_atomic(folder / "f", "x");
-    EXPECT_TRUE(put) << put.error().what;
-  }, true);
+  with_host(
+      [&](ports::Host* host) -> Task<void> {
+        const auto plain = co_await host->exec({"echo", "plain"});
+        EXPECT_EQ(plain->out, "plain\n");
+        EXPECT_FALSE(fs::exists(folder / "log"));
+        const auto result = co_await host->exec({"echo", "two words"}, {}, 10'000, true);
+        EXPECT_EQ(result->out, "two words\n");
+        const auto denied = co_await host->exec({"denied"}, {}, 10'000, true);
+        EXPECT_EQ(denied ? ErrorCode::internal : denied.error().code, ErrorCode::refused);
+        const auto put = co_await host->put_atomic(folder / "f", "x");
+        EXPECT_TRUE(put) << put.error().what;
+      },
+      true);
   ::setenv("PATH", old_path.c_str(), 1);
   const std::string log = content_of(folder / "log");
   EXPECT_TRUE(log.starts_with("echo two words\ndenied\n")) << log;
@@ -231,7 +235,9 @@ TEST_F(LocalHostTest, PrivilegedCommandsGoThroughSudo) {
   EXPECT_EQ(log.find("sh -c"), std::string::npos) << "only narrow commands";
 }
 
-std::string new_id() { return "test-" + random_hex(8); }
+std::string new_id() {
+  return "test-" + random_hex(8);
+}
 
 TEST_F(LocalHostTest, OperationsGiveTheirOutcome) {
   with_host([&](ports::Host* host) -> Task<void> {
@@ -250,14 +256,22 @@ TEST_F(LocalHostTest, TheSameIdTwiceStartsOnce) {
   with_host([&](ports::Host* host) -> Task<void> {
     ports::Operation operation;
     operation.id = new_id();
-    operation.argv = {"sh", "-c", "until [ -e \"$1\" ]; do sleep 0.05; done; "
-                      "echo x >> \"$2\"; echo done", "sh", folder / "go", folder / "count"};
+    operation.argv = {"sh",
+                      "-c",
+                      "until [ -e \"$1\" ]; do sleep 0.05; done; "
+                      "echo x >> \"$2\"; echo done",
+                      "sh",
+                      folder / "go",
+                      folder / "count"};
     auto other = make_local_host("here too", "127.0.0.1");
     auto run = [&](ports::Host* on) -> Task<void> {
       const auto result = co_await on->run_operation(operation);
-      // The one who comes second may find it collected already: then it is unknown, never a second run.
-      if (result) EXPECT_EQ(result->out, "done\n");
-      else EXPECT_EQ(result.error().code, ErrorCode::transport_lost);
+      // The one who comes second may find it collected already: then it is unknown, never a second
+      // run.
+      if (result)
+        EXPECT_EQ(result->out, "done\n");
+      else
+        EXPECT_EQ(result.error().code, ErrorCode::transport_lost);
     };
     std::vector<Task<void>> both;
     both.push_back(run(host));

@@ -1,6 +1,6 @@
-// Host::run_operation: what changes a host runs there on its own, under an id. The id is the unit's or the
-// folder's name, so a second start of the same id finds the first. The record of its end stays until
-// it has been received here; only then is it collected.
+// Host::run_operation: what changes a host runs there on its own, under an id. The id is the unit's
+// or the folder's name, so a second start of the same id finds the first. The record of its end
+// stays until it has been received here; only then is it collected.
 #include <charconv>
 #include <chrono>
 
@@ -86,8 +86,9 @@ Result<ports::ExecResult> unit_outcome(Answer answer, const ports::Operation& op
     answer.result.exit_code = result == "exit-code" ? status : 128 + status;
     return std::move(answer.result);
   }
-  return fail(ErrorCode::failed, "systemd reports Result=" + escape_for_terminal(result) +
-                                     " for the operation", {}, "see journalctl there");
+  return fail(ErrorCode::failed,
+              "systemd reports Result=" + escape_for_terminal(result) + " for the operation", {},
+              "see journalctl there");
 }
 
 Result<ports::ExecResult> detached_outcome(Answer answer, const ports::Operation& operation) {
@@ -137,11 +138,11 @@ Task<Result<bool>> ShellHost::uses_units(bool privileged) {
     facts_ = trim(result->out);
   }
   const bool root = facts_.starts_with("0 ") || (privileged && sudo_);
-  co_return root && facts_.ends_with(" systemd");
+  co_return root&& facts_.ends_with(" systemd");
 }
 
-// One step: starts it unless it was started, then waits for a slice. Errors are the connection's, or
-// final ones with code failed.
+// One step: starts it unless it was started, then waits for a slice. Errors are the connection's,
+// or final ones with code failed.
 Task<Result<ports::ExecResult>> ShellHost::start_or_ask(Tracked* tracked) {
   if (!tracked->started) {
     if (tracked->may_have_started) {
@@ -153,9 +154,8 @@ Task<Result<ports::ExecResult>> ShellHost::start_or_ask(Tracked* tracked) {
         co_return gone;
       }
     }
-    auto started =
-        co_await run_script(tracked->units ? unit_start_script : detached_start_script,
-                            tracked->start_args, {}, ask_deadline_ms, max_answer_bytes);
+    auto started = co_await run_script(tracked->units ? unit_start_script : detached_start_script,
+                                       tracked->start_args, {}, ask_deadline_ms, max_answer_bytes);
     const bool sure = !started && (started.error().code == ErrorCode::unavailable ||
                                    started.error().code == ErrorCode::refused);
     if (!sure) tracked->may_have_started = true;
@@ -173,8 +173,10 @@ Task<Result<ports::ExecResult>> ShellHost::start_or_ask(Tracked* tracked) {
 
 Task<void> ShellHost::collect(Tracked* tracked) {
   std::vector<std::string> args;
-  if (tracked->units) args = {sudo_words(true), tracked->unit(), tracked->end_state};
-  else args = {tracked->operation.id};
+  if (tracked->units)
+    args = {sudo_words(true), tracked->unit(), tracked->end_state};
+  else
+    args = {tracked->operation.id};
   // A record that stays behind does no harm; nobody asks for this id again.
   co_await run_script(tracked->units ? unit_collect_script : detached_collect_script,
                       std::move(args), {}, ask_deadline_ms, 4096);
@@ -213,8 +215,7 @@ Task<Result<ports::ExecResult>> ShellHost::run_operation(ports::Operation operat
 }
 
 Task<Result<ports::ExecResult>> ShellHost::follow(Tracked tracked) {
-  const std::int64_t give_up_ms =
-      steady_ms() + tracked.operation.deadline_ms + answer_margin_ms;
+  const std::int64_t give_up_ms = steady_ms() + tracked.operation.deadline_ms + answer_margin_ms;
   DurationMs backoff_ms = 250;
   std::string last_trouble = "it has not ended";
   while (steady_ms() < give_up_ms) {

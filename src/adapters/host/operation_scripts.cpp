@@ -2,15 +2,17 @@
 
 namespace hitless::host {
 
-// KillMode=process: when the unit is collected, a daemon that the command left running (a service that is
-// restarted by its own script) stays. RemainAfterExit and no --collect: the outcome stays until we have it.
+// KillMode=process: when the unit is collected, a daemon that the command left running (a service
+// that is restarted by its own script) stays. RemainAfterExit and no --collect: the outcome stays
+// until we have it.
 const char* const unit_start_script = R"sh(
 s=$1 u=$2 t=$3; shift 3
 $s systemd-run --unit="$u" -p Type=oneshot -p RemainAfterExit=yes -p KillMode=process \
   -p TimeoutStartSec="$t" -p StandardOutput="file:/run/$u.out" -p StandardError="file:/run/$u.err" \
   --no-ask-password --quiet --no-block -- "$@" && exit 0
 state=$(systemctl show -p LoadState "$u.service")
-[ "$state" = LoadState=loaded ] || exit 91  # loaded: it was started before, which systemd-run refuses
+# Loaded: it was started before, and systemd-run refuses to start it again.
+[ "$state" = LoadState=loaded ] || exit 91
 )sh";
 
 // Loaded but inactive: its start is still queued.
@@ -30,8 +32,8 @@ printf '%s\n\n' "$props"
 [ -r "/run/$u.out" ] && head -c 900000 -- "/run/$u.out"
 [ -r "/run/$u.err" ] && head -c 900000 -- "/run/$u.err" >&2
 # Without the file somebody may have collected it while we read.
-[ -e "/run/$u.out" ] || [ "$(systemctl show -p LoadState "$u.service")" = LoadState=loaded ] || exit 92
-exit 0
+[ -e "/run/$u.out" ] && exit 0
+[ "$(systemctl show -p LoadState "$u.service")" = LoadState=loaded ] || exit 92
 )sh";
 
 // In the background: it takes 50 ms that nobody needs to wait for.
@@ -46,7 +48,7 @@ const char* const unit_collect_script = R"sh(
 )sh";
 
 // mkdir is what makes the same id start once. The folder must be ours: /tmp is everybody's.
-#define HITLESS_FIND_FOLDER                                              \
+#define HITLESS_FIND_FOLDER                                                 \
   "uid=$(id -u); base=/tmp; [ \"$uid\" = 0 ] && [ -w /run ] && base=/run\n" \
   "base=$base/hitless-ops-$uid; d=$base/$1\n"
 

@@ -1,5 +1,5 @@
-// The fixed sh scripts that we run on hosts. $1 is "sudo -n --" or empty where a script says so; it is
-// used unquoted. Each command behind it is one that sudoers_lines() names.
+// The fixed sh scripts that we run on hosts. $1 is "sudo -n --" or empty where a script says so; it
+// is used unquoted. Each command behind it is one that sudoers_lines() names.
 #pragma once
 
 namespace hitless::host {

@@ -41,7 +41,10 @@ bool parse_number(std::string_view text, Number* number) {
 }  // namespace
 
 ShellHost::ShellHost(SessionSettings settings, std::string address, bool sudo)
-    : name_(settings.name), address_(std::move(address)), sudo_(sudo), session_(std::move(settings)) {}
+    : name_(settings.name),
+      address_(std::move(address)),
+      sudo_(sudo),
+      session_(std::move(settings)) {}
 
 tl::unexpected<Error> ShellHost::refuse(std::string what, std::string help) const {
   return fail(ErrorCode::invalid, std::move(what), name_, std::move(help));
@@ -113,8 +116,8 @@ Task<Result<std::string>> ShellHost::read_file(std::string path, std::int64_t ma
                    name_);
   }
   if (result->out.size() > limit) {
-    co_return fail(ErrorCode::refused, fmt::format("{} is larger than {} bytes", shown(path), limit),
-                   name_);
+    co_return fail(ErrorCode::refused,
+                   fmt::format("{} is larger than {} bytes", shown(path), limit), name_);
   }
   co_return std::move(result->out);
 }
@@ -123,8 +126,8 @@ Task<Result<ports::FileStat>> ShellHost::stat(std::string path) {
   const auto checked = check_absolute_path(path);
   if (!checked) co_return tl::unexpected(checked.error());
   std::vector<std::string> args = {sudo_words(true), path};
-  const auto result = co_await run_script(stat_script, std::move(args), {}, read_deadline_ms,
-                                          small_output_bytes);
+  const auto result =
+      co_await run_script(stat_script, std::move(args), {}, read_deadline_ms, small_output_bytes);
   if (!result) co_return tl::unexpected(result.error());
   ports::FileStat found;
   if (result->exit_code != 0) {
@@ -134,7 +137,8 @@ Task<Result<ports::FileStat>> ShellHost::stat(std::string path) {
   }
   const auto fields = split(trim(result->out), '|');
   if (fields.size() != 5 || !parse_number(fields[1], &found.size)) {
-    co_return fail(ErrorCode::failed, "stat gave an unexpected answer: " + shown(result->out), name_);
+    co_return fail(ErrorCode::failed, "stat gave an unexpected answer: " + shown(result->out),
+                   name_);
   }
   found.exists = true;
   found.is_regular = fields[0].starts_with("regular");

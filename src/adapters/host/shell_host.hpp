@@ -1,5 +1,5 @@
-// The part of a host that is the same here and over ssh: everything is a command in one shell session.
-// Scripts assume a POSIX sh, coreutils, base64 and sha256sum, and nothing else.
+// The part of a host that is the same here and over ssh: everything is a command in one shell
+// session. Scripts assume a POSIX sh, coreutils, base64 and sha256sum, and nothing else.
 #pragma once
 #include <string>
 #include <vector>

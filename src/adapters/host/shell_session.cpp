@@ -74,7 +74,8 @@ struct ShellSession::Exchange {
   Signal stream_ended;
 
   static Task<void> send(Connection* to, std::string script) {
-    co_await asio::async_write(to->in, asio::buffer(script), as_codes);  // a loss shows in the reads
+    co_await asio::async_write(to->in, asio::buffer(script),
+                               as_codes);  // a loss shows in the reads
   }
 
   static Task<void> receive(Exchange* self, Connection* connection, bool errors) {
@@ -117,7 +118,9 @@ struct ShellSession::Exchange {
 ShellSession::ShellSession(SessionSettings settings) : settings_(std::move(settings)) {}
 ShellSession::~ShellSession() = default;
 
-int ShellSession::pid() const { return pid_; }
+int ShellSession::pid() const {
+  return pid_;
+}
 
 Error ShellSession::explain_end(bool while_connecting) const {
   const std::string words = last_ ? last_->err_tail : std::string();
@@ -132,11 +135,11 @@ Error ShellSession::explain_end(bool while_connecting) const {
           shown.empty() ? std::string("the shell ended in the middle of a command")
                         : fmt::format("the shell ended in the middle of a command ({})",
                                       truncate_utf8(shown, 300)),
-          settings_.name, while_connecting ? "" : "look at the host: what the command did is unknown"};
+          settings_.name,
+          while_connecting ? "" : "look at the host: what the command did is unknown"};
 }
 
-Task<Result<ports::ExecResult>> ShellSession::exchange(SessionCommand command,
-                                                       std::string before) {
+Task<Result<ports::ExecResult>> ShellSession::exchange(SessionCommand command, std::string before) {
   const std::string nonce = random_hex(nonce_bytes);
   std::string script = before + frame_script(nonce, command.body, command.input);
   if (script.size() > max_script_bytes) {
@@ -180,26 +183,24 @@ Task<Status> ShellSession::connect_once() {
   auto child = Child::start(settings_.argv);
   if (!child) co_return tl::unexpected(child.error());
   pid_ = child->pid();
-  connection_ = std::make_unique<Connection>(std::move(*child),
-                                             co_await asio::this_coro::executor);
+  connection_ = std::make_unique<Connection>(std::move(*child), co_await asio::this_coro::executor);
   SessionCommand hello;
   // Says who it is, and ends what an earlier shell of ours, cut off by us, still runs.
-  hello.body =
-      "cat /proc/$$/stat 2>/dev/null; if [ -n " + quote_for_sh(stale_shell_) + " ]; then set -- " +
-      stale_shell_ +
-      "; if [ \"$(cut -d' ' -f22 /proc/$1/stat 2>/dev/null)\" = \"$2\" ]; then "
-      "kill -s KILL -- \"-$1\" 2>/dev/null || kill -KILL \"$1\" 2>/dev/null; fi; fi; :";
+  hello.body = "cat /proc/$$/stat 2>/dev/null; if [ -n " + quote_for_sh(stale_shell_) +
+               " ]; then set -- " + stale_shell_ +
+               "; if [ \"$(cut -d' ' -f22 /proc/$1/stat 2>/dev/null)\" = \"$2\" ]; then "
+               "kill -s KILL -- \"-$1\" 2>/dev/null || kill -KILL \"$1\" 2>/dev/null; fi; fi; :";
   hello.deadline_ms = settings_.connect_deadline_ms;
   hello.max_output_bytes = 4096;
   this_shell_.clear();
   const auto answer = co_await exchange(std::move(hello), preamble);
   if (!answer) {
     if (answer.error().code != ErrorCode::timed_out) co_return tl::unexpected(explain_end(true));
-    co_return fail(ErrorCode::unavailable,
-                   fmt::format("no shell within {}", format_duration(settings_.connect_deadline_ms)),
-                   settings_.name,
-                   settings_.remote ? "does the account give a POSIX shell, without a forced command?"
-                                    : "");
+    co_return fail(
+        ErrorCode::unavailable,
+        fmt::format("no shell within {}", format_duration(settings_.connect_deadline_ms)),
+        settings_.name,
+        settings_.remote ? "does the account give a POSIX shell, without a forced command?" : "");
   }
   // "pid (sh) S ppid pgrp … starttime": digits only, because it goes into a later script.
   const auto fields = split(trim(answer->out), ' ');
@@ -222,7 +223,8 @@ Task<Status> ShellSession::connect() {
     if (status) co_return status;
     // A no is final; a timeout took its time already. Only quick failures are worth another try.
     const bool quick = steady_ms() - started_ms < 2000;
-    if (status.error().code != ErrorCode::unavailable || !quick || attempt == connect_attempts) break;
+    if (status.error().code != ErrorCode::unavailable || !quick || attempt == connect_attempts)
+      break;
     co_await sleep_for(backoff_ms);
     backoff_ms *= 4;
   }

@@ -1,9 +1,10 @@
-// One `sh` that is kept open, on this machine or at the far end of an ssh client, and runs one command
-// at a time. It is started at first use and again when it died.
+// One `sh` that is kept open, on this machine or at the far end of an ssh client, and runs one
+// command at a time. It is started at first use and again when it died.
 //
-// Invariant: a connection is in use only between frames. Whatever interrupts a command in its frame (its
-// deadline, cancellation, a broken frame) ends that connection, so no command can see another's output.
-// When we die, ssh and sh die with us (see runtime/child.hpp); a remote command ends at the next connect.
+// Invariant: a connection is in use only between frames. Whatever interrupts a command in its frame
+// (its deadline, cancellation, a broken frame) ends that connection, so no command can see
+// another's output. When we die, ssh and sh die with us (see runtime/child.hpp); a remote command
+// ends at the next connect.
 #pragma once
 #include <memory>
 #include <string>
@@ -20,7 +21,7 @@ struct SessionSettings {
   std::vector<std::string> argv;  // {"/bin/sh"} or ssh's
   bool remote = false;            // explain an end as ssh's
   DurationMs connect_deadline_ms = 15'000;
-  int max_waiting = 64;           // commands in the queue
+  int max_waiting = 64;  // commands in the queue
 };
 
 struct SessionCommand {

@@ -83,8 +83,8 @@ TEST(ShellSessionTest, StdinIsTheInputAndNothingElse) {
   for (int i = 0; i < 200'000; ++i) binary += static_cast<char>(i * 31);
   auto with_input = sh("cat");
   with_input.input = binary;
-  const auto answers = run_all({sh("cat; read line; echo \"[$line]\""), with_input,
-                                sh("exit 3"), sh("echo fine")});
+  const auto answers =
+      run_all({sh("cat; read line; echo \"[$line]\""), with_input, sh("exit 3"), sh("echo fine")});
   EXPECT_EQ(answers[0]->out, "[]\n") << "the script stream must not be readable";
   EXPECT_TRUE(answers[1]->out == binary);
   EXPECT_EQ(answers[2]->exit_code, 3);
@@ -131,7 +131,8 @@ TEST(ShellSessionTest, AHangEndsAtTheDeadlineAndTheNextUseReconnects) {
 }
 
 TEST(ShellSessionTest, AKilledShellIsALostTransportEvenWhenItsPipesStayOpen) {
-  const auto answers = run_all({sh("kill -KILL $$; sleep 5"), sh("echo fine"), sh("kill -KILL $$")});
+  const auto answers =
+      run_all({sh("kill -KILL $$; sleep 5"), sh("echo fine"), sh("kill -KILL $$")});
   ASSERT_FALSE(answers[0]);
   EXPECT_EQ(answers[0].error().code, ErrorCode::transport_lost);
   expect_works(answers[1]);
@@ -165,8 +166,8 @@ TEST(ShellSessionTest, AShellThatNeverAnswersIsGivenUp) {
 }
 
 TEST(ShellSessionTest, NoiseBeforeTheShellIsSkipped) {
-  const auto answers = run_all({sh("echo fine")},
-                               {"/bin/sh", "-c", "echo Welcome; echo motd >&2; exec /bin/sh"});
+  const auto answers =
+      run_all({sh("echo fine")}, {"/bin/sh", "-c", "echo Welcome; echo motd >&2; exec /bin/sh"});
   expect_works(answers[0]);
 }
 

@@ -45,7 +45,8 @@ struct Meaning {
 // First match counts: a swapped key also says "Host key verification failed".
 constexpr Meaning meanings[] = {
     {"REMOTE HOST IDENTIFICATION HAS CHANGED", ErrorCode::refused, "its host key has changed",
-     "somebody may be in between, or the host was installed anew: compare the key over another way, "
+     "somebody may be in between, or the host was installed anew: compare the key over another "
+     "way, "
      "then ssh-keygen -R and add the new one"},
     {"Host key verification failed", ErrorCode::refused, "its host key is not known here",
      "log in once by hand, compare the fingerprint and accept it; hitless never accepts a new key"},

@@ -1,5 +1,6 @@
-// A machine at the far end of the user's OpenSSH client. UNIX sockets there are reached through one more
-// ssh for each, which lives as long as this object; its end of the socket is in a private folder.
+// A machine at the far end of the user's OpenSSH client. UNIX sockets there are reached through one
+// more ssh for each, which lives as long as this object; its end of the socket is in a private
+// folder.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -40,8 +41,8 @@ struct Words {
 Task<void> listen_to(std::shared_ptr<Words> words) {
   std::array<char, 1024> chunk;
   while (!words->ended) {
-    const auto [code, n] = co_await words->from.async_read_some(asio::buffer(chunk),
-                                                                asio::as_tuple(asio::use_awaitable));
+    const auto [code, n] = co_await words->from.async_read_some(
+        asio::buffer(chunk), asio::as_tuple(asio::use_awaitable));
     words->text.append(chunk.data(), n);
     if (words->text.size() > max_words_bytes) {
       words->text.erase(0, words->text.size() - max_words_bytes);
@@ -92,7 +93,8 @@ class SshHost final : public ShellHost {
     const auto checked = check_absolute_path(path);
     if (!checked) co_return tl::unexpected(checked.error());
     if (path.find_first_of(":\n\r \t\"'\\%$") != std::string::npos) {
-      co_return refuse("ssh cannot forward a socket with such a path: " + escape_for_terminal(path));
+      co_return refuse("ssh cannot forward a socket with such a path: " +
+                       escape_for_terminal(path));
     }
     const auto guard = co_await forwarding_.lock();
     const auto known = forwards_.find(path);

@@ -95,12 +95,13 @@ class Sshd {
     write(path("ssh_config"), "Host *\n  IdentitiesOnly yes\n  IdentityAgent none\n");
     for (int attempt = 0; attempt < 5; ++attempt) {
       port_ = free_port();
-      write(path("sshd_config"), "Port " + std::to_string(port_) +
-                                     "\nListenAddress 127.0.0.1\nHostKey " + path("host") +
-                                     "\nAuthorizedKeysFile " + path("authorized") +
-                                     "\nPidFile none\nUsePAM no\nStrictModes no\n"
-                                     "PasswordAuthentication no\nPermitRootLogin yes\nMaxStartups 100\n");
-      auto child = Child::start({"/usr/sbin/sshd", "-D", "-f", path("sshd_config"), "-E", path("log")});
+      write(path("sshd_config"),
+            "Port " + std::to_string(port_) + "\nListenAddress 127.0.0.1\nHostKey " + path("host") +
+                "\nAuthorizedKeysFile " + path("authorized") +
+                "\nPidFile none\nUsePAM no\nStrictModes no\n"
+                "PasswordAuthentication no\nPermitRootLogin yes\nMaxStartups 100\n");
+      auto child =
+          Child::start({"/usr/sbin/sshd", "-D", "-f", path("sshd_config"), "-E", path("log")});
       ASSERT_TRUE(child) << child.error().what;
       child_ = std::make_unique<Child>(std::move(*child));
       for (int i = 0; i < 300 && !child_->try_reap(); ++i) {
@@ -205,9 +206,9 @@ TEST(SshHost, AnAccountWithoutAShellIsExplained) {
 
 TEST(SshHost, NamesThatAreOptionsNeverReachSsh) {
   const std::string canary = "/tmp/hitless-canary-" + random_hex(8);
-  for (const std::string& name : {"-oProxyCommand=touch " + canary, std::string("-F/etc/passwd"),
-                                 std::string("a b"), "x;touch " + canary, std::string(""),
-                                 "$(touch " + canary + ")", std::string("a\nb")}) {
+  for (const std::string& name :
+       {"-oProxyCommand=touch " + canary, std::string("-F/etc/passwd"), std::string("a b"),
+        "x;touch " + canary, std::string(""), "$(touch " + canary + ")", std::string("a\nb")}) {
     SshConfig config;
     config.name = name;
     const auto host = make_ssh_host(config);
@@ -240,8 +241,8 @@ TEST(SshHost, WhatHungIsEndedAtTheNextConnect) {
   with_host(sshd.config(), [&](ports::Host* host) -> Task<void> {
     const auto warm = co_await host->exec({"true"});
     EXPECT_TRUE(warm);
-    const auto hung = co_await host->script("sleep 600 & echo $! > \"$1\"; wait", {sshd.path("pid")},
-                                            1000);
+    const auto hung =
+        co_await host->script("sleep 600 & echo $! > \"$1\"; wait", {sshd.path("pid")}, 1000);
     EXPECT_EQ(hung ? ErrorCode::internal : hung.error().code, ErrorCode::timed_out);
     const auto again = co_await host->exec({"true"});
     EXPECT_TRUE(again) << again.error().what;
@@ -272,7 +273,8 @@ TEST(SshHost, AnOperationOutlivesItsConnectionAndItsOutcomeIsFetched) {
     auto run = [](ports::Host* on, std::string folder) -> Task<void> {
       ports::Operation operation;
       operation.id = "test-" + random_hex(8);
-      operation.argv = {"sh", "-c", "echo x >> \"$1/count\"; sleep 2; echo done; exit 4", "sh", folder};
+      operation.argv = {"sh", "-c", "echo x >> \"$1/count\"; sleep 2; echo done; exit 4", "sh",
+                        folder};
       const auto result = co_await on->run_operation(operation);
       EXPECT_TRUE(result) << result.error().what;
       if (!result) co_return;
@@ -291,15 +293,17 @@ TEST(SshHost, AnOperationOutlivesItsConnectionAndItsOutcomeIsFetched) {
 TEST(SshHost, OutcomeIsUnknownWhenTheHostStaysAway) {
   auto sshd = std::make_unique<Sshd>();
   const std::string mark = "/tmp/hitless-away-" + random_hex(8);
+  const std::string id = "test-" + random_hex(8);
   with_host(sshd->config(), [&](ports::Host* host) -> Task<void> {
-    auto stop = [](std::unique_ptr<Sshd>* server, ports::Host* on, std::string started) -> Task<void> {
+    auto stop = [](std::unique_ptr<Sshd>* server, ports::Host* on,
+                   std::string started) -> Task<void> {
       while (!fs::exists(started)) co_await sleep_for(20);
       kill_client(on);
       server->reset();
     };
-    auto run = [](ports::Host* on, std::string started) -> Task<void> {
+    auto run = [](ports::Host* on, std::string started, std::string name) -> Task<void> {
       ports::Operation operation;
-      operation.id = "test-" + random_hex(8);
+      operation.id = name;
       operation.argv = {"sh", "-c", "touch \"$1\"; sleep 3", "sh", started};
       operation.deadline_ms = 1500;
       const auto result = co_await on->run_operation(operation);
@@ -309,10 +313,14 @@ TEST(SshHost, OutcomeIsUnknownWhenTheHostStaysAway) {
     };
     std::vector<Task<void>> both;
     both.push_back(stop(&sshd, host, mark));
-    both.push_back(run(host, mark));
+    both.push_back(run(host, mark, id));
     co_await join_all(std::move(both));
   });
   fs::remove(mark);
+  // Its record was never received, so it is still there.
+  for (const std::string base : {"/run", "/tmp"}) {
+    fs::remove_all(base + "/hitless-ops-" + std::to_string(::geteuid()) + "/" + id);
+  }
 }
 
 TEST(SshHost, ForwardsAUnixSocketAndCleansUp) {
@@ -365,15 +373,18 @@ Task<void> measure(ports::Host* host, std::string what) {
     const auto result = co_await host->exec({i % 2 == 0 ? "true" : "/bin/true"});
     EXPECT_TRUE(result);
     times_us.push_back(std::chrono::duration_cast<std::chrono::microseconds>(
-                           std::chrono::steady_clock::now() - started).count());
+                           std::chrono::steady_clock::now() - started)
+                           .count());
   }
   std::vector<std::int64_t> builtin, external;
-  for (std::size_t i = 0; i < times_us.size(); ++i) (i % 2 == 0 ? builtin : external).push_back(times_us[i]);
+  for (std::size_t i = 0; i < times_us.size(); ++i)
+    (i % 2 == 0 ? builtin : external).push_back(times_us[i]);
   std::ranges::sort(builtin);
   std::ranges::sort(external);
-  std::printf("[ MEASURE  ] %s: builtin median %ld us, p95 %ld us; external median %ld us, p95 %ld us\n",
-              what.c_str(), static_cast<long>(builtin[75]), static_cast<long>(builtin[142]),
-              static_cast<long>(external[75]), static_cast<long>(external[142]));
+  std::printf(
+      "[ MEASURE  ] %s: builtin median %ld us, p95 %ld us; external median %ld us, p95 %ld us\n",
+      what.c_str(), static_cast<long>(builtin[75]), static_cast<long>(builtin[142]),
+      static_cast<long>(external[75]), static_cast<long>(external[142]));
 }
 
 TEST(SshHost, RoundTripTimes) {

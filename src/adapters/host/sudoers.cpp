@@ -1,6 +1,7 @@
-// The sudoers text. Each line is one command that the scripts in this folder put behind `sudo -n --`,
-// with its arguments matched as a whole (sudo 1.9.10 takes ^…$ as a regular expression), because the
-// older wildcards also match spaces and slashes: `dd of=/etc/nginx/*` would allow any file.
+// The sudoers text. Each line is one command that the scripts in this folder put behind `sudo -n
+// --`, with its arguments matched as a whole (sudo 1.9.10 takes ^…$ as a regular expression),
+// because the older wildcards also match spaces and slashes: `dd of=/etc/nginx/*` would allow any
+// file.
 #include "adapters/host/host.hpp"
 #include "adapters/host/operation_words.hpp"
 #include "base/names.hpp"
@@ -17,9 +18,9 @@ bool is_plain(char c) {
          c == '_' || c == '-' || c == ' ' || c == '@';
 }
 
-// Text that stands for itself in an extended regular expression. Only its own marks get a backslash: \'
-// and \< would mean something else. What sudoers cannot hold within one (line breaks, and what ends a
-// word or starts a comment) is matched by any one character.
+// Text that stands for itself in an extended regular expression. Only its own marks get a
+// backslash: \' and \< would mean something else. What sudoers cannot hold within one (line breaks,
+// and what ends a word or starts a comment) is matched by any one character.
 std::string literal(std::string_view text) {
   constexpr std::string_view marks = ".[]{}()*+?^$|";
   constexpr std::string_view unwritable = "\n\\#,";
@@ -41,13 +42,16 @@ std::string operation_pattern(const std::vector<std::string>& argv) {
   return join(words, " ");
 }
 
-std::string file_below(const std::string& folder) { return literal(folder) + "(/" + path_part + ")+"; }
+std::string file_below(const std::string& folder) {
+  return literal(folder) + "(/" + path_part + ")+";
+}
 
 std::string temp_below(const std::string& folder) {
   return literal(folder) + "(/" + path_part + ")*/\\.hitless-[0-9a-f]{16}";
 }
 
-// An operation's script may have line breaks, and its program is found by systemd-run in root's PATH.
+// An operation's script may have line breaks, and its program is found by systemd-run in root's
+// PATH.
 Status check_argv(const std::vector<std::string>& argv, bool operation) {
   if (argv.empty()) return fail(ErrorCode::invalid, "an empty command for sudoers");
   auto checked = operation ? Status{} : check_absolute_path(argv[0]);
@@ -63,8 +67,9 @@ Status check_argv(const std::vector<std::string>& argv, bool operation) {
   // The path itself is no regular expression: wildcards and separators in it would mean something.
   const auto is_path_char = [](char c) { return is_plain(c) || c == '.' || c == '+'; };
   if (checked && !operation && !std::ranges::all_of(argv[0], is_path_char)) {
-    checked = fail(ErrorCode::invalid, "a program's path for sudoers may hold [A-Za-z0-9/_.+@-] only",
-                   escape_for_terminal(argv[0]));
+    checked =
+        fail(ErrorCode::invalid, "a program's path for sudoers may hold [A-Za-z0-9/_.+@-] only",
+             escape_for_terminal(argv[0]));
   }
   return checked;
 }
@@ -86,7 +91,8 @@ Status check_needs(const SudoersNeeds& needs) {
   return checked;
 }
 
-std::string line(const std::string& user, const std::string& program, const std::string& arguments) {
+std::string line(const std::string& user, const std::string& program,
+                 const std::string& arguments) {
   const std::string rule = user + " ALL=(root) NOPASSWD: " + program;
   return arguments.empty() ? rule + " \"\"" : rule + " ^" + arguments + "$";
 }
@@ -95,11 +101,13 @@ void add_operations(std::vector<std::string>& lines, const SudoersNeeds& needs) 
   const std::string start =
       "--unit=" + operation_unit +
       " -p Type=oneshot -p RemainAfterExit=yes -p KillMode=process -p TimeoutStartSec=[0-9]+"
-      " -p StandardOutput=file:/run/" + operation_unit + "\\.out -p StandardError=file:/run/" +
-      operation_unit + "\\.err --no-ask-password --quiet --no-block -- ";
+      " -p StandardOutput=file:/run/" +
+      operation_unit + "\\.out -p StandardError=file:/run/" + operation_unit +
+      "\\.err --no-ask-password --quiet --no-block -- ";
   for (const auto& unit : needs.units) {
-    lines.push_back(line(needs.user, "/usr/bin/systemd-run",
-                         start + "(/usr/bin/)?systemctl (restart|reload|start|stop) " + literal(unit)));
+    lines.push_back(
+        line(needs.user, "/usr/bin/systemd-run",
+             start + "(/usr/bin/)?systemctl (restart|reload|start|stop) " + literal(unit)));
   }
   for (const auto& argv : needs.operations) {
     lines.push_back(line(needs.user, "/usr/bin/systemd-run", start + operation_pattern(argv)));
@@ -107,11 +115,13 @@ void add_operations(std::vector<std::string>& lines, const SudoersNeeds& needs) 
   if (needs.units.empty() && needs.operations.empty()) return;
   const std::string unit = operation_unit + "\\.service";
   lines.push_back(line(needs.user, "/usr/bin/systemctl", "(stop|reset-failed) " + unit));
-  lines.push_back(line(needs.user, "/usr/bin/rm", "-f -- /run/" + operation_unit + "\\.out /run/" +
-                                                      operation_unit + "\\.err"));
+  lines.push_back(
+      line(needs.user, "/usr/bin/rm",
+           "-f -- /run/" + operation_unit + "\\.out /run/" + operation_unit + "\\.err"));
 }
 
-void add_files(std::vector<std::string>& lines, const std::string& user, const std::string& folder) {
+void add_files(std::vector<std::string>& lines, const std::string& user,
+               const std::string& folder) {
   const std::string file = file_below(folder);
   const std::string temp = temp_below(folder);
   const std::string either = "(" + file + "|" + temp + ")";
@@ -132,7 +142,8 @@ Result<std::vector<std::string>> sudoers_lines(const SudoersNeeds& needs) {
   const auto checked = check_needs(needs);
   if (!checked) return tl::unexpected(checked.error());
   std::vector<std::string> lines = {
-      "# /etc/sudoers.d/hitless: what hitless runs as root here. Install with visudo -f; needs sudo 1.9.10.",
+      "# /etc/sudoers.d/hitless: what hitless runs as root here. Install with visudo -f; needs "
+      "sudo 1.9.10.",
       "# systemd-run could run anything as root; the patterns allow these commands and no others.",
       "# Who may write a service's configuration can in most cases become the user that reads it,",
       "# which for nginx, HAProxy and systemd units is root: give this account to nobody else.",

@@ -15,7 +15,8 @@ SudoersNeeds example() {
   needs.config_dirs = {"/etc/nginx"};
   needs.argvs = {{"/usr/sbin/nginx", "-t", "-c", "/etc/nginx/nginx.conf"}, {"/usr/bin/true"}};
   needs.operations = {{"/opt/app/restart", "now"},
-                      {"sh", "-c", "a=$1; b=${2:-}, # ~!%<>\n[ \"$a\" = x ] && exec 'b\\c'\n", "sh", SudoersNeeds::any_word}};
+                      {"sh", "-c", "a=$1; b=${2:-}, # ~!%<>\n[ \"$a\" = x ] && exec 'b\\c'\n", "sh",
+                       SudoersNeeds::any_word}};
   return needs;
 }
 
