@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "adapters/journal/codec.hpp"
 #include "adapters/notify/spool.hpp"
 #include "base/time.hpp"
 #include "cli/card.hpp"
@@ -18,16 +17,10 @@ namespace {
 constexpr DurationMs kSendBudgetMs = 20'000;
 constexpr std::size_t kMaxAttachmentBytes = 4u << 20;
 
-std::string audit_log(const std::vector<core::Entry>& entries) {
-  std::string text;
-  for (const core::Entry& entry : entries) {
-    text += fmt::format("{{\"seq\":{},\"at\":\"{}\",\"event\":{}}}\n", entry.seq, format_timestamp(entry.at), journal::event_to_json(entry.event));
-    if (text.size() > kMaxAttachmentBytes) {
-      text += "{\"note\":\"cut here; the whole log: hitless audit export " + entry.rollout + "\"}\n";
-      break;
-    }
-  }
-  return text;
+// With the hashes, so that whoever gets it can verify the chain (docs/AUDIT.md).
+std::string audit_log(journal::SqliteJournal& journal, const std::string& rollout) {
+  auto text = journal.export_text(rollout, kMaxAttachmentBytes);
+  return text ? *text : "{\"note\":\"too large to attach; hitless audit export " + rollout + "\"}\n";
 }
 
 }  // namespace
@@ -46,7 +39,7 @@ ports::Notification started_notification(const core::Plan& plan, const std::stri
   return n;
 }
 
-ports::Notification ended_notification(const App&, const core::State& state, const std::vector<core::Entry>& entries,
+ports::Notification ended_notification(journal::SqliteJournal& journal, const core::State& state, const std::vector<core::Entry>& entries,
                                        const std::string& clients) {
   const Terminal plain;
   const core::RolloutResult result = *state.ended;
@@ -67,7 +60,7 @@ ports::Notification ended_notification(const App&, const core::State& state, con
   n.at = state.ended_at;
   n.fields = {{"result", n.result}, {"duration", format_duration(state.ended_at - state.started_at)}};
   if (!good) n.fields.emplace_back("why", core::why(state));
-  n.attachments.push_back({state.plan.rollout + "-audit.jsonl", "application/x-ndjson", audit_log(entries)});
+  n.attachments.push_back({state.plan.rollout + "-audit.jsonl", "application/x-ndjson", audit_log(journal, state.plan.rollout)});
   if (!state.incident.empty()) {
     n.attachments.push_back({state.incident + ".txt", "text/plain; charset=utf-8", incident_report(state, entries)});
   }

@@ -10,7 +10,7 @@
 namespace hitless::cli {
 
 [[nodiscard]] ports::Notification started_notification(const core::Plan& plan, const std::string& actor);
-[[nodiscard]] ports::Notification ended_notification(const App& app, const core::State& state,
+[[nodiscard]] ports::Notification ended_notification(journal::SqliteJournal& journal, const core::State& state,
                                                      const std::vector<core::Entry>& entries, const std::string& clients);
 
 struct SendReport {

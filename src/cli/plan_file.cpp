@@ -29,7 +29,9 @@ Result<SavedPlan> parse(const std::string& path, const std::string& text) {
     return tl::unexpected<Error>(broken(path, "parts are missing"));
   }
   SavedPlan saved;
-  auto plan = journal::plan_from_json(boost::json::serialize(object->at("plan")));
+  // The plan stands in the file as text, so that its hash is of the very bytes that were saved.
+  if (!object->at("plan").is_string()) return tl::unexpected<Error>(broken(path, "the plan is malformed"));
+  auto plan = journal::plan_from_json(std::string_view(object->at("plan").as_string()));
   if (!plan) return tl::unexpected<Error>(broken(path, plan.error().what));
   saved.plan = std::move(*plan);
   saved.saved_at = object->at("saved_at").as_int64();
@@ -50,7 +52,7 @@ Result<SavedPlan> parse(const std::string& path, const std::string& text) {
 
 std::string plan_file_text(const SavedPlan& saved) {
   std::string text = "{\"format_version\":1,\"saved_at\":" + std::to_string(saved.saved_at) + ",\"plan\":" +
-                     journal::plan_to_json(saved.plan) + ",\"fingerprint\":[";
+                     journal::quote_json(journal::plan_to_json(saved.plan)) + ",\"fingerprint\":[";
   bool first = true;
   for (const auto& [name, value] : saved.fingerprint) {
     text += std::string(first ? "" : ",") + "[" + journal::quote_json(name) + "," + journal::quote_json(value) + "]";

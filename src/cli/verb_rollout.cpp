@@ -155,7 +155,7 @@ Task<void> conclude(Session* session, core::State state) {
   CardExtras extras;
   if (session->clients) extras.clients = session->clients->finish();
   if (!session->sinks.empty()) {
-    auto notification = ended_notification(app, state, session->entries, extras.clients);
+    auto notification = ended_notification(*session->journal, state, session->entries, extras.clients);
     SendReport sent = co_await send_all(app, &session->sinks, std::move(notification));
     extras.sent = std::move(sent.lines);
   }
