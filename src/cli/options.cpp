@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include <cstdlib>
+#include <algorithm>
+#include <cstdio>
 
+#include "base/text.hpp"
 #include "cli/completion.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/version.hpp"
@@ -31,7 +33,8 @@ struct Binder {
   std::string color_text, progress_text;
 
   CLI::App* verb(const char* name, const char* about, const char* example) {
-    CLI::App* sub = app.add_subcommand(name, std::string(about) + "\n\nExample: " + example);
+    CLI::App* sub = app.add_subcommand(name, about);
+    sub->footer(std::string("Example: ") + example);
     sub->callback([this, name] { o.verb = name; });
     sub->fallthrough();
     return sub;
@@ -111,8 +114,7 @@ ProgressKind progress_kind(const std::string& text) {
 std::vector<CompletionVerb> walk(const CLI::App& app) {
   std::vector<CompletionVerb> verbs;
   for (const CLI::App* sub : app.get_subcommands({})) {
-    const std::string about = sub->get_description();
-    CompletionVerb verb{sub->get_name(), about.substr(0, about.find('\n')), {}};
+    CompletionVerb verb{sub->get_name(), sub->get_description(), {}};
     for (const CLI::Option* option : sub->get_options()) {
       for (const std::string& name : option->get_lnames()) verb.flags.push_back("--" + name);
     }
@@ -122,6 +124,18 @@ std::vector<CompletionVerb> walk(const CLI::App& app) {
     verbs.push_back(std::move(verb));
   }
   return verbs;
+}
+
+// CLI11 only says that a subcommand is missing; a misspelt verb deserves better.
+bool complain_about_verb(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return false;
+  std::vector<std::string> verbs;
+  for (const CLI::App* sub : app.get_subcommands({})) verbs.push_back(sub->get_name());
+  if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return false;
+  const std::string near = nearest(argv[1], verbs);
+  std::fprintf(stderr, "error: no command `%s`\n   = help: %s\n", escape_for_terminal(argv[1]).c_str(),
+               near.empty() ? ("there are " + join(verbs, ", ")).c_str() : ("did you mean `" + near + "`?").c_str());
+  return true;
 }
 
 }  // namespace
@@ -135,6 +149,7 @@ Parsed parse_options(int argc, char** argv) {
   Binder binder{app, options, {}, {}};
   binder.global();
   binder.verbs();
+  if (complain_about_verb(app, argc, argv)) return {std::nullopt, kUsage};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

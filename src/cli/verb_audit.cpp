@@ -11,6 +11,10 @@ int verify(App& app) {
   // Not through open_journal: a journal too damaged to be opened is a finding, not an error of ours.
   auto report = journal::verify_journal(state_dir(app));
   if (!report) return failed(app, report.error());
+  if (report->intact && report->entries == 0) {
+    fmt::print("{} there is no journal in {} yet; it begins with the first rollout\n", app.out.paint(Ink::warn, app.out.warning()), state_dir(app));
+    return kOk;
+  }
   if (!report->intact) {
     fmt::print("{} the journal in {} was altered: {}\n", app.out.paint(Ink::bad, app.out.cross()), state_dir(app),
                escape_for_terminal(report->problem));

@@ -28,6 +28,10 @@ Ink ink_of(const std::string& result) {
 
 int verb_history(App& app) {
   auto journal = open_journal(app, false);
+  if (!journal && journal.error().code == ErrorCode::not_found) {
+    fmt::print(stderr, "No rollouts yet. `hitless plan SERVICE` shows what one would do.\n");
+    return kOk;
+  }
   if (!journal) return failed(app, journal.error());
   auto rows = (*journal)->rollouts(app.options.last);
   if (!rows) return failed(app, rows.error());

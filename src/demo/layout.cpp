@@ -122,7 +122,7 @@ std::string lb_config(const Layout& layout) {
       "    retries 0\n"
       "    timeout connect 2s\n"
       "    timeout client 30s\n"
-      "    timeout server 30s\n"
+      "    timeout server 10s\n"
       "    timeout queue 2s\n"
       "    timeout check 1s\n"
       "frontend fe_web\n"
