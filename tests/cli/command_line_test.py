@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""The command line as a user meets it: exit codes, streams, colours, errors. Needs no root and no network."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HITLESS = os.environ.get("HITLESS_BIN", str(ROOT / "build/release/hitless"))
+
+GOOD = """version: 1
+hosts:
+  web01: {address: 192.0.2.1}
+  web02: {address: 192.0.2.2}
+load_balancers:
+  edge:
+    kind: haproxy
+    nodes: [{name: lb-1, socket: "tcp:127.0.0.1:1"}]
+services:
+  web:
+    kind: nginx
+    unit: nginx.service
+    hosts: [web01, web02]
+    port: 80
+    pools: [{lb: edge, backend: be_web, server: "{host}"}]
+    policy:
+      floor: 1
+      drain: {deadline: 30s}
+"""
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.path = pathlib.Path(self.dir.name)
+
+    def run_it(self, *args, env=None, fleet=GOOD):
+        (self.path / "hitless.yaml").write_text(fleet)
+        full = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG"))}
+        full.update({"HITLESS_STATE_DIR": str(self.path / "state"), "LC_ALL": "C.UTF-8"})
+        full.update(env or {})
+        return subprocess.run([HITLESS, *args], cwd=self.path, env=full, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def test_good_file_checks_offline(self):
+        done = self.run_it("check", "--offline")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 service, 2 instances", done.stdout)
+
+    def test_misspelt_key_reads_as_documented(self):
+        done = self.run_it("check", "--offline", fleet=GOOD.replace("deadline: 30s", "deadlin: 30s"))
+        self.assertEqual(done.returncode, 78)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("error[HL0104]: unknown key `deadlin`", done.stderr)
+        self.assertIn("--> hitless.yaml:18:15", done.stderr)
+        self.assertIn("did you mean `deadline`?", done.stderr)
+
+    def test_all_errors_at_once(self):
+        broken = GOOD.replace("kind: haproxy", "kind: haprox").replace("floor: 1", "floor: 2").replace("port: 80", "port: '80'")
+        done = self.run_it("check", "--offline", fleet=broken)
+        self.assertEqual(done.returncode, 78)
+        self.assertGreaterEqual(done.stderr.count("error[HL"), 2, done.stderr)
+
+    def test_impossible_floor_is_refused(self):
+        done = self.run_it("check", "--offline", fleet=GOOD.replace("floor: 1", "floor: 2"))
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("floor", done.stderr)
+
+    def test_hostile_files_end_quickly(self):
+        for text in ("[" * 900_000, "a: &a [x]\nb: *a\n", "\0", "x" * 11_000_000, "- !!python/object:os.system x\n", "{a: " * 200_000):
+            done = self.run_it("check", "--offline", fleet=text)
+            self.assertEqual(done.returncode, 78, text[:20])
+            self.assertIn("error[HL", done.stderr)
+            self.assertLess(len(done.stderr), 5_000)
+
+    def test_option_injection_through_a_host_is_refused(self):
+        canary = self.path / "canary"
+        hostile = GOOD.replace("web01: {address: 192.0.2.1}", f"\"-oProxyCommand=touch {canary}\": {{}}").replace(
+            "[web01, web02]", f"[\"-oProxyCommand=touch {canary}\", web02]")
+        done = self.run_it("check", fleet=hostile)
+        self.assertEqual(done.returncode, 78)
+        self.assertFalse(canary.exists())
+
+    def test_usage_errors(self):
+        for args in (["frobnicate"], ["restart"], ["plan"], ["plan", "web", "--at-once", "0"], ["--nonsense"]):
+            done = self.run_it(*args)
+            self.assertEqual(done.returncode, 64, (args, done.stderr))
+            self.assertNotEqual(done.stderr, "")
+        self.assertIn("did you mean `restart`?", self.run_it("restrat").stderr)
+
+    def test_unknown_service_is_named(self):
+        done = self.run_it("plan", "wep")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("did you mean `web`?", done.stderr)
+
+    def test_nobody_to_confirm(self):
+        done = self.run_it("restart", "web", "--no-input", "--no-notify")
+        self.assertIn(done.returncode, (5, 64), done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+    def test_unreachable_load_balancer_is_unknown_and_blocks(self):
+        done = self.run_it("plan", "web", "--out", "-")
+        self.assertEqual(done.returncode, 5, done.stdout + done.stderr)
+        self.assertIn("?", done.stdout)
+
+    def test_schema_is_json(self):
+        done = self.run_it("schema")
+        schema = json.loads(done.stdout)
+        self.assertIn("services", schema["properties"])
+
+    def test_explain_knows_every_code_it_lists(self):
+        codes = [line.split(":")[0] for line in self.run_it("explain").stdout.splitlines()]
+        self.assertGreater(len(codes), 20)
+        for code in codes:
+            self.assertEqual(self.run_it("explain", code).returncode, 0, code)
+        self.assertEqual(self.run_it("explain", "HL9999").returncode, 64)
+
+    def test_completions_parse(self):
+        for shell in ("bash", "zsh", "fish"):
+            done = self.run_it("completion", shell)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("restart", done.stdout)
+        script = self.path / "c.bash"
+        script.write_text(self.run_it("completion", "bash").stdout)
+        subprocess.run(["bash", "-n", str(script)], check=True)
+
+    def test_colour_rules(self):
+        self.assertNotIn("\x1b", self.run_it("check", "--offline").stdout)
+        self.assertIn("\x1b", self.run_it("check", "--offline", "--color").stdout)
+        self.assertIn("\x1b", self.run_it("check", "--offline", env={"CLICOLOR_FORCE": "1", "TERM": "xterm"}).stdout)
+        self.assertNotIn("\x1b", self.run_it("check", "--offline", env={"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}).stdout)
+
+    def test_ascii_without_utf8(self):
+        done = self.run_it("check", "--offline", env={"LC_ALL": "C"})
+        done.stdout.encode("ascii")
+
+    def test_empty_history_and_journal(self):
+        self.assertEqual(self.run_it("history").returncode, 0)
+        self.assertEqual(self.run_it("audit", "verify").returncode, 0)
+        self.assertEqual(self.run_it("show", "R-1").returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
