@@ -99,9 +99,9 @@ void on_interrupt(Session* session, int* presses) {
 
 Task<std::optional<int>> prepare(Session* session) {
   App& app = *session->app;
-  core::Intent intent = intent_of(app.options.verb);
-  if (session->saved) intent = session->saved->plan.intent;
-  auto draft = co_await engine::make_plan(&session->wiring->parts, plan_options(app, intent));
+  const engine::PlanOptions options =
+      session->saved ? engine::options_of(session->saved->plan) : plan_options(app, intent_of(app.options.verb));
+  auto draft = co_await engine::make_plan(&session->wiring->parts, options);
   if (!draft) co_return failed(app, draft.error(), draft.error().code == ErrorCode::invalid ? kUsage : kError);
   session->draft = std::move(*draft);
   if (session->saved) {

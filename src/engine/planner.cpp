@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "base/digest.hpp"
+#include "core/names.hpp"
 #include "engine/traffic_ops.hpp"
 
 namespace hitless::engine {
 namespace {
 
 constexpr int kRolloutIdBytes = 3;
+constexpr const char* kNotSelected = "not selected";
 
 Task<void> preflight_into(const ServiceParts* parts, const InstanceParts* instance, PreflightOptions options,
                           PreflightResult* out) {
@@ -51,7 +53,7 @@ std::vector<core::InstancePlan> order(const ServiceParts& parts, const PlanOptio
     const InstanceParts& instance = parts.instances[n];
     core::InstancePlan plan{instance.id, instance.host_name, instance.zone, false, {}};
     if (!selected(options, instance)) {
-      plan.skip_reason = "not selected";
+      plan.skip_reason = kNotSelected;
     } else {
       plan.skip_reason = drafts[n].preflight.report.skip_reason;
     }
@@ -136,7 +138,10 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
     draft.instances[i].id = instance.id;
     draft.instances[i].reading = reading.merged.at(instance.id);
     if (!selected(options, instance)) {
-      draft.instances[i].preflight.report.skip_reason = "not selected";
+      PreflightResult& unselected = draft.instances[i].preflight;
+      unselected.report.skip_reason = kNotSelected;
+      // Not touched, but the floor stands on it.
+      unselected.fingerprint.emplace_back("load balancer state", core::to_string(draft.instances[i].reading.state));
       continue;
     }
     PreflightOptions wanted;
@@ -162,6 +167,16 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
     draft.fingerprint.emplace_back(file.source + " for " + file.instance.value, file.sha256);
   }
   co_return draft;
+}
+
+PlanOptions options_of(const core::Plan& plan) {
+  PlanOptions options;
+  options.intent = plan.intent;
+  for (const core::InstancePlan& instance : plan.instances) {
+    if (instance.skip_reason != kNotSelected) options.limit.push_back(instance.id.value);
+  }
+  if (options.limit.size() == plan.instances.size()) options.limit.clear();  // a new host must be noticed
+  return options;
 }
 
 std::vector<std::string> what_moved(const Fingerprint& then, const Fingerprint& now) {

@@ -40,6 +40,9 @@ struct PlanDraft {
 
 Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options);
 
+// What the plan was made with, so that making it again looks at the same instances.
+[[nodiscard]] PlanOptions options_of(const core::Plan& plan);
+
 // Lines like "web@web02 load balancer state: in -> out". Empty: nothing moved.
 [[nodiscard]] std::vector<std::string> what_moved(const Fingerprint& then, const Fingerprint& now);
 

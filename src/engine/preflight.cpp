@@ -168,7 +168,11 @@ Task<void> check_rollback(Work* work, const ConfigPlan* plan) {
   }
   // With today's binary: a package upgraded since then may refuse what ran until now.
   const Check tested = co_await work->instance->service->test_config(previous);
-  if (tested.status != CheckStatus::pass) {
+  if (tested.status == CheckStatus::warn) {  // there is nothing to test it with, as for the new one
+    check.status = CheckStatus::warn;
+    check.evidence += ", not tested: " + tested.evidence;
+    check.help = tested.help;
+  } else if (tested.status != CheckStatus::pass) {
     check.status = tested.status == CheckStatus::unknown ? CheckStatus::unknown : CheckStatus::fail;
     check.evidence = "today's binary does not accept the configuration that we would roll back to: " + tested.evidence;
     check.help = tested.help;
