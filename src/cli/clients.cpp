@@ -42,6 +42,7 @@ std::string describe(const std::vector<witness::ProberSnapshot>& all, const std:
     not_sent += each.not_sent + each.unfinished;
     if (each.p95_us && (!p95 || *each.p95_us > *p95)) p95 = each.p95_us;
   }
+  if (all.empty()) return problem;
   std::string text = fmt::format("{} probes, {} lost", sent, lost);
   if (p95) text += fmt::format("    p95 {:.1f}ms", static_cast<double>(*p95) / 1000.0);
   if (not_sent > 0) text += fmt::format("    {} could not be sent or finished: not to be trusted", not_sent);
@@ -51,7 +52,7 @@ std::string describe(const std::vector<witness::ProberSnapshot>& all, const std:
 
 }  // namespace
 
-Clients::Clients(std::vector<witness::ProberConfig> configs) {
+Clients::Clients(std::vector<witness::ProberConfig> configs, std::string problem) : problem_(std::move(problem)) {
   for (witness::ProberConfig& config : configs) probers_.push_back(std::make_unique<witness::Prober>(std::move(config)));
 }
 
@@ -82,8 +83,16 @@ std::int64_t Clients::lost() const {
 
 std::unique_ptr<Clients> make_clients(const fleet::Fleet& fleet) {
   std::vector<witness::ProberConfig> configs;
-  for (const fleet::Prober& prober : fleet.probers) configs.push_back(reads_only(config_of(prober)));
-  return configs.empty() ? nullptr : std::make_unique<Clients>(std::move(configs));
+  std::string problem;
+  for (const fleet::Prober& prober : fleet.probers) {
+    if (prober.url.rfind("https://", 0) == 0) {
+      problem = prober.url + " is not measured: the prober speaks http only";
+      continue;
+    }
+    configs.push_back(reads_only(config_of(prober)));
+  }
+  if (fleet.probers.empty()) return nullptr;
+  return std::make_unique<Clients>(std::move(configs), std::move(problem));
 }
 
 }  // namespace hitless::cli

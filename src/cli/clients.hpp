@@ -11,7 +11,7 @@ namespace hitless::cli {
 
 class Clients {
  public:
-  explicit Clients(std::vector<witness::ProberConfig> configs);
+  Clients(std::vector<witness::ProberConfig> configs, std::string problem);
   // A prober that cannot start is said so in the line; it does not stop a rollout.
   void start();
   [[nodiscard]] std::string line() const;

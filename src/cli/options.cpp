@@ -53,7 +53,6 @@ struct Binder {
     sub->add_option("--limit", o.limit, "only these hosts")->delimiter(',');
     sub->add_option("--canary", o.canary, "this host first, alone");
     sub->add_option("--at-once", o.at_once, "at most so many at the same time (the floor still holds)")->check(CLI::Range(1, 10'000));
-    sub->add_flag("--if-needed", o.if_needed, "skip instances that are up to date");
   }
 
   void rollout(const char* name, const char* about, const char* example) {

@@ -23,7 +23,7 @@ struct Options {
   std::vector<std::string> limit;
   std::string canary;
   std::optional<std::int64_t> at_once;
-  bool yes = false, no_input = false, if_needed = false, dry_run = false, detailed_exitcode = false;
+  bool yes = false, no_input = false, dry_run = false, detailed_exitcode = false;
   bool offline = false, no_notify = false;
 
   std::string id;                   // rollout, incident or error code

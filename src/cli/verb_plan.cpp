@@ -61,7 +61,6 @@ int verb_plan(App& app) {
   options.limit = app.options.limit;
   options.canary = app.options.canary;
   options.at_once = app.options.at_once;
-  options.if_needed = app.options.if_needed;
   Result<engine::PlanDraft> draft = fail(ErrorCode::internal, "no plan was made");
   const std::vector<std::string> pools = (*wiring)->pool_texts();
   run_with(std::move(*wiring), [&](Wiring* w) { return make(w, options, &draft); });

@@ -50,7 +50,6 @@ engine::PlanOptions plan_options(const App& app, core::Intent intent) {
   options.limit = app.options.limit;
   options.canary = app.options.canary;
   options.at_once = app.options.at_once;
-  options.if_needed = app.options.if_needed;
   return options;
 }
 

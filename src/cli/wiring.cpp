@@ -1,5 +1,6 @@
 #include "cli/wiring.hpp"
 
+#include <filesystem>
 #include <fstream>
 
 #include "adapters/health/probes.hpp"
@@ -15,6 +16,10 @@ namespace {
 
 constexpr std::size_t kMaxSourceBytes = 4u << 20;
 
+std::string absolute(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+}
+
 Result<std::unique_ptr<ports::Host>> wire_host(const fleet::Fleet& fleet, const fleet::Host& host) {
   if (host.connect == fleet::Connect::local) return host::make_local_host(host.name, host.address, host.sudo);
   host::SshConfig config;
@@ -22,9 +27,9 @@ Result<std::unique_ptr<ports::Host>> wire_host(const fleet::Fleet& fleet, const 
   config.address = host.address;
   config.ssh_name = host.ssh_name;
   config.user = host.user.value_or(fleet.ssh.user.value_or(""));
-  config.identity_file = host.identity.value_or(fleet.ssh.identity.value_or(""));
-  config.known_hosts_file = fleet.ssh.known_hosts.value_or("");
-  config.config_file = fleet.ssh.config.value_or("");
+  config.identity_file = absolute(host.identity.value_or(fleet.ssh.identity.value_or("")));
+  config.known_hosts_file = absolute(fleet.ssh.known_hosts.value_or(""));
+  config.config_file = absolute(fleet.ssh.config.value_or(""));
   config.port = host.port.value_or(0);
   config.sudo = host.sudo;
   if (fleet.ssh.connect_timeout_ms > 0) config.connect_timeout_s = static_cast<int>((fleet.ssh.connect_timeout_ms + 999) / 1000);

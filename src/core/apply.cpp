@@ -132,6 +132,7 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
   } else if (auto* acting = std::get_if<Acting>(&instance.phase)) {
     if (effect.kind == EffectKind::install_config) {
       acting->installed = ok;
+      acting->looked_since = false;
       if (ok && effect.direction == Direction::backward) instance.config_restored = true;
     }
     if (effect.kind == EffectKind::act) {
@@ -203,6 +204,8 @@ void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
     if (auto* draining = std::get_if<Draining>(&instance->phase)) {
       see_draining(state, *draining, reading, previous, at);
       instance->drain_samples = draining->samples;
+    } else if (auto* acting = std::get_if<Acting>(&instance->phase)) {
+      acting->looked_since = acting->installed;
     }
   }
   for (Instance& instance : state.instances) {
@@ -217,8 +220,12 @@ void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
       }
     }
   }
-  const bool all_seen = std::all_of(state.instances.begin(), state.instances.end(),
-                                    [](const Instance& i) { return i.reading.has_value(); });
+  // The fewest that were seen to serve. What the load balancer does not know, as its checks just after
+  // a reload, blocks us like a failure, but it is no measurement.
+  const bool all_seen = std::all_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
+    if (!i.reading || i.reading->state == TargetState::unknown) return false;
+    return i.reading->state != TargetState::in_unhealthy || i.reading->check != LbCheck::unknown;
+  });
   if (all_seen) {
     const std::int64_t now = serving(state);
     if (state.lowest_serving < 0 || now < state.lowest_serving) state.lowest_serving = now;
@@ -276,7 +283,7 @@ Phase fresh_phase(const State& state, Instance& instance, const Advanced& event,
       return draining;
     }
     case PhaseName::drained: return Drained{at};
-    case PhaseName::acting: return Acting{at, false, {}, {}};
+    case PhaseName::acting: return Acting{at, false, false, {}, {}};
     case PhaseName::verifying: {
       Verifying verifying;
       verifying.since = at;

@@ -27,7 +27,8 @@ void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
   watch.interval_ms = kSlowTrafficMs;
   for (const Instance& instance : state.instances) {
     const PhaseName phase = name_of(instance.phase);
-    if (phase == PhaseName::draining || phase == PhaseName::rejoining || phase == PhaseName::soaking) {
+    if (phase == PhaseName::draining || phase == PhaseName::acting || phase == PhaseName::rejoining ||
+        phase == PhaseName::soaking) {
       watch.interval_ms = kFastTrafficMs;
     }
     watch.counters |= phase == PhaseName::rejoining || phase == PhaseName::soaking;

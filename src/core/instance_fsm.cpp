@@ -126,7 +126,8 @@ Step step_acting(const State& state, const Instance& instance, const Acting& act
     return want(EffectKind::install_config, now + kEffectDeadlineMs);
   }
   if (!acting.acted) {
-    // Rule I2, by what is seen now and not by what was seen when the drain ended.
+    // Rule I2, by what is seen now and not by what was seen when the drain ended: installing took time.
+    if (needs_install && !acting.looked_since) return {};
     if (!instance.reading || instance.reading->state != TargetState::out) {
       return advance_to(instance, PhaseName::draining, "no longer out of rotation: draining again");
     }

@@ -2,6 +2,8 @@
 // the invariants hold at each step.
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "core/capacity.hpp"
 #include "core/verdict.hpp"
 #include "core/world_for_tests.hpp"
@@ -191,6 +193,64 @@ TEST(Scenario, ReloadOfTheLoadBalancerInMidDrainIsSeenAndReAsserted) {
   EXPECT_EQ(violations(world), "");
 }
 
+TEST(Scenario, QuietMeansQuietForTheWholeWindow) {
+  FakeWorld world(3);
+  TimeMs first_zero = 0, last_busy = 0, acted = 0;
+  world.on_step = [&](TimeMs now) {
+    FakeInstance& it = world.at(1);
+    if (it.in) return;
+    if (it.in_flight == 0 && first_zero == 0) first_zero = now;
+    const bool bounce = first_zero != 0 && now >= first_zero + 150 && now < first_zero + 250;
+    if (bounce) it.in_flight = 2;  // a client that came late on a kept-alive connection
+    if (it.in_flight > 0) last_busy = now;
+  };
+  world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
+    if (e.kind == EffectKind::act && e.instance == world.id(1) && acted == 0) acted = world.now;
+    return {};
+  };
+  world.run();
+  EXPECT_EQ(world.result(), "succeeded");
+  EXPECT_GE(acted, last_busy + world.plan.policy.drain.quiet_ms);
+}
+
+TEST(Scenario, PutBackBeforeTheActionMeansDrainAgain) {
+  FakeWorld world(3, Intent::apply);
+  bool put_back = false, acted_in_rotation = false;
+  world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
+    if (e.instance != world.id(1)) return {};
+    if (e.kind == EffectKind::install_config && !put_back) {
+      put_back = true;
+      world.at(1).in = true;  // somebody, or a reload of the load balancer
+      world.at(1).in_flight = 2;
+    }
+    if (e.kind == EffectKind::act) acted_in_rotation |= world.at(1).in;
+    return {};
+  };
+  world.run();
+  EXPECT_TRUE(put_back);
+  EXPECT_EQ(violations(world), "");
+  EXPECT_FALSE(acted_in_rotation);
+  EXPECT_EQ(world.result(), "succeeded");
+}
+
+TEST(Scenario, RejoinWaitsForTheLoadBalancersOwnCheck) {
+  FakeWorld world(3);
+  TimeMs acted = 0;
+  bool rejoined_failing = false;
+  world.on_step = [&](TimeMs now) {
+    if (acted != 0) world.at(1).check_passes = now >= acted + 1'500;
+  };
+  world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
+    if (e.instance != world.id(1)) return {};
+    if (e.kind == EffectKind::act) acted = world.now;
+    if (e.kind == EffectKind::rejoin) rejoined_failing |= !world.at(1).check_passes;
+    return {};
+  };
+  world.run();
+  EXPECT_EQ(world.result(), "succeeded");
+  EXPECT_FALSE(rejoined_failing);
+}
+
 TEST(Scenario, UnknownCountNeverCountsAsDrained) {
   FakeWorld world(3);
   world.on_step = [&](TimeMs) { world.at(1).reachable = world.at(1).in; };
@@ -206,6 +266,7 @@ TEST(Scenario, SilentReloadFailureIsCaught) {
     return std::nullopt;
   };
   world.run();
+  EXPECT_EQ(why(world.state).rfind("web@web01: not_applied", 0), 0u) << "at once, not at the deadline: " << why(world.state);
   EXPECT_EQ(world.result(), "rolled_back");
   EXPECT_EQ(world.phase(1), PhaseName::rolled_back);
 }
@@ -241,6 +302,38 @@ TEST(Scenario, DependencyDownForOldAndNewAlikeIsBlamedNotRolledBack) {
   EXPECT_NE(why(world.state).find("dependency api-gateway is down"), std::string::npos);
 }
 
+TEST(Scenario, DependencyDownInMidRolloutHaltsAndRollsNothingBack) {
+  FakeWorld world(3, Intent::apply);
+  world.healthy = [&](const InstanceId& id) { return !(id == world.id(2) && world.at(2).new_config); };
+  world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
+    if (e.kind != EffectKind::diagnose) return {};
+    Outcome outcome;
+    outcome.status = OutcomeStatus::ok;
+    outcome.diagnosis = Diagnosis{"api-gateway", 2, 2};
+    return outcome;
+  };
+  world.run();
+  EXPECT_EQ(world.result(), "human_needed");
+  EXPECT_EQ(world.phase(1), PhaseName::done);
+  EXPECT_TRUE(world.at(1).new_config) << "old and new fail alike: rolling back would not help";
+  EXPECT_EQ(world.phase(3), PhaseName::preflight);
+}
+
+TEST(Scenario, FailedActionIsNotWaitedFor) {
+  FakeWorld world(3);
+  bool first = true;
+  world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
+    if (e.kind != EffectKind::act || !std::exchange(first, false)) return {};
+    Outcome outcome;
+    outcome.status = OutcomeStatus::failed;
+    outcome.detail = "job failed";
+    return outcome;
+  };
+  world.run();
+  EXPECT_EQ(why(world.state), "web@web01: restart failed: job failed");
+  EXPECT_EQ(world.phase(1), PhaseName::rolled_back) << "the second restart brought it back";
+}
+
 TEST(Scenario, TooFewLatencySamplesIsUnknownAndNeverPasses) {
   FakeWorld world(3);
   world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
@@ -253,6 +346,30 @@ TEST(Scenario, TooFewLatencySamplesIsUnknownAndNeverPasses) {
   };
   world.run();
   EXPECT_EQ(world.result(), "human_needed") << "restarted, and never proven as fast as before";
+}
+
+TEST(Scenario, SlowerThanTheBaselineIsRolledBack) {
+  FakeWorld world(3, Intent::apply);
+  world.latency_us = [&](const InstanceId& id) { return world.instances.at(id).new_config ? 400'000 : 41'000; };
+  world.run();
+  EXPECT_EQ(world.result(), "rolled_back");
+  EXPECT_NE(why(world.state).find("too slow: response time 400ms"), std::string::npos) << why(world.state);
+}
+
+TEST(Scenario, FlappingIsCaughtAtOnce) {
+  FakeWorld world(3);
+  bool flapping = true;
+  world.service_verdict = [&](const InstanceId& id) -> std::optional<ServiceVerdict> {
+    if (id == world.id(1) && flapping) return ServiceVerdict::flapping;
+    return std::nullopt;
+  };
+  world.on_step = [&](TimeMs) {
+    if (!world.state.instances.empty() && world.phase(1) == PhaseName::rolling_back) flapping = false;
+    if (!world.state.instances.empty() && world.state.instances[0].direction == Direction::backward) flapping = false;
+  };
+  world.run();
+  EXPECT_EQ(why(world.state).rfind("web@web01: flapping", 0), 0u) << why(world.state);
+  EXPECT_EQ(world.phase(1), PhaseName::rolled_back);
 }
 
 TEST(Scenario, ErrorsInTheSoakRollBack) {

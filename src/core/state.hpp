@@ -36,6 +36,7 @@ struct Drained {
 struct Acting {
   TimeMs since = 0;
   bool installed = false;
+  bool looked_since = false;  // the load balancer was read again after the install
   std::optional<OutcomeStatus> acted;
   std::string detail;
 };

@@ -53,6 +53,7 @@ class FakeWorld {
   std::function<std::optional<Outcome>(const Effect&)> on_effect;
   std::function<void(TimeMs)> on_step;
   std::function<std::optional<ServiceVerdict>(const InstanceId&)> service_verdict;
+  std::function<std::int64_t(const InstanceId&)> latency_us = [](const InstanceId&) { return 41'000; };
   std::function<bool(const InstanceId&)> healthy = [](const InstanceId&) { return true; };
 
   Plan plan;
@@ -147,6 +148,7 @@ class FakeWorld {
     due.swap(running_);
     for (const Effect& effect : due) {
       std::optional<Outcome> planted = on_effect ? on_effect(effect) : std::nullopt;
+      shown_.erase(effect.instance);  // what is read after an effect is news, as in the engine
       record(EffectFinished{effect.id, planted ? *planted : carry_out(effect)});
     }
   }
@@ -185,7 +187,7 @@ class FakeWorld {
         record(ServiceSeen{watch.instance, reading});
       } else {
         const bool ok = healthy(watch.instance);
-        record(HealthSeen{watch.instance, {ok ? HealthStatus::pass : HealthStatus::fail, 41'000,
+        record(HealthSeen{watch.instance, {ok ? HealthStatus::pass : HealthStatus::fail, latency_us(watch.instance),
                                            ok ? "HTTP 200" : "HTTP 502"}});
       }
     }

@@ -146,7 +146,6 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
     }
     PreflightOptions wanted;
     wanted.intent = options.intent;
-    wanted.if_needed = options.if_needed;
     tasks.push_back(preflight_into(parts, &instance, wanted, &draft.instances[i].preflight));
   }
   co_await join_all(std::move(tasks));

@@ -17,7 +17,6 @@ struct PlanOptions {
   std::vector<std::string> limit;    // hosts or instances; empty: all
   std::optional<std::int64_t> at_once;
   std::string canary;                // host; empty: as in the fleet file
-  bool if_needed = false;
   std::string actor;
 };
 
