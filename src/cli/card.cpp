@@ -57,7 +57,7 @@ std::string headline(const core::State& state, core::RolloutResult result, const
     case core::RolloutResult::blocked:
       return t.paint(Ink::bad, fmt::format("{} {} NOT STARTED, nothing was touched", t.cross(), what)) + fmt::format("   exit {}", code);
     case core::RolloutResult::aborted:
-      return t.paint(Ink::warn, fmt::format("{} {} STOPPED by the operator", t.warning(), what)) + fmt::format("   {}   exit {}", took, code);
+      return t.paint(Ink::warn, fmt::format("{} {} STOPPED by the operator{}", t.warning(), what, state.abort_asked ? ", rolled back" : "")) + fmt::format("   {}   exit {}", took, code);
   }
   return what;
 }

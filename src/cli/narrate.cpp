@@ -83,6 +83,8 @@ struct Teller {
       if (e.outcome.status == OutcomeStatus::ok) say({}, "FIX", "Incident created: " + e.outcome.incident, Mood::warn);
     } else if (effect->kind == EffectKind::finish) {
       tell_end(*effect);
+    } else if (effect->kind == EffectKind::confirm_out && e.outcome.status == OutcomeStatus::failed) {
+      say(effect->instance, "FIX", e.outcome.detail + ": waiting on");
     } else if (e.outcome.status != OutcomeStatus::ok) {
       const std::string how = e.outcome.status == OutcomeStatus::failed ? " failed: " : ": outcome unknown: ";
       say(effect->instance, "FIX", std::string(core::to_string(effect->kind)) + how + e.outcome.detail,
@@ -147,11 +149,13 @@ struct Teller {
         say({}, "FIX", "Rollout complete. Total duration: " + format_duration(total), Mood::good);
         break;
       case core::RolloutResult::blocked:
-        say({}, "DIAGNOSE", "Not started, nothing was touched: " + effect.reason, Mood::bad);
+        say({}, "DIAGNOSE", "Not started, nothing was touched", Mood::bad);
+        break;
+      case core::RolloutResult::aborted:
+        say({}, "FIX", "Rollout stopped by the operator. Total duration: " + format_duration(total), Mood::warn);
         break;
       case core::RolloutResult::rolled_back:
       case core::RolloutResult::human_needed:
-      case core::RolloutResult::aborted:
         say({}, "FIX", "Rollout ended: " + std::string(core::to_string(effect.result)) + ": " + effect.reason, Mood::bad);
         break;
     }
@@ -192,7 +196,8 @@ struct Teller {
         say(e.instance, "DIAGNOSE", "skipped: " + e.reason, Mood::warn);
         break;
       case PhaseName::draining:
-        say(e.instance, "FIX", std::string(backward ? "Rollback: t" : "T") + "aking " + host_part(e.instance) + " out of rotation (" + e.reason + ")");
+        if (backward && instance->taken_out) break;  // it is out already; the drain is only made sure of
+        say(e.instance, "FIX", "Taking " + host_part(e.instance) + " out of rotation (" + e.reason + ")");
         break;
       case PhaseName::waiting:
       case PhaseName::preflight:

@@ -121,6 +121,13 @@ void act_three(Demo& demo) {
   say(demo.app, counts(demo));
 }
 
+// The local host driver keeps records of operations there while they run; empty, it is only litter.
+void remove_operations_folder() {
+  const std::string name = "hitless-ops-" + std::to_string(getuid());
+  (void)rmdir(("/run/" + name).c_str());
+  (void)rmdir(("/tmp/" + name).c_str());
+}
+
 int conclude(Demo& demo) {
   run_hitless(demo, {"history"});
   demo.expect("journal intact (hitless audit verify)", run_hitless(demo, {"audit", "verify"}) == kOk);
@@ -137,6 +144,7 @@ int conclude(Demo& demo) {
     if (!each->not_sent_why.empty()) fmt::print("  {} requests could not be sent: {}\n", each->not_sent, each->not_sent_why);
   }
   const Status gone = demo.world->down();
+  remove_operations_folder();
   demo.expect("nothing left behind", gone.has_value());
   if (!gone) print_error(demo.app, gone.error());
   bool all = interrupted == 0;

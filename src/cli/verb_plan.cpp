@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "adapters/journal/codec.hpp"
+#include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/plan_file.hpp"
 #include "cli/screen_plan.hpp"
@@ -31,7 +32,8 @@ int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draf
   const SavedPlan saved{draft.plan, draft.fingerprint, wall_now_ms()};
   std::string path = app.options.plan_file.empty() ? app.options.service + ".plan" : app.options.plan_file;
   const core::Check* blocking = draft.blocking();
-  const bool save = path != "-" && blocking == nullptr && anything_to_do(draft);
+  const bool floor_says_no = draft.no_room && anything_to_do(draft);
+  const bool save = path != "-" && blocking == nullptr && !floor_says_no && anything_to_do(draft);
   if (save) {
     if (Status written = save_plan(path, saved); !written) return failed(app, written.error());
   }
@@ -45,6 +47,12 @@ int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draf
     fmt::print(stderr, "{} would not start: {}: {}\n", app.err.paint(Ink::bad, app.err.cross()), blocking->name, blocking->evidence);
     return kBlocked;
   }
+  if (floor_says_no) {
+    fmt::print(stderr, "{} would not start: the floor of {} leaves no instance to be taken out now\n", app.err.paint(Ink::bad, app.err.cross()),
+               draft.plan.policy.capacity.floor);
+    return kBlocked;
+  }
+  if (!anything_to_do(draft) && !app.options.json) fmt::print("Nothing to do.\n");
   if (!app.options.json && save) fmt::print("Next: hitless {} --plan {}\n", core::to_string(draft.plan.intent), path);
   return app.options.detailed_exitcode && anything_to_do(draft) ? kChangesPresent : kOk;
 }
@@ -61,6 +69,9 @@ int verb_plan(App& app) {
   options.limit = app.options.limit;
   options.canary = app.options.canary;
   options.at_once = app.options.at_once;
+  if (auto journal = open_journal(app, false)) {  // none yet is fine
+    for (const auto& [id, hand] : find_hands(**journal, app.options.service).out) (*wiring)->parts.left_out.push_back(id);
+  }
   Result<engine::PlanDraft> draft = fail(ErrorCode::internal, "no plan was made");
   const std::vector<std::string> pools = (*wiring)->pool_texts();
   run_with(std::move(*wiring), [&](Wiring* w) { return make(w, options, &draft); });

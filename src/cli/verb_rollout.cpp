@@ -11,6 +11,7 @@
 #include "cli/app.hpp"
 #include "cli/card.hpp"
 #include "cli/clients.hpp"
+#include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/notifying.hpp"
 #include "cli/plan_file.hpp"
@@ -219,6 +220,7 @@ int verb_rollout(App& app) {
   auto lock = journal::ServiceLock::acquire(state_dir(app), app.options.service, actor_name() + ", " + app.options.verb);
   if (!lock) return failed(app, lock.error(), kBlocked);
   session.clients = make_clients(*fleet);
+  for (const auto& [id, hand] : find_hands(*session.journal, app.options.service).out) (*wiring)->parts.left_out.push_back(id);
   run_with(std::move(*wiring), [&session](Wiring* w) {
     session.wiring = w;
     return session_main(&session);

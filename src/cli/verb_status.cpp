@@ -4,6 +4,7 @@
 #include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/narrate.hpp"
 #include "cli/wiring.hpp"
@@ -12,41 +13,6 @@
 
 namespace hitless::cli {
 namespace {
-
-constexpr int kLookBack = 50;  // rollouts searched for whose hand took an instance out
-
-struct Hand {
-  std::string text;  // "quarantined by R-7f3a (INC-3)"
-  TimeMs since = 0;
-  std::string next;
-};
-
-// The latest rollout that left this instance out of rotation, if one did.
-void find_hands(ports::Journal& journal, const std::string& service, std::map<core::InstanceId, Hand>& hands,
-                std::vector<ports::RolloutRow>& unfinished) {
-  auto rows = journal.rollouts(kLookBack);
-  if (!rows) return;
-  std::map<core::InstanceId, bool> settled;
-  for (const ports::RolloutRow& row : *rows) {
-    if (row.service != service) continue;
-    if (row.result.empty()) unfinished.push_back(row);
-    auto found = replay(journal, row.rollout);
-    if (!found) continue;
-    for (const core::Instance& instance : found->state.instances) {
-      const bool worked_on = instance.taken_out || instance.started_at != 0;
-      if (!worked_on || settled[instance.plan.id]) continue;
-      settled[instance.plan.id] = true;
-      if (!instance.taken_out) continue;
-      const bool quarantined = core::name_of(instance.phase) == core::PhaseName::quarantined;
-      Hand hand;
-      hand.text = quarantined ? "quarantined by " + row.rollout : "taken out by " + row.rollout + ", which did not end";
-      if (!found->state.incident.empty()) hand.text += " (" + found->state.incident + ")";
-      hand.since = quarantined ? instance.ended_at : instance.started_at;
-      hand.next = found->state.incident.empty() ? "hitless show " + row.rollout : "hitless incident " + found->state.incident;
-      hands[instance.plan.id] = hand;
-    }
-  }
-}
 
 struct Row {
   core::InstanceId id;
@@ -96,9 +62,9 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name, 
   const std::vector<std::string> pools = (*wiring)->pool_texts();
   const std::int64_t floor = (*wiring)->parts.policy.capacity.floor;
   run_with(std::move(*wiring), [&](Wiring* w) { return read(w, &rows); });
-  std::map<core::InstanceId, Hand> hands;
-  std::vector<ports::RolloutRow> unfinished;
-  if (journal != nullptr) find_hands(*journal, name, hands, unfinished);
+  Hands found;
+  if (journal != nullptr) found = find_hands(*journal, name);
+  const std::map<core::InstanceId, Hand>& hands = found.out;
   if (app.options.json) {
     print_json(name, rows, hands);
   } else {
@@ -107,7 +73,7 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name, 
     fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving, rows.size(),
                floor, join(pools, "; "));
     for (const Row& row : rows) print_row(app, row, hands);
-    for (const ports::RolloutRow& row : unfinished) {
+    for (const ports::RolloutRow& row : found.unfinished) {
       fmt::print("  {} {} {} started {} has not ended: it runs now, or was cut off. `hitless show {}`\n",
                  app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.intent, format_timestamp(row.started_at), row.rollout);
     }

@@ -45,6 +45,7 @@ struct ServiceParts {
   std::vector<InstanceParts> instances;
   std::vector<Dependency> dependencies;
   core::Policy policy;
+  std::vector<core::InstanceId> left_out;  // out of rotation by an earlier rollout of ours: ours to put back
   std::vector<std::string> canaries;  // hosts that go first, in order
 };
 

@@ -76,7 +76,11 @@ void settle_capacity(PlanDraft& draft, const PlanOptions& options) {
     draft.capacity_remarks.push_back(fmt::format(
         "floor {}. {} at once asked for; {} possible ({} of {} serving, {} − {} = {} may be out)", capacity.floor,
         capacity.at_once, room, serving, total, serving, capacity.floor, room));
-    capacity.at_once = std::max<std::int64_t>(room, 1);  // 0 possible: the floor rule itself says no
+    capacity.at_once = std::max<std::int64_t>(room, 1);
+    // One that is out of rotation already costs nothing to work on.
+    draft.no_room = room == 0 && std::all_of(draft.instances.begin(), draft.instances.end(), [](const InstanceDraft& d) {
+                      return !d.preflight.report.skip_reason.empty() || d.reading.state == core::TargetState::in;
+                    });
   } else {
     draft.capacity_remarks.push_back(fmt::format("floor {}, {} at once, {} serving now", capacity.floor, capacity.at_once, serving));
   }

@@ -1,5 +1,7 @@
 #include "engine/preflight.hpp"
 
+#include <algorithm>
+
 #include "base/digest.hpp"
 #include "core/names.hpp"
 #include "core/traffic.hpp"
@@ -32,6 +34,11 @@ std::string nodes_of(const FullReading& reading, const core::InstanceId& id) {
   return nodes;
 }
 
+// An earlier rollout of ours quarantined it, or was cut off: it is ours to work on and to put back.
+bool left_out_by_us(const ServiceParts& parts, const core::InstanceId& id) {
+  return std::find(parts.left_out.begin(), parts.left_out.end(), id) != parts.left_out.end();
+}
+
 std::string admin_words(const FullReading& reading, const core::InstanceId& id) {
   std::string words;
   for (const core::TargetReport& report : reading.reports) {
@@ -40,6 +47,12 @@ std::string admin_words(const FullReading& reading, const core::InstanceId& id) 
     if (report.admin != core::AdminState::ready) words += (words.empty() ? "" : ", ") + std::string(word) + " on " + report.node;
   }
   return words;
+}
+
+// Without the help, which a check shows by itself.
+std::string words_of(const Error& error) {
+  const std::string what = error.what.empty() ? name_of(error.code) : error.what;
+  return error.where.empty() ? what : error.where + ": " + what;
 }
 
 Task<void> check_traffic(Work* work) {
@@ -68,7 +81,7 @@ Task<void> check_traffic(Work* work) {
     case core::TargetState::out:
     case core::TargetState::draining:
     case core::TargetState::leaving:
-      if (!work->options.left_out_by_us) {
+      if (!left_out_by_us(*work->parts, id)) {
         work->result.report.skip_reason = "out of rotation by someone else's hand (" + admin_words(reading, id) + ")";
       }
       check.status = CheckStatus::warn;
@@ -93,8 +106,12 @@ Task<void> check_traffic(Work* work) {
   const bool need_host = work->parts->policy.drain.host_count && work->instance->port != 0;
   if (need_host && !mine.host_connections) {
     connections.status = CheckStatus::unknown;
-    connections.evidence += " the host's own socket count could not be read";
+    connections.evidence += ", the host's own sockets could not be counted";
     connections.help = "install `ss` on the host, or set `policy.drain.host_count: false`";
+    if (const auto error = reading.count_errors.find(id); error != reading.count_errors.end()) {
+      connections.evidence += ": " + words_of(error->second);
+      if (!error->second.help.empty()) connections.help = error->second.help;
+    }
   }
   work->add(std::move(connections));
 }
@@ -102,7 +119,7 @@ Task<void> check_traffic(Work* work) {
 Task<void> check_service(Work* work) {
   auto identity = co_await work->instance->service->identity();
   if (!identity) {
-    work->add({"Service", CheckStatus::unknown, describe(identity.error()), identity.error().help});
+    work->add({"Service", CheckStatus::unknown, words_of(identity.error()), identity.error().help});
     co_return;
   }
   work->result.report.identity = *identity;
@@ -150,12 +167,12 @@ Task<void> check_rollback(Work* work, const ConfigPlan* plan) {
   } else {
     auto backups = co_await back_up(work->parts, work->instance, plan, work->options.rollout, wall_now_ms());
     if (!backups) {
-      work->add({"Rollback config", CheckStatus::fail, describe(backups.error()), backups.error().help});
+      work->add({"Rollback config", CheckStatus::fail, words_of(backups.error()), backups.error().help});
       co_return;
     }
     auto files = co_await read_backups(work->instance->host, *backups);
     if (!files) {
-      work->add({"Rollback config", CheckStatus::fail, describe(files.error()), files.error().help});
+      work->add({"Rollback config", CheckStatus::fail, words_of(files.error()), files.error().help});
       co_return;
     }
     previous = std::move(*files);

@@ -11,7 +11,6 @@ namespace hitless::engine {
 struct PreflightOptions {
   core::Intent intent = core::Intent::restart;
   std::string rollout;         // names the backups; empty: only look, write nothing (`plan`)
-  bool left_out_by_us = false; // out of rotation because an earlier rollout of ours quarantined it
 };
 
 struct PreflightResult {

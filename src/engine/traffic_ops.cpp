@@ -34,10 +34,15 @@ Task<void> read_one_pool(const ServiceParts* parts, ports::Traffic* pool,
   out->insert(out->end(), std::make_move_iterator(got.begin()), std::make_move_iterator(got.end()));
 }
 
-Task<void> count_on_host(const InstanceParts* instance, std::optional<std::int64_t>* out) {
+Task<void> count_on_host(const InstanceParts* instance, std::optional<std::int64_t>* out,
+                         std::map<core::InstanceId, Error>* errors) {
   auto count = co_await with_timeout(instance->host->connections_on(instance->port), kHostCountDeadlineMs,
                                      "counting sockets");
-  if (count) *out = *count;
+  if (count) {
+    *out = *count;
+  } else {
+    errors->emplace(instance->id, count.error());
+  }
 }
 
 template <class Op>
@@ -67,7 +72,7 @@ Task<FullReading> read_traffic(const ServiceParts* parts, std::vector<core::Inst
   for (const core::InstanceId& id : host_counts) {
     const InstanceParts* instance = find(*parts, id);
     if (instance == nullptr || instance->port == 0) continue;
-    tasks.push_back(count_on_host(instance, &counts[id]));
+    tasks.push_back(count_on_host(instance, &counts[id], &result.count_errors));
   }
   co_await join_all(std::move(tasks));
 

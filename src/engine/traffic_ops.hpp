@@ -10,6 +10,7 @@ namespace hitless::engine {
 struct FullReading {
   std::map<core::InstanceId, core::TargetReading> merged;
   std::vector<core::TargetReport> reports;  // one for each pool × node × instance
+  std::map<core::InstanceId, Error> count_errors;  // why a host's sockets could not be counted
 };
 
 // Everything the load balancers say now; what could not be read within the deadline is unknown.

@@ -1,0 +1,26 @@
+// Whose hand took an instance out of rotation: the journal knows ours; all others are someone else's.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/types.hpp"
+#include "ports/journal.hpp"
+
+namespace hitless::cli {
+
+struct Hand {
+  std::string text;  // "quarantined by R-7f3a (INC-3)"
+  std::int64_t since = 0;
+  std::string next;  // the command that says more
+};
+
+struct Hands {
+  std::map<core::InstanceId, Hand> out;         // left out by a rollout of ours
+  std::vector<ports::RolloutRow> unfinished;    // running now, or cut off
+};
+
+// Looks back over the last rollouts of the service. The latest one that worked on an instance counts.
+[[nodiscard]] Hands find_hands(ports::Journal& journal, const std::string& service);
+
+}  // namespace hitless::cli
