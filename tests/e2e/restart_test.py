@@ -100,6 +100,19 @@ class RestartTest(E2eTest):
         self.assertLess(summary["lost"], 300)  # a second's worth of one server's share, many times over
         self.assertLessEqual(summary["lost"] - seen, 0 if seen else summary["lost"])
 
+    def test_saved_plan_is_stale_after_somebody_elses_restart(self):
+        lab, text, path = self.lab, fleet(self.lab, app={}), self.lab.tmp + "/app.plan"
+        plan = lab.hitless("plan", "app", "--out", path, fleet=text)
+        self.assertEqual(plan.code, OK, plan)
+        lab.host("web02").systemctl("restart", "app")
+        for lb in lab.lbs.values():
+            wait_until(lambda n=lb: len(n.in_rotation("be_app")) == 3 and lab.host("web02").get("/healthz", 8080)[0] == 200,
+                       10, "web02 to serve")
+        before = identities(lab, "app.service")
+        run = self.rollout("restart", "--plan", path, code=STALE, fleet=text)
+        self.assert_contains(run, "app@web02 invocation")
+        self.assertEqual(changed(before, identities(lab, "app.service")), [])
+
     def test_one_ctrl_c_stops_with_everything_in(self):
         lab, before = self.lab, identities(self.lab, "app.service")
         text = fleet(lab, app={})
