@@ -71,6 +71,7 @@ struct Binder {
     check->add_flag("--offline", o.offline, "do not ask the load balancers whether pools and servers exist");
     CLI::App* doctor = verb("doctor", "Check the way to every host, load balancer and sink", "hitless doctor web");
     doctor->add_option("service", o.service, "only this service");
+    doctor->add_flag("--sudoers", o.sudoers, "only print the sudoers lines that hosts with `sudo: true` need; contacts no host");
     CLI::App* plan = verb("plan", "Show what a rollout would do; touches nothing", "hitless plan web --for apply --out web.plan");
     plan->add_option("service", o.service, "service in the fleet file")->required();
     plan->add_option("--for", o.intent, "restart, reload or apply")->check(CLI::IsMember({"restart", "reload", "apply"}));

@@ -25,6 +25,7 @@ struct Options {
   std::optional<std::int64_t> at_once;
   bool yes = false, no_input = false, dry_run = false, detailed_exitcode = false;
   bool offline = false, no_notify = false;
+  bool sudoers = false;             // doctor
 
   std::string id;                   // rollout, incident or error code
   std::int64_t at_seq = 0;          // show --at

@@ -1,10 +1,12 @@
 // doctor: the way to every host, load balancer, health endpoint and sink. Each failure prints its fix.
 #include <fmt/format.h>
 
-#include "adapters/host/host.hpp"
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "cli/load.hpp"
 #include "cli/narrate.hpp"
+#include "cli/sudoers_text.hpp"
 #include "cli/wiring.hpp"
 #include "engine/traffic_ops.hpp"
 
@@ -49,7 +51,7 @@ Task<void> check_host(Findings* findings, ports::Host* host) {
   const bool ok = root && root->exit_code == 0;
   findings->add(ok ? core::CheckStatus::pass : core::CheckStatus::fail, host->name() + " sudo -n",
                 ok ? "works without a password" : (root ? redact(root->err) : describe(root.error())),
-                "put the lines below into /etc/sudoers.d/hitless on that host");
+                "put the lines of `hitless doctor --sudoers` into /etc/sudoers.d/hitless on that host");
 }
 
 Task<void> check_instances(Findings* findings, const Wiring* wiring) {
@@ -105,21 +107,24 @@ Task<void> check_sinks(Findings* findings, const std::vector<std::unique_ptr<por
   }
 }
 
-void print_sudoers(const fleet::Fleet& fleet, const fleet::Service& service) {
-  host::SudoersNeeds needs;
-  for (const std::string& name : service.hosts) {
+bool uses_sudo(const fleet::Fleet& fleet, const fleet::Service& service) {
+  return std::any_of(service.hosts.begin(), service.hosts.end(), [&](const std::string& name) {
     const fleet::Host* host = fleet.host(name);
-    if (host == nullptr || !host->sudo) continue;
-    needs.user = host->user.value_or(fleet.ssh.user.value_or("deploy"));
+    return host != nullptr && host->sudo;
+  });
+}
+
+// Nothing but the text, ready for visudo; no host is contacted.
+int print_sudoers(const App& app, const fleet::Fleet& fleet) {
+  const auto text = sudoers_text(fleet, app.options.service);
+  if (!text) {
+    fmt::print(stderr, "error: {}\n", escape_for_terminal(describe(text.error())));
+    if (!text.error().help.empty()) fmt::print(stderr, "   = help: {}\n", escape_for_terminal(text.error().help));
+    return kConfig;
   }
-  if (needs.user.empty()) return;
-  if (!service.unit.empty()) needs.units.push_back(service.unit);
-  for (const fleet::ConfigFile& file : service.config) needs.config_dirs.push_back(file.dest.substr(0, file.dest.rfind('/')));
-  if (service.kind == fleet::ServiceKind::nginx) needs.argvs.push_back({service.nginx.binary, "-t"});
-  auto lines = host::sudoers_lines(needs);
-  if (!lines) return;
-  fmt::print("  minimal sudoers for {}:\n", service.name);
-  for (const std::string& line : *lines) fmt::print("    {}\n", line);
+  if (text->empty()) fmt::print(stderr, "No host of the fleet file has `sudo: true`; nothing is needed.\n");
+  fmt::print("{}", *text);
+  return kOk;
 }
 
 }  // namespace
@@ -127,6 +132,7 @@ void print_sudoers(const fleet::Fleet& fleet, const fleet::Service& service) {
 int verb_doctor(App& app) {
   auto fleet = load_fleet_or_complain(app);
   if (!fleet) return kConfig;
+  if (app.options.sudoers) return print_sudoers(app, *fleet);
   Findings findings{&app};
   for (const auto& [name, service] : fleet->services) {
     if (!app.options.service.empty() && name != app.options.service) continue;
@@ -137,7 +143,7 @@ int verb_doctor(App& app) {
       continue;
     }
     run_with(std::move(*wiring), [&](Wiring* w) { return examine(&findings, w); });
-    print_sudoers(*fleet, service);
+    if (uses_sudo(*fleet, service)) fmt::print("  minimal sudoers: hitless doctor --sudoers\n");
   }
   auto sinks = wire_sinks(*fleet);
   if (!sinks) {

@@ -9,6 +9,7 @@
 #include "adapters/service/services.hpp"
 #include "adapters/traffic/haproxy.hpp"
 #include "base/text.hpp"
+#include "cli/service_configs.hpp"
 #include "confdiff/config_diff.hpp"
 
 namespace hitless::cli {
@@ -150,40 +151,17 @@ class Builder {
     return to;
   }
 
-  std::vector<std::string> expand(const std::vector<std::string>& words, const fleet::Placeholders& values) {
-    std::vector<std::string> out;
-    for (const std::string& word : words) out.push_back(fleet::expand(word, values));
-    return out;
-  }
-
   ports::Service* add_service(const fleet::Instance& instance, ports::Host* on, std::string& main_config) {
-    const fleet::Placeholders values = fleet::placeholders_of(service_, instance);
-    std::vector<std::string> dests;
-    for (const fleet::ConfigFile& file : service_.config) dests.push_back(fleet::expand(file.dest, values));
+    const std::vector<std::string> dests = installed_files(service_, instance);
     std::unique_ptr<ports::Service> made;
     if (service_.kind == fleet::ServiceKind::nginx) {
-      const fleet::NginxOptions& from = service_.nginx;
-      main_config = from.main_config;
-      made = service::make_nginx_service(
-          *on, {service_.unit, from.binary, from.main_config, from.prefix.value_or(""), from.error_log, from.pid_file});
+      main_config = service_.nginx.main_config;
+      made = service::make_nginx_service(*on, nginx_config(service_));
     } else if (service_.kind == fleet::ServiceKind::systemd) {
-      service::SystemdConfig config;
-      config.unit = service_.unit;
-      config.config_files = dests;
-      if (service_.commands) config.test = expand(service_.commands->test, values);
       if (!dests.empty()) main_config = dests.front();
-      made = service::make_systemd_service(*on, std::move(config));
+      made = service::make_systemd_service(*on, systemd_config(service_, instance));
     } else {
-      const fleet::Commands& from = *service_.commands;
-      service::CommandConfig config;
-      config.test = expand(from.test, values);
-      config.reload = expand(from.reload, values);
-      config.restart = expand(from.restart, values);
-      config.status = expand(from.status, values);
-      config.pid_file = fleet::expand(from.pid_file, values);
-      config.config_files = expand(from.config_files, values);
-      config.flavor = from.flavor == fleet::Flavor::nginx ? service::CommandFlavor::nginx : service::CommandFlavor::none;
-      config.error_log = fleet::expand(from.error_log.value_or(""), values);
+      service::CommandConfig config = command_config(service_, instance);
       if (!config.config_files.empty()) main_config = config.config_files.front();
       else if (!dests.empty()) main_config = dests.front();
       made = service::make_command_service(*on, std::move(config));

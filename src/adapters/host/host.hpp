@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "ports/host.hpp"
+#include "ports/privileged.hpp"
 
 namespace hitless::host {
 
@@ -33,21 +34,16 @@ std::unique_ptr<ports::Host> make_local_host(std::string name, std::string addre
 // use.
 [[nodiscard]] Result<std::unique_ptr<ports::Host>> make_ssh_host(SshConfig config);
 
-// What hitless runs with `sudo -n` on one host.
+// What hitless runs with `sudo -n` for one user.
 struct SudoersNeeds {
-  std::string user;                             // who logs in
-  std::vector<std::string> units;               // operations {"systemctl", "restart" or such, unit}
-  std::vector<std::string> config_dirs;         // where put_atomic writes
-  std::vector<std::vector<std::string>> argvs;  // further exact commands: {"/usr/sbin/nginx", "-t"}
-  // Further run_operation argvs, as given to it; a word that is any_word stands for an id, number
-  // or name.
-  std::vector<std::vector<std::string>> operations;
-  static constexpr const char* any_word = "%any-word%";
+  std::string user;                        // who logs in
+  ports::PrivilegedCommands commands;      // of all drivers
+  std::vector<std::string> config_files;   // what put_atomic writes, absolute paths
 };
 
 // The text for /etc/sudoers.d/hitless, line by line. Commands are matched by regular expressions,
-// which need sudo 1.9.10 on the host. Fails with invalid when a unit, folder or user is not a
-// proper name.
+// which need sudo 1.9.10 on the host. Fails with invalid when a program, path or user is not a
+// proper name, or when a line would be too long for sudo.
 [[nodiscard]] Result<std::vector<std::string>> sudoers_lines(const SudoersNeeds& needs);
 
 }  // namespace hitless::host

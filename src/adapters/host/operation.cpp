@@ -6,6 +6,7 @@
 
 #include "adapters/host/operation_words.hpp"
 #include "adapters/host/scripts.hpp"
+#include "adapters/host/seal.hpp"
 #include "adapters/host/shell_host.hpp"
 #include "base/text.hpp"
 
@@ -200,16 +201,18 @@ Task<Result<ports::ExecResult>> ShellHost::run_operation(ports::Operation operat
   if (!boot) co_return tl::unexpected(boot.error());
   tracked.boot_id = *boot;
 
+  const bool with_sudo = operation.privileged && sudo_;
+  const std::vector<std::string> words = with_sudo ? seal_argv(argv) : argv;
   const std::string seconds = std::to_string((operation.deadline_ms + 999) / 1000);
   if (tracked.units) {
     tracked.start_args = {sudo_words(true), tracked.unit(), seconds};
-    for (const auto& word : argv) tracked.start_args.push_back(escape_dollars(word));
+    for (const auto& word : words) tracked.start_args.push_back(escape_dollars(word));
   } else {
     tracked.start_args = {operation.id, seconds};
-    if (operation.privileged && sudo_) {
+    if (with_sudo) {
       tracked.start_args.insert(tracked.start_args.end(), {"sudo", "-n", "--"});
     }
-    tracked.start_args.insert(tracked.start_args.end(), argv.begin(), argv.end());
+    tracked.start_args.insert(tracked.start_args.end(), words.begin(), words.end());
   }
   co_return co_await follow(std::move(tracked));
 }

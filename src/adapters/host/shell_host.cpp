@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "adapters/host/scripts.hpp"
+#include "adapters/host/seal.hpp"
 #include "base/digest.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
@@ -60,7 +61,10 @@ Task<Result<ports::ExecResult>> ShellHost::exec(std::vector<std::string> argv, s
     co_return refuse("not a command: it is empty, starts with '-' or has a NUL byte");
   }
   const bool with_sudo = privileged && sudo_;
-  if (with_sudo) argv.insert(argv.begin(), {"sudo", "-n", "--"});
+  if (with_sudo) {
+    argv = seal_argv(std::move(argv));
+    argv.insert(argv.begin(), {"sudo", "-n", "--"});
+  }
   SessionCommand command;
   command.body = quote_for_sh(argv);
   command.input = std::move(input);

@@ -1,6 +1,7 @@
 #include "adapters/service/acting.hpp"
 
 #include "adapters/service/evidence.hpp"
+#include "adapters/service/scripts.hpp"
 #include "base/text.hpp"
 
 namespace hitless::service {
@@ -111,6 +112,13 @@ Outcome not_looked_at() {
 }
 
 }  // namespace
+
+const char* unit_script() {
+  return kUnitScript;
+}
+const char* command_script() {
+  return kCommandScript;
+}
 
 Task<Outcome> act_on_unit(ports::Host* host, std::string unit, core::Action action,
                           std::string operation_id, ServiceIdentity expected,

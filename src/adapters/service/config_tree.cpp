@@ -5,6 +5,7 @@
 #include <set>
 
 #include "adapters/service/evidence.hpp"
+#include "adapters/service/scripts.hpp"
 #include "adapters/service/nginx_scan.hpp"
 #include "base/text.hpp"
 #include "confdiff/config_diff.hpp"
@@ -152,6 +153,10 @@ void lay_over(std::vector<Fetched>& files, const std::vector<std::string>& patte
 }
 
 }  // namespace
+
+const char* read_script() {
+  return kReadScript;
+}
 
 Task<Result<ConfigSet>> ConfigTree::read(ports::Files overlay) {
   ConfigSet set;

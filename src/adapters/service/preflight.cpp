@@ -6,6 +6,7 @@
 #include <set>
 
 #include "adapters/service/evidence.hpp"
+#include "adapters/service/scripts.hpp"
 #include "base/text.hpp"
 #include "confdiff/glob.hpp"
 
@@ -194,6 +195,10 @@ Check judge_privileges(const ports::Host& host, const std::string& uid, bool roo
 }
 
 }  // namespace
+
+const char* facts_script() {
+  return kFactsScript;
+}
 
 std::int64_t parse_timespan_us(std::string_view text) {
   static const std::vector<std::pair<std::string_view, std::int64_t>> units = {

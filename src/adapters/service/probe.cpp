@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "adapters/service/evidence.hpp"
+#include "adapters/service/scripts.hpp"
 #include "base/text.hpp"
 
 namespace hitless::service {
@@ -115,6 +116,10 @@ void read_log(const ProbeQuery& query, core::ServiceIdentity& identity, const st
 }
 
 }  // namespace
+
+const char* probe_script() {
+  return kProbeScript;
+}
 
 ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
   ProbeResult result;

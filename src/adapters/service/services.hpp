@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ports/host.hpp"
+#include "ports/privileged.hpp"
 #include "ports/service.hpp"
 
 namespace hitless::service {
@@ -50,5 +51,13 @@ struct CommandConfig {
                                                                  NginxConfig config);
 [[nodiscard]] std::unique_ptr<ports::Service> make_command_service(ports::Host& host,
                                                                    CommandConfig config);
+
+// What a driver runs as root on a host with sudo, for sudoers. installed: files that a rollout puts
+// there, which the configuration may then include.
+[[nodiscard]] ports::PrivilegedCommands privileged_commands(const SystemdConfig& config);
+[[nodiscard]] ports::PrivilegedCommands privileged_commands(const NginxConfig& config,
+                                                            std::vector<std::string> installed);
+[[nodiscard]] ports::PrivilegedCommands privileged_commands(const CommandConfig& config,
+                                                            std::vector<std::string> installed);
 
 }  // namespace hitless::service

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/service/evidence.hpp"
+#include "adapters/service/scripts.hpp"
 #include "adapters/service/nginx_scan.hpp"
 #include "adapters/service/ustar.hpp"
 #include "base/digest.hpp"
@@ -98,6 +99,10 @@ ports::Files staged_files(const ConfigSet& set, const ports::Files& changed,
 }
 
 }  // namespace
+
+const char* stage_script() {
+  return kStageScript;
+}
 
 bool has_placeholder(const std::vector<std::string>& argv) {
   return std::any_of(argv.begin(), argv.end(), [](const std::string& arg) {
