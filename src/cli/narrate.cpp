@@ -131,7 +131,7 @@ struct Teller {
                                       format_duration(deadline) + ")");
     } else if (effect.kind == EffectKind::act) {
       const char* what = effect.action == core::Action::restart ? "Service restarted" : "Service reloaded";
-      say(effect.instance, "FIX", std::string(what) + (outcome.detail.empty() ? "" : ": " + outcome.detail));
+      say(effect.instance, "FIX", std::string(what) + " successfully");
     } else if (effect.kind == EffectKind::install_config && effect.direction == core::Direction::forward) {
       say(effect.instance, "FIX", "New configuration installed");
     } else if (effect.kind == EffectKind::diagnose && outcome.diagnosis) {
@@ -161,6 +161,16 @@ struct Teller {
     }
   }
 
+  // Each thing that was proven on a line of its own.
+  void tell_proof(const core::Advanced& e) {
+    std::size_t at = 0;
+    while (at <= e.reason.size()) {
+      const std::size_t end = std::min(e.reason.find("; ", at), e.reason.size());
+      say(e.instance, "FIX", e.reason.substr(at, end - at), Mood::good);
+      at = end + 2;
+    }
+  }
+
   void operator()(const core::Advanced& e) {
     const core::Instance* instance = core::find(after, e.instance);
     if (instance == nullptr) return;
@@ -171,11 +181,11 @@ struct Teller {
         say(e.instance, "FIX", "Connection drain complete in " + seconds_text(instance->drain_ms));
         break;
       case PhaseName::rejoining:
-        if (e.from == PhaseName::verifying) say(e.instance, "FIX", e.reason, Mood::good);
+        if (e.from == PhaseName::verifying) tell_proof(e);
         break;
       case PhaseName::soaking:
         say(e.instance, "FIX", host_part(e.instance) + " back in rotation: load balancer healthcheck PASSING after " +
-                                   seconds_text(instance->back_ms) + "; " + e.reason, Mood::good);
+                                   seconds_text(instance->back_ms) + ", " + e.reason, Mood::good);
         break;
       case PhaseName::done:
         say(e.instance, "FIX", e.from == PhaseName::rolling_back ? e.reason : host_part(e.instance) + " done: " + e.reason + ". Duration: " +

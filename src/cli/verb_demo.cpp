@@ -158,6 +158,13 @@ int conclude(Demo& demo) {
   return all ? kOk : (interrupted != 0 ? kDetached : kError);
 }
 
+// Without SA_RESTART, so that Ctrl-C also ends the wait for a key.
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
+}
+
 Status set_up(Demo& demo) {
   char path[4096] = "";
   const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -180,8 +187,7 @@ Status set_up(Demo& demo) {
 }  // namespace
 
 int verb_demo(App& app) {
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  catch_interrupts();
   Demo demo{app, nullptr, nullptr, nullptr, {}, {}, {}, {}};
   say(app, "Starting HAProxy, three nginx instances, their api-gateway and steady clients on loopback...");
   if (Status ready = set_up(demo); !ready) return failed(app, ready.error());

@@ -184,7 +184,7 @@ std::int64_t others_requests(const State& state, const Instance& self) {
 Step step_back_in(const State& state, const Instance& instance, const Rejoining& rejoining, TimeMs now) {
   const std::int64_t mine = instance.reading->requests.value_or(0) - rejoining.requests_at;
   if (mine > 0) {
-    return advance_to(instance, PhaseName::soaking, "in rotation, live traffic: " + std::to_string(mine) + " requests");
+    return advance_to(instance, PhaseName::soaking, "live traffic: " + std::to_string(mine) + " requests");
   }
   const TimeMs end = *rejoining.in_since + state.plan.policy.rejoin.traffic_wait_ms;
   if (now < end) return wait_until(end);
@@ -194,7 +194,7 @@ Step step_back_in(const State& state, const Instance& instance, const Rejoining&
   if (peers > 0 && others > kFairShare * peers) {
     return give_up(instance, "back in rotation, but the load balancer sent it none of " + std::to_string(others) + " requests");
   }
-  return advance_to(instance, PhaseName::soaking, "in rotation; no client traffic to be seen anywhere for " +
+  return advance_to(instance, PhaseName::soaking, "no client traffic to be seen anywhere for " +
                                                       seconds(state.plan.policy.rejoin.traffic_wait_ms));
 }
 
