@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/names.hpp"
 #include "base/text.hpp"
 
@@ -69,6 +71,20 @@ constexpr Meaning meanings[] = {
      "correct ssh_config"},
 };
 
+// On one line, without the frame of @ that ssh draws around its warnings.
+std::string one_line(std::string_view message) {
+  std::string line;
+  while (!message.empty()) {
+    const auto end = std::min(message.find('\n'), message.size());
+    const auto part = trim(message.substr(0, end));
+    message.remove_prefix(std::min(end + 1, message.size()));
+    if (part.empty() || part.starts_with('@')) continue;
+    if (!line.empty()) line += ' ';
+    line += part;
+  }
+  return line;
+}
+
 }  // namespace
 
 Status check_ssh_config(const SshConfig& config) {
@@ -113,7 +129,7 @@ std::vector<std::string> ssh_forward_argv(const SshConfig& config, const std::st
 
 Error explain_ssh_failure(const std::string& name, std::string_view message) {
   const std::string shown =
-      redact(escape_for_terminal(truncate_utf8(trim(message), max_message_bytes)));
+      redact(escape_for_terminal(truncate_utf8(one_line(message), max_message_bytes)));
   for (const auto& meaning : meanings) {
     if (message.find(meaning.words) == std::string_view::npos) continue;
     return {meaning.code, fmt::format("cannot log in: {} (ssh: {})", meaning.what, shown), name,

@@ -174,6 +174,7 @@ TEST(SshHost, ASwappedOrUnknownHostKeyIsRefused) {
   const auto swapped = error_of(sshd.config());
   EXPECT_EQ(swapped.code, ErrorCode::refused);
   EXPECT_NE(swapped.what.find("its host key has changed"), std::string::npos) << swapped.what;
+  EXPECT_EQ(swapped.what.find('@'), std::string::npos) << "the frame around the warning";
   EXPECT_EQ(swapped.where, "web01");
   EXPECT_FALSE(swapped.help.empty());
   write(sshd.path("known_hosts"), "");
