@@ -19,7 +19,9 @@ struct Task {
   struct promise_type {
     int value = 0;
     std::coroutine_handle<> waiter;
-    Task get_return_object() { return Task{std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    Task get_return_object() {
+      return Task{std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
     std::suspend_always initial_suspend() noexcept { return {}; }
     struct Final {
       bool await_ready() noexcept { return false; }
@@ -55,13 +57,19 @@ struct Options {
   std::vector<std::string> words;
 };
 
-static Task number(int n) { co_return n; }
-static Task take(Options o) { co_return static_cast<int>(o.words.size()); }
+static Task number(int n) {
+  co_return n;
+}
+static Task take(Options o) {
+  co_return static_cast<int>(o.words.size());
+}
 template <class F>
 static Task call(F f) {
   co_return f();
 }
-static Task pick(std::string s) { co_return static_cast<int>(s.size()); }
+static Task pick(std::string s) {
+  co_return static_cast<int>(s.size());
+}
 
 static Task in_condition() {
   if (co_await number(1) == 1) co_return 1;
@@ -74,7 +82,9 @@ static Task with_lambda() {
 static Task with_choice(bool flag) {
   co_return co_await pick(flag ? std::string("a") : std::string("bb"));
 }
-static Task with_braces() { co_return co_await take(Options{Counted{}, {"a", "b"}}); }
+static Task with_braces() {
+  co_return co_await take(Options{Counted{}, {"a", "b"}});
+}
 
 int main() {
   bool ok = in_condition().run() == 1 && with_lambda().run() == 1 && with_choice(true).run() == 1 &&

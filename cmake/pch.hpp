@@ -1,4 +1,5 @@
-// Precompiled for every layer but core: what nearly every file needs. Keep it small (see docs/adr/0003).
+// Precompiled for every layer but core: what nearly every file needs. Keep it small (see
+// docs/adr/0003).
 #pragma once
 #include <fmt/format.h>
 

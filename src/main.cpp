@@ -9,7 +9,9 @@ int main(int argc, char** argv) {
   try {
     return hitless::cli::run(argc, argv);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "error: internal: %s\n   = help: this is a bug in hitless; please report it\n", e.what());
+    std::fprintf(stderr,
+                 "error: internal: %s\n   = help: this is a bug in hitless; please report it\n",
+                 e.what());
     return hitless::cli::kError;
   }
 }

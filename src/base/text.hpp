@@ -24,7 +24,8 @@ namespace hitless {
 // [redacted]. Applied before anything from a host is stored, shown or sent.
 [[nodiscard]] std::string redact(std::string_view text);
 // The candidate nearest to word by edit distance, empty when none is near enough to suggest.
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+[[nodiscard]] std::string nearest(std::string_view word,
+                                  const std::vector<std::string>& candidates);
 
 [[nodiscard]] std::string_view trim(std::string_view text);
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);

@@ -39,7 +39,8 @@ std::string fleet_path(const App& app) {
   if (!app.options.fleet_file.empty()) return app.options.fleet_file;
   if (std::string value = env("HITLESS_FLEET"); !value.empty()) return value;
   const std::string user = xdg("XDG_CONFIG_HOME", ".config") + "/hitless/hitless.yaml";
-  for (const std::string& path : {std::string("hitless.yaml"), user, std::string("/etc/hitless/hitless.yaml")}) {
+  for (const std::string& path :
+       {std::string("hitless.yaml"), user, std::string("/etc/hitless/hitless.yaml")}) {
     if (exists(path)) return path;
   }
   return "hitless.yaml";
@@ -54,7 +55,8 @@ std::string state_dir(const App& app) {
 std::string actor_name() {
   const passwd* entry = getpwuid(getuid());
   std::string user = entry != nullptr ? entry->pw_name : std::to_string(getuid());
-  if (const std::string sudo = env("SUDO_USER"); !sudo.empty() && sudo != user) user += " (sudo by " + sudo + ")";
+  if (const std::string sudo = env("SUDO_USER"); !sudo.empty() && sudo != user)
+    user += " (sudo by " + sudo + ")";
   char host[256] = "";
   (void)gethostname(host, sizeof host - 1);
   return user + "@" + host;
@@ -62,9 +64,11 @@ std::string actor_name() {
 
 void print_error(const App& app, const Error& error) {
   const Terminal& t = app.err;
-  fmt::print(stderr, "{} {}\n", t.paint(Ink::bad, "error:"), t.plain(escape_for_terminal(error.what)));
+  fmt::print(stderr, "{} {}\n", t.paint(Ink::bad, "error:"),
+             t.plain(escape_for_terminal(error.what)));
   if (!error.where.empty()) fmt::print(stderr, "  --> {}\n", escape_for_terminal(error.where));
-  if (!error.help.empty()) fmt::print(stderr, "   = help: {}\n", t.plain(escape_for_terminal(error.help)));
+  if (!error.help.empty())
+    fmt::print(stderr, "   = help: {}\n", t.plain(escape_for_terminal(error.help)));
 }
 
 int failed(const App& app, const Error& error, int exit_code) {
@@ -73,17 +77,20 @@ int failed(const App& app, const Error& error, int exit_code) {
 }
 
 Result<std::unique_ptr<journal::SqliteJournal>> open_journal(const App& app, bool writable) {
-  return journal::open_journal(state_dir(app), writable ? journal::Mode::read_write : journal::Mode::read_only);
+  return journal::open_journal(state_dir(app),
+                               writable ? journal::Mode::read_write : journal::Mode::read_only);
 }
 
 Result<Replay> replay(ports::Journal& journal, const std::string& rollout, std::int64_t up_to_seq) {
   auto entries = journal.read(rollout, up_to_seq);
   if (!entries) return tl::unexpected<Error>(entries.error());
   if (entries->empty()) {
-    return fail(ErrorCode::not_found, "no rollout `" + rollout + "` in the journal", {}, "`hitless history` lists them");
+    return fail(ErrorCode::not_found, "no rollout `" + rollout + "` in the journal", {},
+                "`hitless history` lists them");
   }
   Replay result;
-  for (const core::Entry& entry : *entries) result.state = core::apply(std::move(result.state), entry.event, entry.at);
+  for (const core::Entry& entry : *entries)
+    result.state = core::apply(std::move(result.state), entry.event, entry.at);
   result.entries = std::move(*entries);
   return result;
 }

@@ -4,12 +4,12 @@
 #include <memory>
 #include <string>
 
+#include "adapters/journal/sqlite_journal.hpp"
 #include "base/error.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/options.hpp"
 #include "cli/terminal.hpp"
 #include "core/state.hpp"
-#include "adapters/journal/sqlite_journal.hpp"
 
 namespace hitless::cli {
 
@@ -30,14 +30,16 @@ struct App {
 void print_error(const App& app, const Error& error);
 int failed(const App& app, const Error& error, int exit_code = kError);
 
-[[nodiscard]] Result<std::unique_ptr<journal::SqliteJournal>> open_journal(const App& app, bool writable);
+[[nodiscard]] Result<std::unique_ptr<journal::SqliteJournal>> open_journal(const App& app,
+                                                                           bool writable);
 
 // The fold of a rollout's journal, up to a sequence number (0: all of it).
 struct Replay {
   core::State state;
   std::vector<core::Entry> entries;
 };
-[[nodiscard]] Result<Replay> replay(ports::Journal& journal, const std::string& rollout, std::int64_t up_to_seq = 0);
+[[nodiscard]] Result<Replay> replay(ports::Journal& journal, const std::string& rollout,
+                                    std::int64_t up_to_seq = 0);
 
 // The verbs, one file each (verb_NAME.cpp).
 int verb_check(App& app);

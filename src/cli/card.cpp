@@ -32,10 +32,18 @@ Counts count(const core::State& state) {
         list(counts.done, instance);
         ++counts.n_done;
         break;
-      case PhaseName::rolled_back: list(counts.rolled_back, instance); break;
-      case PhaseName::quarantined: list(counts.quarantined, instance); break;
-      case PhaseName::skipped: list(counts.skipped, instance); break;
-      default: list(counts.untouched, instance); break;
+      case PhaseName::rolled_back:
+        list(counts.rolled_back, instance);
+        break;
+      case PhaseName::quarantined:
+        list(counts.quarantined, instance);
+        break;
+      case PhaseName::skipped:
+        list(counts.skipped, instance);
+        break;
+      default:
+        list(counts.untouched, instance);
+        break;
     }
   }
   return counts;
@@ -43,21 +51,30 @@ Counts count(const core::State& state) {
 
 std::string headline(const core::State& state, core::RolloutResult result, const Terminal& t) {
   const std::string took = format_duration(state.ended_at - state.started_at);
-  const std::string what = state.plan.rollout + "  " + state.plan.service + " " + std::string(core::to_string(state.plan.intent));
+  const std::string what = state.plan.rollout + "  " + state.plan.service + " " +
+                           std::string(core::to_string(state.plan.intent));
   const int code = exit_code_of(result);
   switch (result) {
     case core::RolloutResult::succeeded:
-      return t.paint(Ink::good, fmt::format("{} {} DONE", t.tick(), what)) + fmt::format("   {}   exit {}", took, code);
+      return t.paint(Ink::good, fmt::format("{} {} DONE", t.tick(), what)) +
+             fmt::format("   {}   exit {}", took, code);
     case core::RolloutResult::rolled_back: {
-      const char* word = state.plan.changes_config ? "FAILED, ROLLED BACK" : "FAILED, STOPPED SAFELY";
-      return t.paint(Ink::bad, fmt::format("{} {} {}", t.cross(), what, word)) + fmt::format("   {}   exit {}", took, code);
+      const char* word =
+          state.plan.changes_config ? "FAILED, ROLLED BACK" : "FAILED, STOPPED SAFELY";
+      return t.paint(Ink::bad, fmt::format("{} {} {}", t.cross(), what, word)) +
+             fmt::format("   {}   exit {}", took, code);
     }
     case core::RolloutResult::human_needed:
-      return t.paint(Ink::bad, fmt::format("{} {} FAILED, A HUMAN IS NEEDED", t.cross(), what)) + fmt::format("   {}   exit {}", took, code);
+      return t.paint(Ink::bad, fmt::format("{} {} FAILED, A HUMAN IS NEEDED", t.cross(), what)) +
+             fmt::format("   {}   exit {}", took, code);
     case core::RolloutResult::blocked:
-      return t.paint(Ink::bad, fmt::format("{} {} NOT STARTED, nothing was touched", t.cross(), what)) + fmt::format("   exit {}", code);
+      return t.paint(Ink::bad,
+                     fmt::format("{} {} NOT STARTED, nothing was touched", t.cross(), what)) +
+             fmt::format("   exit {}", code);
     case core::RolloutResult::aborted:
-      return t.paint(Ink::warn, fmt::format("{} {} STOPPED by the operator{}", t.warning(), what, state.abort_asked ? ", rolled back" : "")) + fmt::format("   {}   exit {}", took, code);
+      return t.paint(Ink::warn, fmt::format("{} {} STOPPED by the operator{}", t.warning(), what,
+                                            state.abort_asked ? ", rolled back" : "")) +
+             fmt::format("   {}   exit {}", took, code);
   }
   return what;
 }
@@ -85,14 +102,16 @@ std::string result_card(const core::State& state, const CardExtras& extras, cons
   row(card, "change", state.plan.change_summary);
   row(card, "done", counts.done);
   row(card, "rolled back", counts.rolled_back);
-  row(card, "quarantined", counts.quarantined.empty() ? "" : counts.quarantined + " (left out of rotation on purpose)");
+  row(card, "quarantined",
+      counts.quarantined.empty() ? "" : counts.quarantined + " (left out of rotation on purpose)");
   row(card, "skipped", counts.skipped);
   row(card, "untouched", counts.untouched);
   row(card, "clients", extras.clients);
   const bool known = state.lowest_serving >= 0;
-  row(card, "capacity", known ? fmt::format("lowest serving {} of {} (floor {})", state.lowest_serving, state.instances.size(),
-                                            state.plan.policy.capacity.floor)
-                              : "");
+  row(card, "capacity",
+      known ? fmt::format("lowest serving {} of {} (floor {})", state.lowest_serving,
+                          state.instances.size(), state.plan.policy.capacity.floor)
+            : "");
   row(card, "now", fmt::format("{} of {} serving", core::serving(state), state.instances.size()));
   std::string sent = state.incident;
   for (const std::string& each : extras.sent) sent += (sent.empty() ? "" : "  ") + each;

@@ -1,5 +1,5 @@
-// The last thing on the screen: what happened, why, what is where now, what to do next. Also the text
-// of notifications and incidents. At most 80 columns where names allow it.
+// The last thing on the screen: what happened, why, what is where now, what to do next. Also the
+// text of notifications and incidents. At most 80 columns where names allow it.
 #pragma once
 #include <string>
 #include <vector>
@@ -10,10 +10,11 @@
 namespace hitless::cli {
 
 struct CardExtras {
-  std::string clients;               // "18 204 probes, 0 lost"; empty: no prober ran
-  std::vector<std::string> sent;     // "webhook ops ✓"
+  std::string clients;            // "18 204 probes, 0 lost"; empty: no prober ran
+  std::vector<std::string> sent;  // "webhook ops ✓"
   std::int64_t journal_entries = 0;
 };
-[[nodiscard]] std::string result_card(const core::State& state, const CardExtras& extras, const Terminal& terminal);
+[[nodiscard]] std::string result_card(const core::State& state, const CardExtras& extras,
+                                      const Terminal& terminal);
 
 }  // namespace hitless::cli

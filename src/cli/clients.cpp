@@ -23,7 +23,8 @@ witness::ProberConfig config_of(const fleet::Prober& from) {
     std::from_chars(rest.data() + colon + 1, rest.data() + rest.size(), port);
     config.port = static_cast<std::uint16_t>(port);
   }
-  if (config.address.size() > 2 && config.address.front() == '[') config.address = config.address.substr(1, config.address.size() - 2);
+  if (config.address.size() > 2 && config.address.front() == '[')
+    config.address = config.address.substr(1, config.address.size() - 2);
   return config;
 }
 
@@ -45,20 +46,24 @@ std::string describe(const std::vector<witness::ProberSnapshot>& all, const std:
   if (all.empty()) return problem;
   std::string text = fmt::format("{} probes, {} lost", sent, lost);
   if (p95) text += fmt::format("    p95 {:.1f}ms", static_cast<double>(*p95) / 1000.0);
-  if (not_sent > 0) text += fmt::format("    {} could not be sent or finished: not to be trusted", not_sent);
+  if (not_sent > 0)
+    text += fmt::format("    {} could not be sent or finished: not to be trusted", not_sent);
   if (!problem.empty()) text += "    " + problem;
   return text;
 }
 
 }  // namespace
 
-Clients::Clients(std::vector<witness::ProberConfig> configs, std::string problem) : problem_(std::move(problem)) {
-  for (witness::ProberConfig& config : configs) probers_.push_back(std::make_unique<witness::Prober>(std::move(config)));
+Clients::Clients(std::vector<witness::ProberConfig> configs, std::string problem)
+    : problem_(std::move(problem)) {
+  for (witness::ProberConfig& config : configs)
+    probers_.push_back(std::make_unique<witness::Prober>(std::move(config)));
 }
 
 void Clients::start() {
   for (auto& prober : probers_) {
-    if (Status started = prober->start(); !started) problem_ = "prober not started: " + hitless::describe(started.error());
+    if (Status started = prober->start(); !started)
+      problem_ = "prober not started: " + hitless::describe(started.error());
   }
 }
 

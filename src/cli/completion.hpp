@@ -9,6 +9,7 @@ struct CompletionVerb {
   std::string name, about;
   std::vector<std::string> flags;
 };
-[[nodiscard]] std::string render_completion(const std::string& shell, const std::vector<CompletionVerb>& verbs);
+[[nodiscard]] std::string render_completion(const std::string& shell,
+                                            const std::vector<CompletionVerb>& verbs);
 
 }  // namespace hitless::cli

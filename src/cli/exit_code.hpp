@@ -10,7 +10,7 @@ enum Exit : int {
   kChangesPresent = 2,  // only with --detailed-exitcode
   kRolledBack = 3,      // failed, rolled back, the fleet is healthy
   kHumanNeeded = 4,
-  kBlocked = 5,         // a gate said no, nothing was touched
+  kBlocked = 5,  // a gate said no, nothing was touched
   kAborted = 6,
   kStalePlan = 7,
   kUsage = 64,
@@ -21,11 +21,16 @@ enum Exit : int {
 
 [[nodiscard]] inline int exit_code_of(core::RolloutResult result) {
   switch (result) {
-    case core::RolloutResult::succeeded: return kOk;
-    case core::RolloutResult::rolled_back: return kRolledBack;
-    case core::RolloutResult::human_needed: return kHumanNeeded;
-    case core::RolloutResult::blocked: return kBlocked;
-    case core::RolloutResult::aborted: return kAborted;
+    case core::RolloutResult::succeeded:
+      return kOk;
+    case core::RolloutResult::rolled_back:
+      return kRolledBack;
+    case core::RolloutResult::human_needed:
+      return kHumanNeeded;
+    case core::RolloutResult::blocked:
+      return kBlocked;
+    case core::RolloutResult::aborted:
+      return kAborted;
   }
   return kError;
 }

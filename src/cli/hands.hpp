@@ -1,4 +1,5 @@
-// Whose hand took an instance out of rotation: the journal knows ours; all others are someone else's.
+// Whose hand took an instance out of rotation: the journal knows ours; all others are someone
+// else's.
 #pragma once
 #include <map>
 #include <string>
@@ -16,11 +17,12 @@ struct Hand {
 };
 
 struct Hands {
-  std::map<core::InstanceId, Hand> out;         // left out by a rollout of ours
-  std::vector<ports::RolloutRow> unfinished;    // running now, or cut off
+  std::map<core::InstanceId, Hand> out;       // left out by a rollout of ours
+  std::vector<ports::RolloutRow> unfinished;  // running now, or cut off
 };
 
-// Looks back over the last rollouts of the service. The latest one that worked on an instance counts.
+// Looks back over the last rollouts of the service. The latest one that worked on an instance
+// counts.
 [[nodiscard]] Hands find_hands(ports::Journal& journal, const std::string& service);
 
 }  // namespace hitless::cli

@@ -1,5 +1,5 @@
-// An incident as text: what failed, the evidence, the timeline, the change. Rendered from the journal
-// alone, so that it says what was done and not what somebody remembers.
+// An incident as text: what failed, the evidence, the timeline, the change. Rendered from the
+// journal alone, so that it says what was done and not what somebody remembers.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,6 +8,7 @@
 
 namespace hitless::cli {
 
-[[nodiscard]] std::string incident_report(const core::State& state, const std::vector<core::Entry>& entries);
+[[nodiscard]] std::string incident_report(const core::State& state,
+                                          const std::vector<core::Entry>& entries);
 
 }  // namespace hitless::cli

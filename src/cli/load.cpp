@@ -6,7 +6,8 @@ namespace hitless::cli {
 
 std::optional<fleet::Fleet> load_fleet_or_complain(const App& app) {
   fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app));
-  if (!loaded.diagnostics.empty()) std::fputs(fleet::render(loaded.diagnostics, app.err.color).c_str(), stderr);
+  if (!loaded.diagnostics.empty())
+    std::fputs(fleet::render(loaded.diagnostics, app.err.color).c_str(), stderr);
   return std::move(loaded.fleet);
 }
 

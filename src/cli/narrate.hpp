@@ -1,6 +1,6 @@
-// The journal in words: each entry as the lines a person reads, in the voice of the story ([DIAGNOSE],
-// [FIX]). The same lines serve the live screen, plain progress, `show` and the audit log, so that what
-// was seen and what is kept cannot differ.
+// The journal in words: each entry as the lines a person reads, in the voice of the story
+// ([DIAGNOSE], [FIX]). The same lines serve the live screen, plain progress, `show` and the audit
+// log, so that what was seen and what is kept cannot differ.
 #pragma once
 #include <string>
 #include <vector>
@@ -17,11 +17,12 @@ struct Line {
   std::string tag;       // "DIAGNOSE", "FIX"
   std::string text;      // not yet escaped for a terminal
   Mood mood = Mood::neutral;
-  bool detail = false;   // a line of a checklist
+  bool detail = false;  // a line of a checklist
 };
 
 // `before` and `after`: the state around the entry.
-[[nodiscard]] std::vector<Line> narrate(const core::Entry& entry, const core::State& before, const core::State& after);
+[[nodiscard]] std::vector<Line> narrate(const core::Entry& entry, const core::State& before,
+                                        const core::State& after);
 
 // "web01" of "web@web01".
 [[nodiscard]] std::string host_part(const core::InstanceId& id);

@@ -20,7 +20,8 @@ constexpr std::size_t kMaxAttachmentBytes = 4u << 20;
 // With the hashes, so that whoever gets it can verify the chain (docs/AUDIT.md).
 std::string audit_log(journal::SqliteJournal& journal, const std::string& rollout) {
   auto text = journal.export_text(rollout, kMaxAttachmentBytes);
-  return text ? *text : "{\"note\":\"too large to attach; hitless audit export " + rollout + "\"}\n";
+  return text ? *text
+              : "{\"note\":\"too large to attach; hitless audit export " + rollout + "\"}\n";
 }
 
 }  // namespace
@@ -31,15 +32,18 @@ ports::Notification started_notification(const core::Plan& plan, const std::stri
   n.kind = ports::NotificationKind::started;
   n.rollout = plan.rollout;
   n.service = plan.service;
-  n.title = fmt::format("{}: {} of {} started by {}", plan.rollout, core::to_string(plan.intent), plan.service, actor);
+  n.title = fmt::format("{}: {} of {} started by {}", plan.rollout, core::to_string(plan.intent),
+                        plan.service, actor);
   n.text = n.title + (plan.change_summary.empty() ? "" : "\n" + plan.change_summary);
   n.actor = actor;
   n.at = wall_now_ms();
-  n.fields = {{"instances", std::to_string(plan.instances.size())}, {"plan", plan.hash.substr(0, 16)}};
+  n.fields = {{"instances", std::to_string(plan.instances.size())},
+              {"plan", plan.hash.substr(0, 16)}};
   return n;
 }
 
-ports::Notification ended_notification(journal::SqliteJournal& journal, const core::State& state, const std::vector<core::Entry>& entries,
+ports::Notification ended_notification(journal::SqliteJournal& journal, const core::State& state,
+                                       const std::vector<core::Entry>& entries,
                                        const std::string& clients) {
   const Terminal plain;
   const core::RolloutResult result = *state.ended;
@@ -51,23 +55,28 @@ ports::Notification ended_notification(journal::SqliteJournal& journal, const co
   n.service = state.plan.service;
   n.result = std::string(core::to_string(result));
   n.incident = state.incident;
-  n.title = fmt::format("{}{}: {} of {}: {}", state.incident.empty() ? "" : state.incident + " ", state.plan.rollout,
-                        core::to_string(state.plan.intent), state.plan.service, n.result);
+  n.title = fmt::format("{}{}: {} of {}: {}", state.incident.empty() ? "" : state.incident + " ",
+                        state.plan.rollout, core::to_string(state.plan.intent), state.plan.service,
+                        n.result);
   CardExtras extras;
   extras.clients = clients;
   n.text = result_card(state, extras, plain);
   n.actor = state.actor;
   n.at = state.ended_at;
-  n.fields = {{"result", n.result}, {"duration", format_duration(state.ended_at - state.started_at)}};
+  n.fields = {{"result", n.result},
+              {"duration", format_duration(state.ended_at - state.started_at)}};
   if (!good) n.fields.emplace_back("why", core::why(state));
-  n.attachments.push_back({state.plan.rollout + "-audit.jsonl", "application/x-ndjson", audit_log(journal, state.plan.rollout)});
+  n.attachments.push_back({state.plan.rollout + "-audit.jsonl", "application/x-ndjson",
+                           audit_log(journal, state.plan.rollout)});
   if (!state.incident.empty()) {
-    n.attachments.push_back({state.incident + ".txt", "text/plain; charset=utf-8", incident_report(state, entries)});
+    n.attachments.push_back(
+        {state.incident + ".txt", "text/plain; charset=utf-8", incident_report(state, entries)});
   }
   return n;
 }
 
-Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks, ports::Notification notification) {
+Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks,
+                          ports::Notification notification) {
   SendReport report;
   notify::Spool spool(state_dir(app) + "/spool");
   std::vector<ports::Sink*> wanted;
@@ -86,8 +95,12 @@ Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<port
       report.lines.push_back(each.sink + (attached ? " ✓ (audit log attached)" : " ✓"));
       continue;
     }
-    report.lines.push_back(each.sink + " ✗ (" + each.error.what + (each.status == notify::DeliveryStatus::dead ? "; given up)" : "; kept, tried again later)"));
-    const auto it = std::find_if(wanted.begin(), wanted.end(), [&](const ports::Sink* s) { return s->name() == each.sink; });
+    report.lines.push_back(each.sink + " ✗ (" + each.error.what +
+                           (each.status == notify::DeliveryStatus::dead
+                                ? "; given up)"
+                                : "; kept, tried again later)"));
+    const auto it = std::find_if(wanted.begin(), wanted.end(),
+                                 [&](const ports::Sink* s) { return s->name() == each.sink; });
     report.required_failed |= it != wanted.end() && (*it)->required();
   }
   co_return report;

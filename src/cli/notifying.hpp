@@ -9,15 +9,19 @@
 
 namespace hitless::cli {
 
-[[nodiscard]] ports::Notification started_notification(const core::Plan& plan, const std::string& actor);
-[[nodiscard]] ports::Notification ended_notification(journal::SqliteJournal& journal, const core::State& state,
-                                                     const std::vector<core::Entry>& entries, const std::string& clients);
+[[nodiscard]] ports::Notification started_notification(const core::Plan& plan,
+                                                       const std::string& actor);
+[[nodiscard]] ports::Notification ended_notification(journal::SqliteJournal& journal,
+                                                     const core::State& state,
+                                                     const std::vector<core::Entry>& entries,
+                                                     const std::string& clients);
 
 struct SendReport {
   std::vector<std::string> lines;  // "ops ✓ (audit log attached)"
   bool required_failed = false;
 };
 // Spools first, then tries every sink within a budget; what fails stays spooled for the next run.
-Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks, ports::Notification notification);
+Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks,
+                          ports::Notification notification);
 
 }  // namespace hitless::cli

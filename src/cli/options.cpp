@@ -23,8 +23,10 @@ constexpr const char* kIntro =
     "  hitless demo                      see it all on this machine, in a minute\n";
 
 constexpr const char* kOutro =
-    "Exit codes: 0 ok, 1 error, 2 changes present (--detailed-exitcode), 3 failed and rolled back,\n"
-    "4 failed and a human is needed, 5 a gate said no and nothing was touched, 6 stopped by the operator,\n"
+    "Exit codes: 0 ok, 1 error, 2 changes present (--detailed-exitcode), 3 failed and rolled "
+    "back,\n"
+    "4 failed and a human is needed, 5 a gate said no and nothing was touched, 6 stopped by the "
+    "operator,\n"
     "7 stale plan, 64 usage, 78 configuration.";
 
 struct Binder {
@@ -41,18 +43,25 @@ struct Binder {
   }
 
   void global() {
-    app.add_option("-f,--fleet", o.fleet_file, "fleet file (else $HITLESS_FLEET, ./hitless.yaml, ~/.config/hitless/, /etc/hitless/)");
-    app.add_option("--state-dir", o.state_dir, "journal and spool (else $HITLESS_STATE_DIR, else the XDG state directory)");
+    app.add_option(
+        "-f,--fleet", o.fleet_file,
+        "fleet file (else $HITLESS_FLEET, ./hitless.yaml, ~/.config/hitless/, /etc/hitless/)");
+    app.add_option("--state-dir", o.state_dir,
+                   "journal and spool (else $HITLESS_STATE_DIR, else the XDG state directory)");
     app.add_flag("--json", o.json, "machine-readable output on stdout");
-    app.add_flag_callback("--color", [this] { o.color = ColorWish::always; }, "colour even when not on a terminal");
+    app.add_flag_callback(
+        "--color", [this] { o.color = ColorWish::always; }, "colour even when not on a terminal");
     app.add_flag_callback("--no-color", [this] { o.color = ColorWish::never; }, "no colour");
-    app.add_option("--progress", progress_text, "auto, tty, plain, json or quiet")->check(CLI::IsMember({"auto", "tty", "plain", "json", "quiet"}));
+    app.add_option("--progress", progress_text, "auto, tty, plain, json or quiet")
+        ->check(CLI::IsMember({"auto", "tty", "plain", "json", "quiet"}));
   }
 
   void selection(CLI::App* sub) {
     sub->add_option("--limit", o.limit, "only these hosts")->delimiter(',');
     sub->add_option("--canary", o.canary, "this host first, alone");
-    sub->add_option("--at-once", o.at_once, "at most so many at the same time (the floor still holds)")->check(CLI::Range(1, 10'000));
+    sub->add_option("--at-once", o.at_once,
+                    "at most so many at the same time (the floor still holds)")
+        ->check(CLI::Range(1, 10'000));
   }
 
   void rollout(const char* name, const char* about, const char* example) {
@@ -68,37 +77,61 @@ struct Binder {
 
   void verbs() {
     CLI::App* check = verb("check", "Validate the fleet file; all errors at once", "hitless check");
-    check->add_flag("--offline", o.offline, "do not ask the load balancers whether pools and servers exist");
-    CLI::App* doctor = verb("doctor", "Check the way to every host, load balancer and sink", "hitless doctor web");
+    check->add_flag("--offline", o.offline,
+                    "do not ask the load balancers whether pools and servers exist");
+    CLI::App* doctor =
+        verb("doctor", "Check the way to every host, load balancer and sink", "hitless doctor web");
     doctor->add_option("service", o.service, "only this service");
-    doctor->add_flag("--sudoers", o.sudoers, "only print the sudoers lines that hosts with `sudo: true` need; contacts no host");
-    CLI::App* plan = verb("plan", "Show what a rollout would do; touches nothing", "hitless plan web --for apply --out web.plan");
+    doctor->add_flag(
+        "--sudoers", o.sudoers,
+        "only print the sudoers lines that hosts with `sudo: true` need; contacts no host");
+    CLI::App* plan = verb("plan", "Show what a rollout would do; touches nothing",
+                          "hitless plan web --for apply --out web.plan");
     plan->add_option("service", o.service, "service in the fleet file")->required();
-    plan->add_option("--for", o.intent, "restart, reload or apply")->check(CLI::IsMember({"restart", "reload", "apply"}));
+    plan->add_option("--for", o.intent, "restart, reload or apply")
+        ->check(CLI::IsMember({"restart", "reload", "apply"}));
     plan->add_option("--out", o.plan_file, "save the plan here (default SERVICE.plan; - for none)");
-    plan->add_flag("--detailed-exitcode", o.detailed_exitcode, "exit 2 when there is something to do");
+    plan->add_flag("--detailed-exitcode", o.detailed_exitcode,
+                   "exit 2 when there is something to do");
     selection(plan);
-    rollout("restart", "Restart a service, instance by instance, with no client noticing", "hitless restart web");
-    rollout("reload", "Reload a service and prove that each reload took effect", "hitless reload web");
-    rollout("apply", "Roll out new configuration; reload or restart as the change needs", "hitless apply web --plan web.plan");
+    rollout("restart", "Restart a service, instance by instance, with no client noticing",
+            "hitless restart web");
+    rollout("reload", "Reload a service and prove that each reload took effect",
+            "hitless reload web");
+    rollout("apply", "Roll out new configuration; reload or restart as the change needs",
+            "hitless apply web --plan web.plan");
     verb("status", "What is in rotation, what is not, and by whose hand", "hitless status web")
         ->add_option("service", o.service, "only this service");
-    verb("history", "Past rollouts", "hitless history --last 5")->add_option("-n,--last", o.last, "how many")->check(CLI::Range(1, 10'000));
+    verb("history", "Past rollouts", "hitless history --last 5")
+        ->add_option("-n,--last", o.last, "how many")
+        ->check(CLI::Range(1, 10'000));
     CLI::App* show = verb("show", "One rollout, step by step", "hitless show R-7f3a21");
     show->add_option("rollout", o.id, "its id")->required();
     show->add_option("--at", o.at_seq, "as it stood after this journal entry");
-    verb("diff", "The configuration change of a rollout", "hitless diff R-7f3a21")->add_option("rollout", o.id, "its id")->required();
-    verb("incident", "An incident with its evidence and timeline; without an id, all", "hitless incident INC-3")
+    verb("diff", "The configuration change of a rollout", "hitless diff R-7f3a21")
+        ->add_option("rollout", o.id, "its id")
+        ->required();
+    verb("incident", "An incident with its evidence and timeline; without an id, all",
+         "hitless incident INC-3")
         ->add_option("incident", o.id, "its id");
-    CLI::App* audit = verb("audit", "The journal: verify its chain, export it", "hitless audit verify");
-    audit->add_option("action", o.audit_action, "verify or export")->required()->check(CLI::IsMember({"verify", "export"}));
+    CLI::App* audit =
+        verb("audit", "The journal: verify its chain, export it", "hitless audit verify");
+    audit->add_option("action", o.audit_action, "verify or export")
+        ->required()
+        ->check(CLI::IsMember({"verify", "export"}));
     audit->add_option("rollout", o.id, "export only this rollout");
     verb("explain", "What an error code means and how to mend it", "hitless explain HL0104")
         ->add_option("code", o.id, "its code; without one, all codes");
     verb("schema", "The JSON Schema of the fleet file", "hitless schema > hitless.schema.json");
-    verb("completion", "Shell completion", "hitless completion bash > /etc/bash_completion.d/hitless")
-        ->add_option("shell", o.shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-    CLI::App* demo = verb("demo", "The whole story on this machine: HAProxy, three nginx, steady clients, a sabotaged config", "hitless demo");
+    verb("completion", "Shell completion",
+         "hitless completion bash > /etc/bash_completion.d/hitless")
+        ->add_option("shell", o.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    CLI::App* demo = verb(
+        "demo",
+        "The whole story on this machine: HAProxy, three nginx, steady clients, a sabotaged config",
+        "hitless demo");
     demo->add_flag("--no-input", o.no_input, "do not wait for a key between the acts");
   }
 };
@@ -133,8 +166,10 @@ bool complain_about_verb(const CLI::App& app, int argc, char** argv) {
   for (const CLI::App* sub : app.get_subcommands({})) verbs.push_back(sub->get_name());
   if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return false;
   const std::string near = nearest(argv[1], verbs);
-  std::fprintf(stderr, "error: no command `%s`\n   = help: %s\n", escape_for_terminal(argv[1]).c_str(),
-               near.empty() ? ("there are " + join(verbs, ", ")).c_str() : ("did you mean `" + near + "`?").c_str());
+  std::fprintf(stderr, "error: no command `%s`\n   = help: %s\n",
+               escape_for_terminal(argv[1]).c_str(),
+               near.empty() ? ("there are " + join(verbs, ", ")).c_str()
+                            : ("did you mean `" + near + "`?").c_str());
   return true;
 }
 

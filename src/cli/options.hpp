@@ -11,31 +11,31 @@ namespace hitless::cli {
 
 struct Options {
   std::string verb;
-  std::string fleet_file;   // --fleet; empty: looked up
-  std::string state_dir;    // --state-dir; empty: looked up
+  std::string fleet_file;  // --fleet; empty: looked up
+  std::string state_dir;   // --state-dir; empty: looked up
   bool json = false;
   ColorWish color = ColorWish::automatic;
   ProgressKind progress = ProgressKind::automatic;
 
-  std::string service;              // plan, restart, reload, apply, status, doctor
-  std::string intent = "restart";   // plan --for
-  std::string plan_file;            // --plan, plan --out
+  std::string service;             // plan, restart, reload, apply, status, doctor
+  std::string intent = "restart";  // plan --for
+  std::string plan_file;           // --plan, plan --out
   std::vector<std::string> limit;
   std::string canary;
   std::optional<std::int64_t> at_once;
   bool yes = false, no_input = false, dry_run = false, detailed_exitcode = false;
   bool offline = false, no_notify = false;
-  bool sudoers = false;             // doctor
+  bool sudoers = false;  // doctor
 
-  std::string id;                   // rollout, incident or error code
-  std::int64_t at_seq = 0;          // show --at
-  int last = 20;                    // history
-  std::string audit_action;         // verify, export
-  std::string shell;                // completion
+  std::string id;            // rollout, incident or error code
+  std::int64_t at_seq = 0;   // show --at
+  int last = 20;             // history
+  std::string audit_action;  // verify, export
+  std::string shell;         // completion
 };
 
 struct Parsed {
-  std::optional<Options> options;   // empty: exit at once with exit_code
+  std::optional<Options> options;  // empty: exit at once with exit_code
   int exit_code = 0;
 };
 // Prints help, version and usage errors itself.

@@ -1,5 +1,6 @@
-// A saved plan: the plan, its hash, and the fingerprint of the state it stands on. `apply --plan` runs
-// exactly this one, and only while nothing of it has moved and it is not older than its validity.
+// A saved plan: the plan, its hash, and the fingerprint of the state it stands on. `apply --plan`
+// runs exactly this one, and only while nothing of it has moved and it is not older than its
+// validity.
 #pragma once
 #include <string>
 

@@ -19,8 +19,8 @@ enum class ProgressKind { automatic, tree, plain, json, quiet };
 struct ProgressContext {
   Terminal terminal;
   std::FILE* stream = stderr;
-  std::function<std::string()> clients;                            // prober's line; may be empty
-  std::function<std::string(const core::Entry&)> entry_as_json;    // for json
+  std::function<std::string()> clients;                          // prober's line; may be empty
+  std::function<std::string(const core::Entry&)> entry_as_json;  // for json
 };
 
 class Progress {

@@ -6,7 +6,8 @@
 namespace hitless::cli {
 
 // One narrated line as the terminal shows it.
-[[nodiscard]] std::string render_line(const Line& line, const std::string& rollout, const Terminal& terminal, bool with_clock);
+[[nodiscard]] std::string render_line(const Line& line, const std::string& rollout,
+                                      const Terminal& terminal, bool with_clock);
 
 class PlainProgress : public Progress {
  public:
@@ -56,7 +57,8 @@ class QuietProgress : public Progress {
 };
 
 // The rows of the tree, without escape codes for cursor movement; exposed for tests.
-[[nodiscard]] std::vector<std::string> tree_rows(const core::State& state, core::TimeMs now, const Terminal& terminal,
+[[nodiscard]] std::vector<std::string> tree_rows(const core::State& state, core::TimeMs now,
+                                                 const Terminal& terminal,
                                                  const std::string& clients);
 
 }  // namespace hitless::cli

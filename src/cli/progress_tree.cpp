@@ -15,7 +15,8 @@ namespace {
 
 using core::PhaseName;
 
-constexpr std::size_t kMaxRows = 40;  // of a large fleet only those in work and their neighbours are shown
+constexpr std::size_t kMaxRows =
+    40;  // of a large fleet only those in work and their neighbours are shown
 
 std::string spark(const std::vector<std::int64_t>& samples) {
   static constexpr std::array<const char*, 8> kBars{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -34,18 +35,22 @@ std::string spark(const std::vector<std::int64_t>& samples) {
 std::string done_text(const core::State& state, const core::Instance& instance) {
   const char* what = state.plan.action == core::Action::restart ? "restart" : "reload";
   std::string text = core::render_samples(instance.drain_samples) + "  " + what + " proven";
-  if (instance.median_us > 0) text += fmt::format("  {:.0f}ms", static_cast<double>(instance.median_us) / 1000.0);
+  if (instance.median_us > 0)
+    text += fmt::format("  {:.0f}ms", static_cast<double>(instance.median_us) / 1000.0);
   return text + "  " + format_duration(instance.ended_at - instance.started_at);
 }
 
-std::string work_text(const core::State& state, const core::Instance& instance, core::TimeMs now, const Terminal& t) {
+std::string work_text(const core::State& state, const core::Instance& instance, core::TimeMs now,
+                      const Terminal& t) {
   const PhaseName phase = core::name_of(instance.phase);
-  std::string text = (instance.direction == core::Direction::backward ? "rollback: " : "") + std::string(core::to_string(phase));
+  std::string text = (instance.direction == core::Direction::backward ? "rollback: " : "") +
+                     std::string(core::to_string(phase));
   if (const auto* draining = std::get_if<core::Draining>(&instance.phase)) {
     text = core::render_samples(draining->samples);
     if (t.utf8) text += " " + spark(draining->samples);
     if (instance.reading && instance.reading->in_flight && instance.reading->host_connections) {
-      text += fmt::format("  lb {} host {}", *instance.reading->in_flight, *instance.reading->host_connections);
+      text += fmt::format("  lb {} host {}", *instance.reading->in_flight,
+                          *instance.reading->host_connections);
     }
     const auto left = draining->since + state.plan.policy.drain.deadline_ms - now;
     text += "  deadline in " + format_duration(std::max<core::TimeMs>(left, 0) / 1000 * 1000);
@@ -56,35 +61,47 @@ std::string work_text(const core::State& state, const core::Instance& instance, 
   return text;
 }
 
-std::string row_of(const core::State& state, const core::Instance& instance, core::TimeMs now, const Terminal& t) {
+std::string row_of(const core::State& state, const core::Instance& instance, core::TimeMs now,
+                   const Terminal& t) {
   const PhaseName phase = core::name_of(instance.phase);
   const std::string name = fmt::format("{:<8}", host_part(instance.plan.id));
   const auto show = [&](Ink ink, const char* glyph, const std::string& text) {
     const std::string line = name + " " + escape_for_terminal(text);
-    return t.paint(ink, t.plain(glyph)) + " " + t.plain(truncate_utf8(line, static_cast<std::size_t>(t.width + 20)));
+    return t.paint(ink, t.plain(glyph)) + " " +
+           t.plain(truncate_utf8(line, static_cast<std::size_t>(t.width + 20)));
   };
   switch (phase) {
-    case PhaseName::done: return show(Ink::good, "✔", done_text(state, instance));
-    case PhaseName::rolled_back: return show(Ink::warn, "✔", "rolled back  " + instance.failure);
-    case PhaseName::quarantined: return show(Ink::bad, "✖", "QUARANTINED  " + instance.failure);
-    case PhaseName::skipped: return show(Ink::dim, "⊘", "skip  " + std::get<core::Skipped>(instance.phase).reason);
-    case PhaseName::waiting: return show(Ink::dim, "·", "");
+    case PhaseName::done:
+      return show(Ink::good, "✔", done_text(state, instance));
+    case PhaseName::rolled_back:
+      return show(Ink::warn, "✔", "rolled back  " + instance.failure);
+    case PhaseName::quarantined:
+      return show(Ink::bad, "✖", "QUARANTINED  " + instance.failure);
+    case PhaseName::skipped:
+      return show(Ink::dim, "⊘", "skip  " + std::get<core::Skipped>(instance.phase).reason);
+    case PhaseName::waiting:
+      return show(Ink::dim, "·", "");
     case PhaseName::preflight:
       return show(Ink::dim, "·", instance.report ? "ready" : "preflight");
-    case PhaseName::rolling_back: return show(Ink::warn, "◐", "waits for its rollback");
-    default: return show(Ink::bold, "◐", work_text(state, instance, now, t));
+    case PhaseName::rolling_back:
+      return show(Ink::warn, "◐", "waits for its rollback");
+    default:
+      return show(Ink::bold, "◐", work_text(state, instance, now, t));
   }
 }
 
 }  // namespace
 
-std::vector<std::string> tree_rows(const core::State& state, core::TimeMs now, const Terminal& t, const std::string& clients) {
+std::vector<std::string> tree_rows(const core::State& state, core::TimeMs now, const Terminal& t,
+                                   const std::string& clients) {
   std::size_t done = 0;
   for (const core::Instance& i : state.instances) done += core::is_terminal(i) ? 1 : 0;
   std::vector<std::string> rows;
   rows.push_back(t.paint(Ink::bold, fmt::format("{}  {}", state.plan.rollout, state.plan.service)) +
-                 fmt::format("  {}/{} done  serving {} (floor {})  {}", done, state.instances.size(), core::serving(state),
-                             state.plan.policy.capacity.floor, format_duration((now - state.started_at) / 1000 * 1000)));
+                 fmt::format("  {}/{} done  serving {} (floor {})  {}", done,
+                             state.instances.size(), core::serving(state),
+                             state.plan.policy.capacity.floor,
+                             format_duration((now - state.started_at) / 1000 * 1000)));
   std::size_t shown = 0;
   for (std::size_t i = 0; i < state.instances.size(); ++i) {
     const core::Instance& instance = state.instances[i];
@@ -95,7 +112,8 @@ std::vector<std::string> tree_rows(const core::State& state, core::TimeMs now, c
     rows.push_back(t.plain(last ? "└─ " : "├─ ") + row_of(state, instance, now, t));
   }
   if (!clients.empty()) rows.push_back("clients   " + clients);
-  rows.push_back(t.paint(Ink::dim, t.plain("Ctrl-C: stop at the next safe point; twice: abort and roll back")));
+  rows.push_back(t.paint(
+      Ink::dim, t.plain("Ctrl-C: stop at the next safe point; twice: abort and roll back")));
   return rows;
 }
 
@@ -105,7 +123,8 @@ void TreeProgress::on_entry(const core::Entry& entry, const core::State& after) 
   if (lines.empty()) return;
   erase();
   for (const Line& line : lines) {
-    fmt::print(context_.stream, "{}\n", render_line(line, after.plan.rollout, context_.terminal, true));
+    fmt::print(context_.stream, "{}\n",
+               render_line(line, after.plan.rollout, context_.terminal, true));
   }
   draw(entry.at);
 }
@@ -118,8 +137,8 @@ void TreeProgress::on_tick(core::TimeMs now) {
 
 void TreeProgress::draw(core::TimeMs now) {
   if (state_.ended) return;
-  const std::vector<std::string> rows =
-      tree_rows(state_, now, context_.terminal, context_.clients ? context_.clients() : std::string());
+  const std::vector<std::string> rows = tree_rows(
+      state_, now, context_.terminal, context_.clients ? context_.clients() : std::string());
   for (const std::string& row : rows) fmt::print(context_.stream, "{}\x1b[K\n", row);
   drawn_rows_ = static_cast<int>(rows.size());
   std::fflush(context_.stream);

@@ -11,10 +11,12 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"check", verb_check},       {"doctor", verb_doctor},     {"plan", verb_plan},         {"restart", verb_rollout},
-    {"reload", verb_rollout},    {"apply", verb_rollout},     {"status", verb_status},     {"history", verb_history},
-    {"show", verb_show},         {"diff", verb_diff},         {"incident", verb_incident}, {"audit", verb_audit},
-    {"explain", verb_explain},   {"schema", verb_schema},     {"completion", verb_completion}, {"demo", verb_demo},
+    {"check", verb_check},     {"doctor", verb_doctor},     {"plan", verb_plan},
+    {"restart", verb_rollout}, {"reload", verb_rollout},    {"apply", verb_rollout},
+    {"status", verb_status},   {"history", verb_history},   {"show", verb_show},
+    {"diff", verb_diff},       {"incident", verb_incident}, {"audit", verb_audit},
+    {"explain", verb_explain}, {"schema", verb_schema},     {"completion", verb_completion},
+    {"demo", verb_demo},
 };
 
 }  // namespace

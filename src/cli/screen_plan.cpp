@@ -20,13 +20,20 @@ const engine::InstanceDraft* draft_of(const engine::PlanDraft& draft, const core
 
 const char* state_word(core::TargetState state) {
   switch (state) {
-    case core::TargetState::in: return "UP";
-    case core::TargetState::in_unhealthy: return "DOWN";
-    case core::TargetState::leaving: return "LEAVING";
-    case core::TargetState::draining: return "DRAIN";
-    case core::TargetState::out: return "OUT";
-    case core::TargetState::absent: return "ABSENT";
-    case core::TargetState::unknown: return "?";
+    case core::TargetState::in:
+      return "UP";
+    case core::TargetState::in_unhealthy:
+      return "DOWN";
+    case core::TargetState::leaving:
+      return "LEAVING";
+    case core::TargetState::draining:
+      return "DRAIN";
+    case core::TargetState::out:
+      return "OUT";
+    case core::TargetState::absent:
+      return "ABSENT";
+    case core::TargetState::unknown:
+      return "?";
   }
   return "?";
 }
@@ -42,14 +49,24 @@ std::string action_text(const core::Plan& plan, const core::InstancePlan& instan
 std::string check_line(const core::Check& check, const Terminal& t) {
   std::string glyph;
   switch (check.status) {
-    case CheckStatus::pass: glyph = t.paint(Ink::good, t.tick()); break;
-    case CheckStatus::warn: glyph = t.paint(Ink::warn, t.warning()); break;
-    case CheckStatus::fail: glyph = t.paint(Ink::bad, t.cross()); break;
-    case CheckStatus::unknown: glyph = t.paint(Ink::warn, t.question()); break;
+    case CheckStatus::pass:
+      glyph = t.paint(Ink::good, t.tick());
+      break;
+    case CheckStatus::warn:
+      glyph = t.paint(Ink::warn, t.warning());
+      break;
+    case CheckStatus::fail:
+      glyph = t.paint(Ink::bad, t.cross());
+      break;
+    case CheckStatus::unknown:
+      glyph = t.paint(Ink::warn, t.question());
+      break;
   }
-  std::string line = fmt::format("  {} {}: {}\n", glyph, escape_for_terminal(check.name), escape_for_terminal(check.evidence));
+  std::string line = fmt::format("  {} {}: {}\n", glyph, escape_for_terminal(check.name),
+                                 escape_for_terminal(check.evidence));
   const bool helps = check.status == CheckStatus::fail || check.status == CheckStatus::unknown;
-  if (helps && !check.help.empty()) line += "      = help: " + escape_for_terminal(check.help) + "\n";
+  if (helps && !check.help.empty())
+    line += "      = help: " + escape_for_terminal(check.help) + "\n";
   return line;
 }
 
@@ -69,7 +86,10 @@ std::string checklists(const engine::PlanDraft& draft, const Terminal& t) {
       ++clean;
       continue;
     }
-    text += fmt::format("{}\n{}", t.paint(Ink::bold, "[DIAGNOSE] Checklist for " + draft.plan.service + " on " + host_part(plan.id)), lines);
+    text += fmt::format("{}\n{}",
+                        t.paint(Ink::bold, "[DIAGNOSE] Checklist for " + draft.plan.service +
+                                               " on " + host_part(plan.id)),
+                        lines);
     first = false;
   }
   if (clean > 0) text += fmt::format("           the same, all passing, on {} more\n", clean);
@@ -78,25 +98,33 @@ std::string checklists(const engine::PlanDraft& draft, const Terminal& t) {
 
 }  // namespace
 
-std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools, const Terminal& t,
-                        bool with_checklists) {
+std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools,
+                        const Terminal& t, bool with_checklists) {
   const core::Plan& plan = draft.plan;
-  std::string text = fmt::format("{}  {} instance{}  {}\n", t.paint(Ink::bold, plan.service + " " + std::string(core::to_string(plan.intent))),
-                                 plan.instances.size(), plan.instances.size() == 1 ? "" : "s", join(pools, "; "));
-  if (!plan.change_summary.empty()) text += "Change    " + escape_for_terminal(plan.change_summary) + "\n";
-  text += fmt::format("  {:>2}  {:<12} {:<8} {:>6}  {}\n", "#", "INSTANCE", "NOW", "CONNS", "ACTION");
+  std::string text = fmt::format(
+      "{}  {} instance{}  {}\n",
+      t.paint(Ink::bold, plan.service + " " + std::string(core::to_string(plan.intent))),
+      plan.instances.size(), plan.instances.size() == 1 ? "" : "s", join(pools, "; "));
+  if (!plan.change_summary.empty())
+    text += "Change    " + escape_for_terminal(plan.change_summary) + "\n";
+  text +=
+      fmt::format("  {:>2}  {:<12} {:<8} {:>6}  {}\n", "#", "INSTANCE", "NOW", "CONNS", "ACTION");
   int number = 0, skipped = 0;
   for (const core::InstancePlan& instance : plan.instances) {
     const engine::InstanceDraft* each = draft_of(draft, instance.id);
     const bool skip = !instance.skip_reason.empty();
     skipped += skip ? 1 : 0;
     std::string conns = "-";
-    if (each != nullptr && each->reading.in_flight) conns = std::to_string(*each->reading.in_flight);
-    text += fmt::format("  {:>2}  {:<12} {:<8} {:>6}  {}\n", skip ? std::string("-") : std::to_string(++number), host_part(instance.id),
-                        each == nullptr ? "?" : state_word(each->reading.state), conns, escape_for_terminal(action_text(plan, instance)));
+    if (each != nullptr && each->reading.in_flight)
+      conns = std::to_string(*each->reading.in_flight);
+    text += fmt::format("  {:>2}  {:<12} {:<8} {:>6}  {}\n",
+                        skip ? std::string("-") : std::to_string(++number), host_part(instance.id),
+                        each == nullptr ? "?" : state_word(each->reading.state), conns,
+                        escape_for_terminal(action_text(plan, instance)));
   }
   for (const std::string& remark : draft.capacity_remarks) text += "Capacity  " + remark + "\n";
-  for (const std::string& remark : draft.lb_remarks) text += "Remark    " + escape_for_terminal(remark) + "\n";
+  for (const std::string& remark : draft.lb_remarks)
+    text += "Remark    " + escape_for_terminal(remark) + "\n";
   if (with_checklists) text += checklists(draft, t);
   text += fmt::format("Plan: {} {}, {} skip.", number, core::to_string(plan.action), skipped);
   return t.plain(text);

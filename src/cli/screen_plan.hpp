@@ -1,5 +1,5 @@
-// The plan as a person reads it: what would happen to which instance, why so many at once, and every
-// line of the checklist that matters.
+// The plan as a person reads it: what would happen to which instance, why so many at once, and
+// every line of the checklist that matters.
 #pragma once
 #include <string>
 
@@ -8,7 +8,8 @@
 
 namespace hitless::cli {
 
-[[nodiscard]] std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools, const Terminal& terminal,
-                                      bool with_checklists);
+[[nodiscard]] std::string plan_screen(const engine::PlanDraft& draft,
+                                      const std::vector<std::string>& pools,
+                                      const Terminal& terminal, bool with_checklists);
 
 }  // namespace hitless::cli

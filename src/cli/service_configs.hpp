@@ -8,10 +8,14 @@
 
 namespace hitless::cli {
 
-[[nodiscard]] std::vector<std::string> installed_files(const fleet::Service& service, const fleet::Instance& instance);
+[[nodiscard]] std::vector<std::string> installed_files(const fleet::Service& service,
+                                                       const fleet::Instance& instance);
 [[nodiscard]] service::NginxConfig nginx_config(const fleet::Service& service);
-[[nodiscard]] service::SystemdConfig systemd_config(const fleet::Service& service, const fleet::Instance& instance);
-[[nodiscard]] service::CommandConfig command_config(const fleet::Service& service, const fleet::Instance& instance);
-[[nodiscard]] ports::PrivilegedCommands privileged_commands(const fleet::Service& service, const fleet::Instance& instance);
+[[nodiscard]] service::SystemdConfig systemd_config(const fleet::Service& service,
+                                                    const fleet::Instance& instance);
+[[nodiscard]] service::CommandConfig command_config(const fleet::Service& service,
+                                                    const fleet::Instance& instance);
+[[nodiscard]] ports::PrivilegedCommands privileged_commands(const fleet::Service& service,
+                                                            const fleet::Instance& instance);
 
 }  // namespace hitless::cli

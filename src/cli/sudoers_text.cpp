@@ -41,14 +41,16 @@ Result<std::string> login_user(const fleet::Fleet& fleet, const fleet::Host& hos
   if (host.user) return *host.user;
   if (fleet.ssh.user) return *fleet.ssh.user;
   const std::string target = host.ssh_name.empty() ? host.name : host.ssh_name;
-  if (const auto fine = check_host_address(target); !fine) return tl::unexpected<Error>(fine.error());
+  if (const auto fine = check_host_address(target); !fine)
+    return tl::unexpected<Error>(fine.error());
   std::vector<std::string> argv{"ssh", "-G"};
   if (fleet.ssh.config) argv.insert(argv.end(), {"-F", *fleet.ssh.config});
   argv.push_back(target);
   std::string user;
   run_until_done([&] { return ask_ssh(argv, &user); });
   if (!user.empty()) return user;
-  return fail(ErrorCode::failed, "ssh -G does not tell who logs in", host.name, "set `user:` for this host");
+  return fail(ErrorCode::failed, "ssh -G does not tell who logs in", host.name,
+              "set `user:` for this host");
 }
 
 template <class T>
@@ -92,7 +94,8 @@ class Collector {
       auto lines = host::sudoers_lines(user.needs);
       if (!lines) return tl::unexpected<Error>(lines.error());
       if (!all.empty()) all += "\n";
-      all += "# For user " + name + " on " + join({user.hosts.begin(), user.hosts.end()}, ", ") + ".\n";
+      all += "# For user " + name + " on " + join({user.hosts.begin(), user.hosts.end()}, ", ") +
+             ".\n";
       all += join(*lines, "\n") + "\n";
     }
     return all;
@@ -125,7 +128,8 @@ class Collector {
 Result<std::string> sudoers_text(const fleet::Fleet& fleet, const std::string& only_service) {
   Collector collector(fleet);
   if (!only_service.empty() && fleet.service(only_service) == nullptr) {
-    return fail(ErrorCode::not_found, "no service `" + only_service + "` in the fleet file", fleet.file);
+    return fail(ErrorCode::not_found, "no service `" + only_service + "` in the fleet file",
+                fleet.file);
   }
   for (const auto& [name, service] : fleet.services) {
     if (!only_service.empty() && name != only_service) continue;

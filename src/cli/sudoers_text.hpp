@@ -8,7 +8,9 @@
 
 namespace hitless::cli {
 
-// only_service: empty for all. One text per user, over all services; empty when no host has `sudo: true`.
-[[nodiscard]] Result<std::string> sudoers_text(const fleet::Fleet& fleet, const std::string& only_service);
+// only_service: empty for all. One text per user, over all services; empty when no host has `sudo:
+// true`.
+[[nodiscard]] Result<std::string> sudoers_text(const fleet::Fleet& fleet,
+                                               const std::string& only_service);
 
 }  // namespace hitless::cli

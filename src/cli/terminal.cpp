@@ -36,8 +36,21 @@ bool is_utf8() {
 }
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kAscii{{
-    {"→", "->"}, {"✓", "ok"}, {"✗", "FAILED"}, {"✔", "ok"}, {"✖", "FAILED"}, {"⚠", "!"}, {"−", "-"}, {"·", "."},
-    {"…", "..."}, {"├─", "|-"}, {"└─", "`-"}, {"◐", "*"}, {"⊘", "-"}, {"│", "|"}, {"–", "-"},
+    {"→", "->"},
+    {"✓", "ok"},
+    {"✗", "FAILED"},
+    {"✔", "ok"},
+    {"✖", "FAILED"},
+    {"⚠", "!"},
+    {"−", "-"},
+    {"·", "."},
+    {"…", "..."},
+    {"├─", "|-"},
+    {"└─", "`-"},
+    {"◐", "*"},
+    {"⊘", "-"},
+    {"│", "|"},
+    {"–", "-"},
 }};
 
 }  // namespace
@@ -46,12 +59,23 @@ std::string Terminal::paint(Ink ink, std::string_view text) const {
   if (!color || ink == Ink::plain) return std::string(text);
   const char* code = "0";
   switch (ink) {
-    case Ink::plain: break;
-    case Ink::good: code = "32"; break;
-    case Ink::bad: code = "31;1"; break;
-    case Ink::warn: code = "33"; break;
-    case Ink::dim: code = "2"; break;
-    case Ink::bold: code = "1"; break;
+    case Ink::plain:
+      break;
+    case Ink::good:
+      code = "32";
+      break;
+    case Ink::bad:
+      code = "31;1";
+      break;
+    case Ink::warn:
+      code = "33";
+      break;
+    case Ink::dim:
+      code = "2";
+      break;
+    case Ink::bold:
+      code = "1";
+      break;
   }
   return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
 }
@@ -60,7 +84,8 @@ std::string Terminal::plain(std::string_view text) const {
   std::string out(text);
   if (utf8) return out;
   for (const auto& [from, to] : kAscii) {
-    for (std::size_t at = out.find(from); at != std::string::npos; at = out.find(from, at + to.size())) {
+    for (std::size_t at = out.find(from); at != std::string::npos;
+         at = out.find(from, at + to.size())) {
       out.replace(at, from.size(), to);
     }
   }
@@ -74,7 +99,8 @@ Terminal terminal_of(std::FILE* stream, ColorWish wish) {
   terminal.color = wants_color(terminal.is_tty, wish);
   terminal.utf8 = is_utf8();
   winsize size{};
-  if (terminal.is_tty && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) terminal.width = size.ws_col;
+  if (terminal.is_tty && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
+    terminal.width = size.ws_col;
   return terminal;
 }
 

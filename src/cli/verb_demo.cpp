@@ -1,5 +1,6 @@
-// The whole story on this machine. Each act runs the real program as a user would; the demo only sets the
-// stage, counts the clients' requests, and checks at the end that everything came out as it should.
+// The whole story on this machine. Each act runs the real program as a user would; the demo only
+// sets the stage, counts the clients' requests, and checks at the end that everything came out as
+// it should.
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -56,7 +57,8 @@ int run_hitless(Demo& demo, std::vector<std::string> args) {
   sigaddset(&defaults, SIGTERM);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  const int spawned = posix_spawn(&pid, demo.program.c_str(), nullptr, &attributes, raw.data(), environ);
+  const int spawned =
+      posix_spawn(&pid, demo.program.c_str(), nullptr, &attributes, raw.data(), environ);
   posix_spawnattr_destroy(&attributes);
   if (spawned != 0) return kError;
   int status = 0;
@@ -80,7 +82,10 @@ std::string counts(const Demo& demo) {
 }
 
 void act_one(Demo& demo) {
-  say(demo.app, demo.app.out.paint(Ink::bold, "\n== 1. A new configuration (one more server in the upstream pool), by reload"));
+  say(demo.app,
+      demo.app.out.paint(
+          Ink::bold,
+          "\n== 1. A new configuration (one more server in the upstream pool), by reload"));
   Status offered = demo.world->offer(demo::ConfigSource::good);
   demo.expect("new configuration prepared", offered.has_value());
   const int code = run_hitless(demo, {"apply", "web", "--yes"});
@@ -111,7 +116,9 @@ bool receiver_was_told(Demo& demo) {
 }
 
 void act_three(Demo& demo) {
-  say(demo.app, demo.app.out.paint(Ink::bold, "\n== 3. A sabotaged configuration: `nginx -t` likes it, but it answers 502"));
+  say(demo.app,
+      demo.app.out.paint(
+          Ink::bold, "\n== 3. A sabotaged configuration: `nginx -t` likes it, but it answers 502"));
   Status offered = demo.world->offer(demo::ConfigSource::sabotaged);
   demo.expect("sabotaged configuration prepared", offered.has_value());
   const int code = run_hitless(demo, {"apply", "web", "--yes"});
@@ -130,7 +137,8 @@ void remove_operations_folder() {
 
 int conclude(Demo& demo) {
   run_hitless(demo, {"history"});
-  demo.expect("journal intact (hitless audit verify)", run_hitless(demo, {"audit", "verify"}) == kOk);
+  demo.expect("journal intact (hitless audit verify)",
+              run_hitless(demo, {"audit", "verify"}) == kOk);
   demo.clients->request_stop();
   demo.downloads->request_stop();
   const auto a = demo.clients->stop();
@@ -139,9 +147,11 @@ int conclude(Demo& demo) {
               a.lost + b.lost == 0 && a.trustworthy() && b.trustworthy());
   for (const witness::ProberSnapshot* each : {&a, &b}) {
     for (const witness::Loss& loss : each->recent_losses) {
-      fmt::print("  lost: {} {} {} {} {}\n", format_clock(loss.at_ms), witness::name_of(loss.type), loss.path, witness::name_of(loss.kind), loss.detail);
+      fmt::print("  lost: {} {} {} {} {}\n", format_clock(loss.at_ms), witness::name_of(loss.type),
+                 loss.path, witness::name_of(loss.kind), loss.detail);
     }
-    if (!each->not_sent_why.empty()) fmt::print("  {} requests could not be sent: {}\n", each->not_sent, each->not_sent_why);
+    if (!each->not_sent_why.empty())
+      fmt::print("  {} requests could not be sent: {}\n", each->not_sent, each->not_sent_why);
   }
   const Status gone = demo.world->down();
   remove_operations_folder();
@@ -151,16 +161,19 @@ int conclude(Demo& demo) {
   say(demo.app, demo.app.out.paint(Ink::bold, "\n== What came of it"));
   for (const auto& [what, ok] : demo.results) {
     const Terminal& t = demo.app.out;
-    say(demo.app, "  " + (ok ? t.paint(Ink::good, t.tick()) : t.paint(Ink::bad, t.cross())) + " " + what);
+    say(demo.app,
+        "  " + (ok ? t.paint(Ink::good, t.tick()) : t.paint(Ink::bad, t.cross())) + " " + what);
     all &= ok;
   }
-  say(demo.app, all ? "\nNext: write your own hitless.yaml (examples/hitless.yaml), then `hitless check` and `hitless plan SERVICE`." : "");
+  say(demo.app, all ? "\nNext: write your own hitless.yaml (examples/hitless.yaml), then `hitless "
+                      "check` and `hitless plan SERVICE`."
+                    : "");
   return all ? kOk : (interrupted != 0 ? kDetached : kError);
 }
 
 // Without SA_RESTART, so that Ctrl-C also ends the wait for a key.
 void catch_interrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { interrupted = 1; };
   for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
 }
@@ -189,12 +202,15 @@ Status set_up(Demo& demo) {
 int verb_demo(App& app) {
   catch_interrupts();
   Demo demo{app, nullptr, nullptr, nullptr, {}, {}, {}, {}};
-  say(app, "Starting HAProxy, three nginx instances, their api-gateway and steady clients on loopback...");
+  say(app,
+      "Starting HAProxy, three nginx instances, their api-gateway and steady clients on "
+      "loopback...");
   if (Status ready = set_up(demo); !ready) return failed(app, ready.error());
   demo.expect("fleet file checks", run_hitless(demo, {"check"}) == kOk);
   using Act = void (*)(Demo&);
-  static constexpr std::pair<const char*, Act> kActs[] = {
-      {"roll out a new configuration", act_one}, {"restart everything", act_two}, {"sabotage it", act_three}};
+  static constexpr std::pair<const char*, Act> kActs[] = {{"roll out a new configuration", act_one},
+                                                          {"restart everything", act_two},
+                                                          {"sabotage it", act_three}};
   for (const auto& [what, act] : kActs) {
     wait_for_key(demo, what);
     if (interrupted == 0) act(demo);

@@ -14,10 +14,14 @@ void print_diff(const App& app, const std::string& text) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     const std::string line = escape_for_terminal(text.substr(at, end - at));
     Ink ink = Ink::plain;
-    if (line.rfind("+++", 0) == 0 || line.rfind("---", 0) == 0) ink = Ink::bold;
-    else if (line.rfind('+', 0) == 0) ink = Ink::good;
-    else if (line.rfind('-', 0) == 0) ink = Ink::bad;
-    else if (line.rfind("@@", 0) == 0) ink = Ink::dim;
+    if (line.rfind("+++", 0) == 0 || line.rfind("---", 0) == 0)
+      ink = Ink::bold;
+    else if (line.rfind('+', 0) == 0)
+      ink = Ink::good;
+    else if (line.rfind('-', 0) == 0)
+      ink = Ink::bad;
+    else if (line.rfind("@@", 0) == 0)
+      ink = Ink::dim;
     fmt::print("{}\n", app.out.paint(ink, line));
     at = end + 1;
   }
@@ -34,13 +38,18 @@ int verb_diff(App& app) {
   for (const core::Instance& instance : found->state.instances) {
     if (!instance.report || instance.report->diff.empty()) continue;
     const std::string host = host_part(instance.plan.id);
-    const auto same = std::find_if(diffs.begin(), diffs.end(), [&](const auto& d) { return d.first == instance.report->diff; });
-    if (same != diffs.end()) same->second += ", " + host;
-    else diffs.emplace_back(instance.report->diff, host);
+    const auto same = std::find_if(diffs.begin(), diffs.end(),
+                                   [&](const auto& d) { return d.first == instance.report->diff; });
+    if (same != diffs.end())
+      same->second += ", " + host;
+    else
+      diffs.emplace_back(instance.report->diff, host);
   }
   if (diffs.empty()) fmt::print(stderr, "{} changed no configuration.\n", app.options.id);
   for (const auto& [text, hosts] : diffs) {
-    fmt::print("{}\n", app.out.paint(Ink::bold, "# " + hosts + ": " + escape_for_terminal(found->state.plan.change_summary)));
+    fmt::print("{}\n",
+               app.out.paint(Ink::bold, "# " + hosts + ": " +
+                                            escape_for_terminal(found->state.plan.change_summary)));
     print_diff(app, text);
   }
   return kOk;

@@ -1,4 +1,5 @@
-// doctor: the way to every host, load balancer, health endpoint and sink. Each failure prints its fix.
+// doctor: the way to every host, load balancer, health endpoint and sink. Each failure prints its
+// fix.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,14 +21,17 @@ struct Findings {
   App* app;
   int bad = 0;
 
-  void add(core::CheckStatus status, const std::string& what, const std::string& evidence, const std::string& help = {}) {
+  void add(core::CheckStatus status, const std::string& what, const std::string& evidence,
+           const std::string& help = {}) {
     const Terminal& t = app->out;
     const bool good = status == core::CheckStatus::pass;
     std::string glyph = good ? t.paint(Ink::good, t.tick()) : t.paint(Ink::bad, t.cross());
     if (status == core::CheckStatus::warn) glyph = t.paint(Ink::warn, t.warning());
     if (status == core::CheckStatus::unknown) glyph = t.paint(Ink::warn, t.question());
-    fmt::print("  {} {}: {}\n", glyph, escape_for_terminal(what), t.plain(escape_for_terminal(evidence)));
-    if (!good && !help.empty()) fmt::print("      = help: {}\n", t.plain(escape_for_terminal(help)));
+    fmt::print("  {} {}: {}\n", glyph, escape_for_terminal(what),
+               t.plain(escape_for_terminal(evidence)));
+    if (!good && !help.empty())
+      fmt::print("      = help: {}\n", t.plain(escape_for_terminal(help)));
     if (status == core::CheckStatus::fail || status == core::CheckStatus::unknown) ++bad;
   }
 };
@@ -40,40 +44,50 @@ Task<void> check_host(Findings* findings, ports::Host* host) {
     findings->add(core::CheckStatus::fail, host->name(), describe(error), error.help);
     co_return;
   }
-  findings->add(core::CheckStatus::pass, host->name(), fmt::format("answers in {}ms", wall_now_ms() - before));
+  findings->add(core::CheckStatus::pass, host->name(),
+                fmt::format("answers in {}ms", wall_now_ms() - before));
   const TimeMs theirs = std::atoll(said->out.c_str()) * 1000;
   const TimeMs skew = theirs - wall_now_ms();
   if (std::abs(skew) > kMaxClockSkewMs) {
-    findings->add(core::CheckStatus::warn, host->name(), fmt::format("its clock is {} off", format_duration(std::abs(skew))), "run an NTP client there");
+    findings->add(core::CheckStatus::warn, host->name(),
+                  fmt::format("its clock is {} off", format_duration(std::abs(skew))),
+                  "run an NTP client there");
   }
   if (!host->sudo()) co_return;
   auto root = co_await host->exec({"true"}, {}, kHostDeadlineMs, true);
   const bool ok = root && root->exit_code == 0;
-  findings->add(ok ? core::CheckStatus::pass : core::CheckStatus::fail, host->name() + " sudo -n",
-                ok ? "works without a password" : (root ? redact(root->err) : describe(root.error())),
-                "put the lines of `hitless doctor --sudoers` into /etc/sudoers.d/hitless on that host");
+  findings->add(
+      ok ? core::CheckStatus::pass : core::CheckStatus::fail, host->name() + " sudo -n",
+      ok ? "works without a password" : (root ? redact(root->err) : describe(root.error())),
+      "put the lines of `hitless doctor --sudoers` into /etc/sudoers.d/hitless on that host");
 }
 
 Task<void> check_instances(Findings* findings, const Wiring* wiring) {
   const engine::FullReading reading = co_await engine::read_traffic(&wiring->parts, {});
   for (const core::TargetReport& report : reading.reports) {
-    const bool known = report.admin != core::AdminState::unknown && report.admin != core::AdminState::absent;
+    const bool known =
+        report.admin != core::AdminState::unknown && report.admin != core::AdminState::absent;
     if (known) continue;
-    findings->add(core::CheckStatus::fail, report.pool + " @ " + report.node, report.instance.value + ": " + report.note,
-                  "the stats socket needs `level admin`, and server names must be those of `pools:`");
+    findings->add(
+        core::CheckStatus::fail, report.pool + " @ " + report.node,
+        report.instance.value + ": " + report.note,
+        "the stats socket needs `level admin`, and server names must be those of `pools:`");
   }
   for (const auto& pool : wiring->pools) {
     auto capabilities = co_await pool->capabilities();
     if (!capabilities) {
-      findings->add(core::CheckStatus::fail, pool->describe(), describe(capabilities.error()), capabilities.error().help);
+      findings->add(core::CheckStatus::fail, pool->describe(), describe(capabilities.error()),
+                    capabilities.error().help);
       continue;
     }
     findings->add(core::CheckStatus::pass, pool->describe(), "answers");
     if (!capabilities->survives_lb_reload) {
-      findings->add(core::CheckStatus::warn, pool->describe(), "a reload of the load balancer may forget drains (hitless re-asserts them)",
+      findings->add(core::CheckStatus::warn, pool->describe(),
+                    "a reload of the load balancer may forget drains (hitless re-asserts them)",
                     "load-server-state-from-file global");
     }
-    for (const std::string& remark : capabilities->remarks) findings->add(core::CheckStatus::warn, pool->describe(), remark);
+    for (const std::string& remark : capabilities->remarks)
+      findings->add(core::CheckStatus::warn, pool->describe(), remark);
   }
   for (const engine::InstanceParts& instance : wiring->parts.instances) {
     for (const core::Check& check : co_await instance.service->validate()) {
@@ -81,8 +95,10 @@ Task<void> check_instances(Findings* findings, const Wiring* wiring) {
     }
     if (instance.health == nullptr) continue;
     const core::HealthReading health = co_await instance.health->probe();
-    findings->add(health.status == core::HealthStatus::pass ? core::CheckStatus::pass : core::CheckStatus::fail,
-                  instance.id.value + " health", health.evidence, instance.health->describe() + " must answer as `health:` says");
+    findings->add(health.status == core::HealthStatus::pass ? core::CheckStatus::pass
+                                                            : core::CheckStatus::fail,
+                  instance.id.value + " health", health.evidence,
+                  instance.health->describe() + " must answer as `health:` says");
   }
 }
 
@@ -102,8 +118,10 @@ Task<void> check_sinks(Findings* findings, const std::vector<std::unique_ptr<por
     test.at = wall_now_ms();
     auto delivered = co_await sink->deliver(std::move(test));
     const bool ok = delivered.has_value();
-    findings->add(ok ? core::CheckStatus::pass : core::CheckStatus::fail, "notification " + sink->name(),
-                  ok ? "test message delivered" : describe(delivered.error().error), ok ? "" : delivered.error().error.help);
+    findings->add(ok ? core::CheckStatus::pass : core::CheckStatus::fail,
+                  "notification " + sink->name(),
+                  ok ? "test message delivered" : describe(delivered.error().error),
+                  ok ? "" : delivered.error().error.help);
   }
 }
 
@@ -119,10 +137,12 @@ int print_sudoers(const App& app, const fleet::Fleet& fleet) {
   const auto text = sudoers_text(fleet, app.options.service);
   if (!text) {
     fmt::print(stderr, "error: {}\n", escape_for_terminal(describe(text.error())));
-    if (!text.error().help.empty()) fmt::print(stderr, "   = help: {}\n", escape_for_terminal(text.error().help));
+    if (!text.error().help.empty())
+      fmt::print(stderr, "   = help: {}\n", escape_for_terminal(text.error().help));
     return kConfig;
   }
-  if (text->empty()) fmt::print(stderr, "No host of the fleet file has `sudo: true`; nothing is needed.\n");
+  if (text->empty())
+    fmt::print(stderr, "No host of the fleet file has `sudo: true`; nothing is needed.\n");
   fmt::print("{}", *text);
   return kOk;
 }
@@ -147,12 +167,15 @@ int verb_doctor(App& app) {
   }
   auto sinks = wire_sinks(*fleet);
   if (!sinks) {
-    findings.add(core::CheckStatus::fail, "notifications", describe(sinks.error()), sinks.error().help);
+    findings.add(core::CheckStatus::fail, "notifications", describe(sinks.error()),
+                 sinks.error().help);
   } else if (!sinks->empty()) {
     fmt::print("{}\n", app.out.paint(Ink::bold, "notifications"));
     run_until_done([&] { return check_sinks(&findings, &*sinks); });
   }
-  fmt::print("{}\n", findings.bad == 0 ? "All well." : fmt::format("{} thing{} to mend.", findings.bad, findings.bad == 1 ? "" : "s"));
+  fmt::print("{}\n", findings.bad == 0 ? "All well."
+                                       : fmt::format("{} thing{} to mend.", findings.bad,
+                                                     findings.bad == 1 ? "" : "s"));
   return findings.bad == 0 ? kOk : kError;
 }
 

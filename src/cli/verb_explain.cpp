@@ -15,7 +15,12 @@ int verb_explain(App& app) {
   }
   const std::string text = fleet::explain(app.options.id);
   if (text.empty()) {
-    return failed(app, Error{ErrorCode::not_found, "no error code `" + app.options.id + "`", {}, "`hitless explain` lists them all"}, kUsage);
+    return failed(app,
+                  Error{ErrorCode::not_found,
+                        "no error code `" + app.options.id + "`",
+                        {},
+                        "`hitless explain` lists them all"},
+                  kUsage);
   }
   fmt::print("{}{}", app.out.plain(text), text.back() == '\n' ? "" : "\n");
   return kOk;

@@ -16,8 +16,9 @@ int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
   for (const ports::RolloutRow& row : rows) {
     if (row.incident.empty()) continue;
     any = true;
-    fmt::print("{:<8} {:<20} {:<10} {:<10} {}\n", row.incident, format_timestamp(row.started_at).substr(0, 19) + "Z", row.rollout,
-               row.service, app.out.plain(truncate_utf8(escape_for_terminal(row.reason), 60)));
+    fmt::print("{:<8} {:<20} {:<10} {:<10} {}\n", row.incident,
+               format_timestamp(row.started_at).substr(0, 19) + "Z", row.rollout, row.service,
+               app.out.plain(truncate_utf8(escape_for_terminal(row.reason), 60)));
   }
   if (!any) fmt::print(stderr, "No incidents.\n");
   return kOk;
@@ -38,7 +39,10 @@ int verb_incident(App& app) {
     fmt::print("{}", app.out.plain(incident_report(found->state, found->entries)));
     return kOk;
   }
-  return failed(app, Error{ErrorCode::not_found, "no incident `" + app.options.id + "`", {}, "`hitless incident` lists them"});
+  return failed(app, Error{ErrorCode::not_found,
+                           "no incident `" + app.options.id + "`",
+                           {},
+                           "`hitless incident` lists them"});
 }
 
 }  // namespace hitless::cli

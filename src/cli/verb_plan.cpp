@@ -30,7 +30,8 @@ Task<void> make(const Wiring* wiring, engine::PlanOptions options, Result<engine
 int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draft) {
   draft.plan.hash = journal::hash_plan(draft.plan);
   const SavedPlan saved{draft.plan, draft.fingerprint, wall_now_ms()};
-  std::string path = app.options.plan_file.empty() ? app.options.service + ".plan" : app.options.plan_file;
+  std::string path =
+      app.options.plan_file.empty() ? app.options.service + ".plan" : app.options.plan_file;
   const core::Check* blocking = draft.blocking();
   const bool floor_says_no = draft.no_room && anything_to_do(draft);
   const bool save = path != "-" && blocking == nullptr && !floor_says_no && anything_to_do(draft);
@@ -41,19 +42,23 @@ int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draf
     fmt::print("{}", plan_file_text(saved));
   } else {
     fmt::print("{}", plan_screen(draft, pools, app.out, true));
-    fmt::print("{}\n", save ? fmt::format("  Saved {} (valid 15m or until state moves)", path) : "");
+    fmt::print("{}\n",
+               save ? fmt::format("  Saved {} (valid 15m or until state moves)", path) : "");
   }
   if (blocking != nullptr) {
-    fmt::print(stderr, "{} would not start: {}: {}\n", app.err.paint(Ink::bad, app.err.cross()), blocking->name, blocking->evidence);
+    fmt::print(stderr, "{} would not start: {}: {}\n", app.err.paint(Ink::bad, app.err.cross()),
+               blocking->name, blocking->evidence);
     return kBlocked;
   }
   if (floor_says_no) {
-    fmt::print(stderr, "{} would not start: the floor of {} leaves no instance to be taken out now\n", app.err.paint(Ink::bad, app.err.cross()),
-               draft.plan.policy.capacity.floor);
+    fmt::print(stderr,
+               "{} would not start: the floor of {} leaves no instance to be taken out now\n",
+               app.err.paint(Ink::bad, app.err.cross()), draft.plan.policy.capacity.floor);
     return kBlocked;
   }
   if (!anything_to_do(draft) && !app.options.json) fmt::print("Nothing to do.\n");
-  if (!app.options.json && save) fmt::print("Next: hitless {} --plan {}\n", core::to_string(draft.plan.intent), path);
+  if (!app.options.json && save)
+    fmt::print("Next: hitless {} --plan {}\n", core::to_string(draft.plan.intent), path);
   return app.options.detailed_exitcode && anything_to_do(draft) ? kChangesPresent : kOk;
 }
 
@@ -70,12 +75,14 @@ int verb_plan(App& app) {
   options.canary = app.options.canary;
   options.at_once = app.options.at_once;
   if (auto journal = open_journal(app, false)) {  // none yet is fine
-    for (const auto& [id, hand] : find_hands(**journal, app.options.service).out) (*wiring)->parts.left_out.push_back(id);
+    for (const auto& [id, hand] : find_hands(**journal, app.options.service).out)
+      (*wiring)->parts.left_out.push_back(id);
   }
   Result<engine::PlanDraft> draft = fail(ErrorCode::internal, "no plan was made");
   const std::vector<std::string> pools = (*wiring)->pool_texts();
   run_with(std::move(*wiring), [&](Wiring* w) { return make(w, options, &draft); });
-  if (!draft) return failed(app, draft.error(), draft.error().code == ErrorCode::invalid ? kUsage : kError);
+  if (!draft)
+    return failed(app, draft.error(), draft.error().code == ErrorCode::invalid ? kUsage : kError);
   return show(app, pools, std::move(*draft));
 }
 

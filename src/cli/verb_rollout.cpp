@@ -59,7 +59,12 @@ std::optional<int> confirm(const App& app) {
   if (app.options.yes) return std::nullopt;
   const bool can_ask = isatty(STDIN_FILENO) == 1 && app.err.is_tty && !app.options.no_input;
   if (!can_ask) {
-    return failed(app, Error{ErrorCode::refused, "nobody here to confirm", {}, "pass --yes to go ahead without asking"}, kUsage);
+    return failed(app,
+                  Error{ErrorCode::refused,
+                        "nobody here to confirm",
+                        {},
+                        "pass --yes to go ahead without asking"},
+                  kUsage);
   }
   fmt::print(stderr, "Go ahead? [y/N] ");
   std::string answer;
@@ -70,15 +75,23 @@ std::optional<int> confirm(const App& app) {
 }
 
 // A saved plan runs only while everything it stands on is as it was.
-std::optional<int> check_stale(const App& app, const SavedPlan& saved, const engine::PlanDraft& now) {
+std::optional<int> check_stale(const App& app, const SavedPlan& saved,
+                               const engine::PlanDraft& now) {
   if (wall_now_ms() - saved.saved_at > kPlanValidMs) {
-    return failed(app, Error{ErrorCode::refused, "the plan is stale: it was saved " + format_duration(wall_now_ms() - saved.saved_at) + " ago",
-                             app.options.plan_file, "make a new one with `hitless plan " + saved.plan.service + "`"}, kStalePlan);
+    return failed(app,
+                  Error{ErrorCode::refused,
+                        "the plan is stale: it was saved " +
+                            format_duration(wall_now_ms() - saved.saved_at) + " ago",
+                        app.options.plan_file,
+                        "make a new one with `hitless plan " + saved.plan.service + "`"},
+                  kStalePlan);
   }
   const std::vector<std::string> moved = engine::what_moved(saved.fingerprint, now.fingerprint);
   if (moved.empty()) return std::nullopt;
-  print_error(app, Error{ErrorCode::refused, "the plan is stale: what it stands on has moved", app.options.plan_file,
-                         "look at the changes, then make a new plan with `hitless plan " + saved.plan.service + "`"});
+  print_error(app, Error{ErrorCode::refused, "the plan is stale: what it stands on has moved",
+                         app.options.plan_file,
+                         "look at the changes, then make a new plan with `hitless plan " +
+                             saved.plan.service + "`"});
   for (const std::string& line : moved) fmt::print(stderr, "   - {}\n", escape_for_terminal(line));
   return kStalePlan;
 }
@@ -99,10 +112,13 @@ void on_interrupt(Session* session, int* presses) {
 
 Task<std::optional<int>> prepare(Session* session) {
   App& app = *session->app;
-  const engine::PlanOptions options =
-      session->saved ? engine::options_of(session->saved->plan) : plan_options(app, intent_of(app.options.verb));
+  const engine::PlanOptions options = session->saved
+                                          ? engine::options_of(session->saved->plan)
+                                          : plan_options(app, intent_of(app.options.verb));
   auto draft = co_await engine::make_plan(&session->wiring->parts, options);
-  if (!draft) co_return failed(app, draft.error(), draft.error().code == ErrorCode::invalid ? kUsage : kError);
+  if (!draft)
+    co_return failed(app, draft.error(),
+                     draft.error().code == ErrorCode::invalid ? kUsage : kError);
   session->draft = std::move(*draft);
   if (session->saved) {
     if (auto code = check_stale(app, *session->saved, session->draft)) co_return code;
@@ -111,7 +127,9 @@ Task<std::optional<int>> prepare(Session* session) {
   core::Plan& plan = session->draft.plan;
   plan.hash = journal::hash_plan(plan);
   if (!app.options.json && app.options.progress != ProgressKind::quiet) {
-    fmt::print(stderr, "{}\n\n", plan_screen(session->draft, session->wiring->pool_texts(), app.err, app.options.dry_run));
+    fmt::print(
+        stderr, "{}\n\n",
+        plan_screen(session->draft, session->wiring->pool_texts(), app.err, app.options.dry_run));
   }
   if (app.options.dry_run) co_return kOk;
   if (session->draft.blocking() == nullptr) co_return confirm(app);
@@ -123,14 +141,19 @@ Task<Result<core::State>> run_with_progress(Session* session) {
   ProgressContext context;
   context.terminal = app.options.json ? app.out : app.err;
   context.stream = app.options.json ? stdout : stderr;
-  context.clients = [session] { return session->clients ? session->clients->line() : std::string(); };
-  context.entry_as_json = [](const core::Entry& entry) {
-    return fmt::format("{{\"seq\":{},\"at\":\"{}\",\"event\":{}}}", entry.seq, format_timestamp(entry.at), journal::event_to_json(entry.event));
+  context.clients = [session] {
+    return session->clients ? session->clients->line() : std::string();
   };
-  auto progress = make_progress(app.options.json ? ProgressKind::json : app.options.progress, std::move(context));
+  context.entry_as_json = [](const core::Entry& entry) {
+    return fmt::format("{{\"seq\":{},\"at\":\"{}\",\"event\":{}}}", entry.seq,
+                       format_timestamp(entry.at), journal::event_to_json(entry.event));
+  };
+  auto progress = make_progress(app.options.json ? ProgressKind::json : app.options.progress,
+                                std::move(context));
   bool running = true;
   int presses = 0;
-  auto catcher = co_await SignalCatcher::start([session, &presses](int) { on_interrupt(session, &presses); });
+  auto catcher =
+      co_await SignalCatcher::start([session, &presses](int) { on_interrupt(session, &presses); });
   co_await detach(tick(progress.get(), &running));
 
   engine::RunContext run;
@@ -139,7 +162,8 @@ Task<Result<core::State>> run_with_progress(Session* session) {
   run.plan = session->draft.plan;
   run.actor = actor_name();
   run.wishes = &session->wishes;
-  run.on_entry = [session, shown = progress.get()](const core::Entry& entry, const core::State& after) {
+  run.on_entry = [session, shown = progress.get()](const core::Entry& entry,
+                                                   const core::State& after) {
     session->entries.push_back(entry);
     shown->on_entry(entry, after);
   };
@@ -155,14 +179,16 @@ Task<void> conclude(Session* session, core::State state) {
   CardExtras extras;
   if (session->clients) extras.clients = session->clients->finish();
   if (!session->sinks.empty()) {
-    auto notification = ended_notification(*session->journal, state, session->entries, extras.clients);
+    auto notification =
+        ended_notification(*session->journal, state, session->entries, extras.clients);
     SendReport sent = co_await send_all(app, &session->sinks, std::move(notification));
     extras.sent = std::move(sent.lines);
   }
   const core::RolloutResult result = *state.ended;
   session->exit_code = exit_code_of(result);
   if (app.options.json) {
-    fmt::print("{{\"rollout\":\"{}\",\"result\":\"{}\",\"exit_code\":{}}}\n", state.plan.rollout, core::to_string(result), session->exit_code);
+    fmt::print("{{\"rollout\":\"{}\",\"result\":\"{}\",\"exit_code\":{}}}\n", state.plan.rollout,
+               core::to_string(result), session->exit_code);
   } else {
     fmt::print("{}", result_card(state, extras, app.out));
   }
@@ -175,10 +201,16 @@ Task<void> session_main(Session* session) {
     co_return;
   }
   if (!session->sinks.empty()) {
-    SendReport sent = co_await send_all(app, &session->sinks, started_notification(session->draft.plan, actor_name()));
+    SendReport sent = co_await send_all(app, &session->sinks,
+                                        started_notification(session->draft.plan, actor_name()));
     if (sent.required_failed) {
-      session->exit_code = failed(app, Error{ErrorCode::refused, "a required notification sink does not answer; nothing was touched", {},
-                                             "mend it, or set `required: false`; `hitless doctor` tests it"}, kBlocked);
+      session->exit_code =
+          failed(app,
+                 Error{ErrorCode::refused,
+                       "a required notification sink does not answer; nothing was touched",
+                       {},
+                       "mend it, or set `required: false`; `hitless doctor` tests it"},
+                 kBlocked);
       co_return;
     }
   }
@@ -203,7 +235,10 @@ int verb_rollout(App& app) {
     session.saved = std::move(*saved);
   }
   if (app.options.service.empty()) {
-    return failed(app, Error{ErrorCode::invalid, "which service?", {}, "hitless " + app.options.verb + " SERVICE"}, kUsage);
+    return failed(
+        app,
+        Error{ErrorCode::invalid, "which service?", {}, "hitless " + app.options.verb + " SERVICE"},
+        kUsage);
   }
   auto fleet = load_fleet_or_complain(app);
   if (!fleet) return kConfig;
@@ -217,10 +252,12 @@ int verb_rollout(App& app) {
   auto journal = open_journal(app, true);
   if (!journal) return failed(app, journal.error());
   session.journal = std::move(*journal);
-  auto lock = journal::ServiceLock::acquire(state_dir(app), app.options.service, actor_name() + ", " + app.options.verb);
+  auto lock = journal::ServiceLock::acquire(state_dir(app), app.options.service,
+                                            actor_name() + ", " + app.options.verb);
   if (!lock) return failed(app, lock.error(), kBlocked);
   session.clients = make_clients(*fleet);
-  for (const auto& [id, hand] : find_hands(*session.journal, app.options.service).out) (*wiring)->parts.left_out.push_back(id);
+  for (const auto& [id, hand] : find_hands(*session.journal, app.options.service).out)
+    (*wiring)->parts.left_out.push_back(id);
   run_with(std::move(*wiring), [&session](Wiring* w) {
     session.wiring = w;
     return session_main(&session);

@@ -26,9 +26,11 @@ void print_story(const App& app, const std::vector<core::Entry>& entries) {
 void print_instances(const App& app, const core::State& state) {
   fmt::print("\n{:<16} {:<13} {:<9} {}\n", "INSTANCE", "PHASE", "DIRECTION", "LOAD BALANCER");
   for (const core::Instance& instance : state.instances) {
-    const std::string seen = instance.reading ? std::string(core::to_string(instance.reading->state)) : "not seen";
-    fmt::print("{:<16} {:<13} {:<9} {}{}\n", instance.plan.id.value, core::to_string(core::name_of(instance.phase)),
-               core::to_string(instance.direction), seen, instance.taken_out ? app.out.plain("  — taken out by this rollout") : "");
+    const std::string seen =
+        instance.reading ? std::string(core::to_string(instance.reading->state)) : "not seen";
+    fmt::print("{:<16} {:<13} {:<9} {}{}\n", instance.plan.id.value,
+               core::to_string(core::name_of(instance.phase)), core::to_string(instance.direction),
+               seen, instance.taken_out ? app.out.plain("  — taken out by this rollout") : "");
   }
 }
 
@@ -42,7 +44,8 @@ int verb_show(App& app) {
   if (app.options.json) {
     fmt::print("{{\"format_version\":1,\"rollout\":{}}}\n", journal::quote_json(app.options.id));
     for (const core::Entry& entry : found->entries) {
-      fmt::print("{{\"seq\":{},\"at\":\"{}\",\"event\":{}}}\n", entry.seq, format_timestamp(entry.at), journal::event_to_json(entry.event));
+      fmt::print("{{\"seq\":{},\"at\":\"{}\",\"event\":{}}}\n", entry.seq,
+                 format_timestamp(entry.at), journal::event_to_json(entry.event));
     }
     return kOk;
   }
@@ -52,7 +55,8 @@ int verb_show(App& app) {
   if (found->state.ended) {
     fmt::print("{}", result_card(found->state, {}, app.out));
   } else {
-    fmt::print("{} {} had not ended at journal entry {}.\n", app.out.paint(Ink::warn, app.out.warning()), app.options.id,
+    fmt::print("{} {} had not ended at journal entry {}.\n",
+               app.out.paint(Ink::warn, app.out.warning()), app.options.id,
                found->entries.back().seq);
   }
   return kOk;

@@ -26,33 +26,47 @@ Task<void> read(const Wiring* wiring, std::vector<Row>* rows) {
   }
 }
 
-void print_json(const std::string& service, const std::vector<Row>& rows, const std::map<core::InstanceId, Hand>& hands) {
+void print_json(const std::string& service, const std::vector<Row>& rows,
+                const std::map<core::InstanceId, Hand>& hands) {
   for (const Row& row : rows) {
     const auto hand = hands.find(row.id);
-    fmt::print("{{\"format_version\":1,\"service\":{},\"instance\":{},\"state\":\"{}\",\"in_flight\":{},\"note\":{},\"out_by\":{}}}\n",
-               journal::quote_json(service), journal::quote_json(row.id.value), core::to_string(row.reading.state),
-               row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "null", journal::quote_json(row.reading.note),
-               hand == hands.end() ? "null" : journal::quote_json(hand->second.text));
+    fmt::print(
+        "{{\"format_version\":1,\"service\":{},\"instance\":{},\"state\":\"{}\",\"in_flight\":{},"
+        "\"note\":{},\"out_by\":{}}}\n",
+        journal::quote_json(service), journal::quote_json(row.id.value),
+        core::to_string(row.reading.state),
+        row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "null",
+        journal::quote_json(row.reading.note),
+        hand == hands.end() ? "null" : journal::quote_json(hand->second.text));
   }
 }
 
-bool is_out(core::TargetState state) { return state != core::TargetState::in && state != core::TargetState::in_unhealthy; }
+bool is_out(core::TargetState state) {
+  return state != core::TargetState::in && state != core::TargetState::in_unhealthy;
+}
 
 void print_row(const App& app, const Row& row, const std::map<core::InstanceId, Hand>& hands) {
   const core::TargetState state = row.reading.state;
-  const Ink ink = state == core::TargetState::in ? Ink::good : (state == core::TargetState::unknown ? Ink::warn : Ink::bad);
+  const Ink ink = state == core::TargetState::in
+                      ? Ink::good
+                      : (state == core::TargetState::unknown ? Ink::warn : Ink::bad);
   std::string why = row.reading.note;
   if (is_out(state) && state != core::TargetState::unknown && state != core::TargetState::absent) {
     const auto hand = hands.find(row.id);
-    why = hand == hands.end() ? "by someone else's hand (not in our journal)"
-                              : hand->second.text + " since " + format_timestamp(hand->second.since) + ". Next: " + hand->second.next;
+    why = hand == hands.end()
+              ? "by someone else's hand (not in our journal)"
+              : hand->second.text + " since " + format_timestamp(hand->second.since) +
+                    ". Next: " + hand->second.next;
   }
-  fmt::print("  {:<12} {} {:>6}  {}\n", host_part(row.id), app.out.paint(ink, fmt::format("{:<13}", core::to_string(state))),
-             row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "?", app.out.plain(escape_for_terminal(why)));
+  fmt::print("  {:<12} {} {:>6}  {}\n", host_part(row.id),
+             app.out.paint(ink, fmt::format("{:<13}", core::to_string(state))),
+             row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "?",
+             app.out.plain(escape_for_terminal(why)));
 }
 
 // Returns false when something is out or unknown.
-bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name, ports::Journal* journal) {
+bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
+                  ports::Journal* journal) {
   auto wiring = wire(fleet, name);
   if (!wiring) {
     print_error(app, wiring.error());
@@ -70,12 +84,14 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name, 
   } else {
     std::size_t serving = 0;
     for (const Row& row : rows) serving += row.reading.state == core::TargetState::in ? 1 : 0;
-    fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving, rows.size(),
-               floor, join(pools, "; "));
+    fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving,
+               rows.size(), floor, join(pools, "; "));
     for (const Row& row : rows) print_row(app, row, hands);
     for (const ports::RolloutRow& row : found.unfinished) {
-      fmt::print("  {} {} {} started {} has not ended: it runs now, or was cut off. `hitless show {}`\n",
-                 app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.intent, format_timestamp(row.started_at), row.rollout);
+      fmt::print(
+          "  {} {} {} started {} has not ended: it runs now, or was cut off. `hitless show {}`\n",
+          app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.intent,
+          format_timestamp(row.started_at), row.rollout);
     }
   }
   for (const Row& row : rows) {

@@ -22,7 +22,8 @@ std::string absolute(const std::string& path) {
 }
 
 Result<std::unique_ptr<ports::Host>> wire_host(const fleet::Fleet& fleet, const fleet::Host& host) {
-  if (host.connect == fleet::Connect::local) return host::make_local_host(host.name, host.address, host.sudo);
+  if (host.connect == fleet::Connect::local)
+    return host::make_local_host(host.name, host.address, host.sudo);
   host::SshConfig config;
   config.name = host.name;
   config.address = host.address;
@@ -33,14 +34,16 @@ Result<std::unique_ptr<ports::Host>> wire_host(const fleet::Fleet& fleet, const 
   config.config_file = absolute(fleet.ssh.config.value_or(""));
   config.port = host.port.value_or(0);
   config.sudo = host.sudo;
-  if (fleet.ssh.connect_timeout_ms > 0) config.connect_timeout_s = static_cast<int>((fleet.ssh.connect_timeout_ms + 999) / 1000);
+  if (fleet.ssh.connect_timeout_ms > 0)
+    config.connect_timeout_s = static_cast<int>((fleet.ssh.connect_timeout_ms + 999) / 1000);
   return host::make_ssh_host(std::move(config));
 }
 
 // Builds the drivers of one service, sharing hosts between instances and load balancer nodes.
 class Builder {
  public:
-  Builder(const fleet::Fleet& fleet, const fleet::Service& service) : fleet_(fleet), service_(service) {}
+  Builder(const fleet::Fleet& fleet, const fleet::Service& service)
+      : fleet_(fleet), service_(service) {}
 
   Result<std::unique_ptr<Wiring>> build() {
     wiring_->parts.name = service_.name;
@@ -73,7 +76,8 @@ class Builder {
 
   void set_config_kind() {
     engine::ServiceParts& parts = wiring_->parts;
-    const bool nginx_command = service_.commands && service_.commands->flavor == fleet::Flavor::nginx;
+    const bool nginx_command =
+        service_.commands && service_.commands->flavor == fleet::Flavor::nginx;
     if (service_.kind == fleet::ServiceKind::nginx || nginx_command) {
       parts.config_kind = confdiff::Kind::nginx;
     } else if (!service_.config.empty()) {
@@ -82,23 +86,32 @@ class Builder {
     if (service_.health && service_.health->kind == fleet::CheckKind::http) {
       const std::string& url = service_.health->url;
       const std::size_t host_at = url.find("://");
-      const std::size_t path_at = host_at == std::string::npos ? host_at : url.find('/', host_at + 3);
-      if (path_at != std::string::npos) parts.health_path = url.substr(path_at, url.find_first_of("?#", path_at) - path_at);
+      const std::size_t path_at =
+          host_at == std::string::npos ? host_at : url.find('/', host_at + 3);
+      if (path_at != std::string::npos)
+        parts.health_path = url.substr(path_at, url.find_first_of("?#", path_at) - path_at);
     }
   }
 
   void set_policy() {
     const fleet::Policy& from = service_.policy;
     core::Policy& to = wiring_->parts.policy;
-    to.capacity = {from.floor, from.at_once, from.max_failures, from.capacity_wait_ms, from.zone_by_zone};
+    to.capacity = {from.floor, from.at_once, from.max_failures, from.capacity_wait_ms,
+                   from.zone_by_zone};
     to.drain.deadline_ms = from.drain.deadline_ms;
     to.drain.quiet_ms = from.drain.quiet_ms;
     to.drain.settle_ms = from.drain.settle_ms;
     to.drain.host_count = from.drain.host_count;
     switch (from.drain.on_deadline) {
-      case fleet::OnDeadline::abort: to.drain.on_deadline = core::OnDrainDeadline::abort; break;
-      case fleet::OnDeadline::force: to.drain.on_deadline = core::OnDrainDeadline::force; break;
-      case fleet::OnDeadline::wait: to.drain.on_deadline = core::OnDrainDeadline::wait; break;
+      case fleet::OnDeadline::abort:
+        to.drain.on_deadline = core::OnDrainDeadline::abort;
+        break;
+      case fleet::OnDeadline::force:
+        to.drain.on_deadline = core::OnDrainDeadline::force;
+        break;
+      case fleet::OnDeadline::wait:
+        to.drain.on_deadline = core::OnDrainDeadline::wait;
+        break;
     }
     to.verify.deadline_ms = from.verify.deadline_ms;
     to.verify.stability_ms = from.verify.stability_ms;
@@ -113,7 +126,8 @@ class Builder {
       to.verify.rise = service_.health->rise;
       to.verify.fall = service_.health->fall;
     }
-    to.rejoin = {from.rejoin.deadline_ms, from.rejoin.traffic_wait_ms, from.rejoin.soak_ms, from.rejoin.max_error_ratio};
+    to.rejoin = {from.rejoin.deadline_ms, from.rejoin.traffic_wait_ms, from.rejoin.soak_ms,
+                 from.rejoin.max_error_ratio};
     wiring_->parts.canaries = from.canaries;
   }
 
@@ -127,7 +141,8 @@ class Builder {
     to.host = *reached;
     to.port = from.port.value_or(0);
     to.service = add_service(from, *reached, to.main_config);
-    if (service_.health) to.health = add_check(fleet::resolve(*service_.health, service_, from), *reached);
+    if (service_.health)
+      to.health = add_check(fleet::resolve(*service_.health, service_, from), *reached);
     for (const fleet::ConfigFile& file : service_.config) {
       auto read = read_source(file, from);
       if (!read) return tl::unexpected<Error>(read.error());
@@ -138,20 +153,27 @@ class Builder {
     return {};
   }
 
-  Result<engine::ConfigFile> read_source(const fleet::ConfigFile& file, const fleet::Instance& instance) {
+  Result<engine::ConfigFile> read_source(const fleet::ConfigFile& file,
+                                         const fleet::Instance& instance) {
     const fleet::Placeholders values = fleet::placeholders_of(service_, instance);
-    engine::ConfigFile to{fleet::expand(file.source, values), fleet::expand(file.dest, values), file.mode.value_or("0644"), {}};
+    engine::ConfigFile to{fleet::expand(file.source, values),
+                          fleet::expand(file.dest, values),
+                          file.mode.value_or("0644"),
+                          {}};
     std::ifstream in(to.source, std::ios::binary);
     std::string text(kMaxSourceBytes + 1, '\0');
     if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (!in.is_open() || in.bad()) return fail(ErrorCode::not_found, "cannot read the new configuration", to.source);
+    if (!in.is_open() || in.bad())
+      return fail(ErrorCode::not_found, "cannot read the new configuration", to.source);
     text.resize(static_cast<std::size_t>(in.gcount()));
-    if (text.size() > kMaxSourceBytes) return fail(ErrorCode::invalid, "the new configuration is larger than 4 MiB", to.source);
+    if (text.size() > kMaxSourceBytes)
+      return fail(ErrorCode::invalid, "the new configuration is larger than 4 MiB", to.source);
     to.content = std::move(text);
     return to;
   }
 
-  ports::Service* add_service(const fleet::Instance& instance, ports::Host* on, std::string& main_config) {
+  ports::Service* add_service(const fleet::Instance& instance, ports::Host* on,
+                              std::string& main_config) {
     const std::vector<std::string> dests = installed_files(service_, instance);
     std::unique_ptr<ports::Service> made;
     if (service_.kind == fleet::ServiceKind::nginx) {
@@ -162,8 +184,10 @@ class Builder {
       made = service::make_systemd_service(*on, systemd_config(service_, instance));
     } else {
       service::CommandConfig config = command_config(service_, instance);
-      if (!config.config_files.empty()) main_config = config.config_files.front();
-      else if (!dests.empty()) main_config = dests.front();
+      if (!config.config_files.empty())
+        main_config = config.config_files.front();
+      else if (!dests.empty())
+        main_config = dests.front();
       made = service::make_command_service(*on, std::move(config));
     }
     wiring_->services.push_back(std::move(made));
@@ -187,13 +211,16 @@ class Builder {
     }
     for (auto& [key, pool] : pools) {
       const fleet::LoadBalancer* lb = fleet_.load_balancer(key.first);
-      if (lb == nullptr) return fail(ErrorCode::internal, "load balancer " + key.first + " is not in the fleet");
+      if (lb == nullptr)
+        return fail(ErrorCode::internal, "load balancer " + key.first + " is not in the fleet");
       for (const fleet::LbNode& node : lb->nodes) {
         HaproxyNode to{node.name, node.socket.text, node.master ? node.master->text : "", {}, {}};
         if (node.host) {
           auto reached = host(*node.host);
           if (!reached) return tl::unexpected<Error>(reached.error());
-          to.forward = [on = *reached](std::string path) { return on->forward_unix(std::move(path)); };
+          to.forward = [on = *reached](std::string path) {
+            return on->forward_unix(std::move(path));
+          };
         }
         pool.nodes.push_back(std::move(to));
       }
@@ -224,12 +251,15 @@ std::unique_ptr<ports::Health> make_check(const fleet::HealthCheck& check, ports
       config.timeout_ms = check.timeout_ms;
       return make_http_health(std::move(config));
     }
-    case fleet::CheckKind::tcp: return make_tcp_health({check.target, check.timeout_ms});
-    case fleet::CheckKind::command: break;
+    case fleet::CheckKind::tcp:
+      return make_tcp_health({check.target, check.timeout_ms});
+    case fleet::CheckKind::command:
+      break;
   }
-  return make_command_health({check.command, check.timeout_ms, [host](std::vector<std::string> argv, DurationMs deadline) {
-                                        return host->exec(std::move(argv), {}, deadline);
-                                      }});
+  return make_command_health(
+      {check.command, check.timeout_ms, [host](std::vector<std::string> argv, DurationMs deadline) {
+         return host->exec(std::move(argv), {}, deadline);
+       }});
 }
 
 namespace {

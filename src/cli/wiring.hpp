@@ -22,13 +22,16 @@ struct Wiring {
   [[nodiscard]] std::vector<std::string> pool_texts() const;
 };
 
-// Runs the task and then takes the drivers down while their io_context still lives: their connections
-// belong to it and must not outlive it.
+// Runs the task and then takes the drivers down while their io_context still lives: their
+// connections belong to it and must not outlive it.
 void run_with(std::unique_ptr<Wiring> wiring, std::function<Task<void>(Wiring*)> task);
 
-[[nodiscard]] Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet, const std::string& service);
+[[nodiscard]] Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet,
+                                                   const std::string& service);
 // A check of the fleet file as a driver; host: where a `command:` check runs.
-[[nodiscard]] std::unique_ptr<ports::Health> make_check(const fleet::HealthCheck& check, ports::Host* host);
-[[nodiscard]] Result<std::vector<std::unique_ptr<ports::Sink>>> wire_sinks(const fleet::Fleet& fleet);
+[[nodiscard]] std::unique_ptr<ports::Health> make_check(const fleet::HealthCheck& check,
+                                                        ports::Host* host);
+[[nodiscard]] Result<std::vector<std::unique_ptr<ports::Sink>>> wire_sinks(
+    const fleet::Fleet& fleet);
 
 }  // namespace hitless::cli

@@ -11,7 +11,9 @@ Result<std::string> reveal(const fleet::Notification& from, const fleet::Secret&
   if (value) return value;
   Error error = value.error();
   error.what = "notification " + from.name + ": " + error.what;
-  if (error.where.empty()) error.where = from.mark.file + ":" + std::to_string(from.mark.line) + ":" + std::to_string(from.mark.column);
+  if (error.where.empty())
+    error.where = from.mark.file + ":" + std::to_string(from.mark.line) + ":" +
+                  std::to_string(from.mark.column);
   return tl::unexpected<Error>(error);
 }
 
@@ -82,12 +84,21 @@ Result<std::unique_ptr<ports::Sink>> wire_pagerduty(const fleet::Notification& f
 Result<std::vector<std::unique_ptr<ports::Sink>>> wire_sinks(const fleet::Fleet& fleet) {
   std::vector<std::unique_ptr<ports::Sink>> sinks;
   for (const fleet::Notification& from : fleet.notifications) {
-    Result<std::unique_ptr<ports::Sink>> sink = fail(ErrorCode::internal, "unknown kind of notification");
+    Result<std::unique_ptr<ports::Sink>> sink =
+        fail(ErrorCode::internal, "unknown kind of notification");
     switch (from.kind) {
-      case fleet::NotificationKind::webhook: sink = wire_webhook(from); break;
-      case fleet::NotificationKind::slack: sink = wire_slack(from); break;
-      case fleet::NotificationKind::smtp: sink = wire_smtp(from); break;
-      case fleet::NotificationKind::pagerduty: sink = wire_pagerduty(from); break;
+      case fleet::NotificationKind::webhook:
+        sink = wire_webhook(from);
+        break;
+      case fleet::NotificationKind::slack:
+        sink = wire_slack(from);
+        break;
+      case fleet::NotificationKind::smtp:
+        sink = wire_smtp(from);
+        break;
+      case fleet::NotificationKind::pagerduty:
+        sink = wire_pagerduty(from);
+        break;
     }
     if (!sink) return tl::unexpected<Error>(sink.error());
     sinks.push_back(std::move(*sink));

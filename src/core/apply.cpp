@@ -9,7 +9,7 @@
 namespace hitless::core {
 namespace {
 
-constexpr std::size_t kMaxSamples = 4096;    // drain samples kept per instance
+constexpr std::size_t kMaxSamples = 4096;  // drain samples kept per instance
 constexpr std::size_t kMaxLatencies = 1024;
 
 Instance* find_mutable(State& state, const InstanceId& id) {
@@ -32,8 +32,8 @@ void start(State& state, const RolloutStarted& event, TimeMs at) {
   }
 }
 
-// From the moment of the intent on the effect may have happened, so what it may have changed is marked
-// here and not at the outcome.
+// From the moment of the intent on the effect may have happened, so what it may have changed is
+// marked here and not at the outcome.
 void intend(State& state, const EffectIntended& event, TimeMs at) {
   const Effect& effect = event.effect;
   ++state.next_effect;
@@ -76,7 +76,7 @@ void update_quiet(const State& state, Draining& draining, const TargetReading& r
 }
 
 std::int64_t others_total(const State& state, const Instance& self,
-                          std::optional<std::int64_t> TargetReading::*field) {
+                          std::optional<std::int64_t> TargetReading::* field) {
   std::int64_t sum = 0;
   for (const Instance& other : state.instances) {
     if (&other != &self && other.reading) sum += ((*other.reading).*field).value_or(0);
@@ -109,7 +109,8 @@ void finish_preflight(Instance& instance, const Outcome& outcome) {
   instance.before = instance.report->identity;
 }
 
-void finish_in_phase(const State& state, Instance& instance, const Effect& effect, const Outcome& outcome, TimeMs at) {
+void finish_in_phase(const State& state, Instance& instance, const Effect& effect,
+                     const Outcome& outcome, TimeMs at) {
   const bool ok = outcome.status == OutcomeStatus::ok;
   if (auto* preflight = std::get_if<Preflight>(&instance.phase)) {
     if (effect.kind == EffectKind::preflight) finish_preflight(instance, outcome);
@@ -155,7 +156,9 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
     instance.last_error.clear();
   } else {
     ++instance.attempts;
-    instance.retry_at = at + std::min<DurationMs>(5'000, 100 * (DurationMs{1} << std::min<std::int64_t>(instance.attempts, 6)));
+    instance.retry_at =
+        at + std::min<DurationMs>(
+                 5'000, 100 * (DurationMs{1} << std::min<std::int64_t>(instance.attempts, 6)));
     instance.last_error = outcome.detail;
   }
 }
@@ -220,12 +223,14 @@ void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
       }
     }
   }
-  // The fewest that were seen to serve. What the load balancer does not know, as its checks just after
-  // a reload, blocks us like a failure, but it is no measurement.
-  const bool all_seen = std::all_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
-    if (!i.reading || i.reading->state == TargetState::unknown) return false;
-    return i.reading->state != TargetState::in_unhealthy || i.reading->check != LbCheck::unknown;
-  });
+  // The fewest that were seen to serve. What the load balancer does not know, as its checks just
+  // after a reload, blocks us like a failure, but it is no measurement.
+  const bool all_seen =
+      std::all_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
+        if (!i.reading || i.reading->state == TargetState::unknown) return false;
+        return i.reading->state != TargetState::in_unhealthy ||
+               i.reading->check != LbCheck::unknown;
+      });
   if (all_seen) {
     const std::int64_t now = serving(state);
     if (state.lowest_serving < 0 || now < state.lowest_serving) state.lowest_serving = now;
@@ -237,7 +242,8 @@ void see_service(State& state, const ServiceSeen& event, TimeMs at) {
   auto* verifying = instance ? std::get_if<Verifying>(&instance->phase) : nullptr;
   if (verifying == nullptr) return;
   const ServiceReading& reading = event.reading;
-  const bool same_process = verifying->service && verifying->service->now.main_pid == reading.now.main_pid &&
+  const bool same_process = verifying->service &&
+                            verifying->service->now.main_pid == reading.now.main_pid &&
                             verifying->service->now.start_time == reading.now.start_time;
   if (reading.verdict != ServiceVerdict::proven) {
     verifying->proven_since.reset();
@@ -275,15 +281,19 @@ void see_health(State& state, const HealthSeen& event) {
 
 Phase fresh_phase(const State& state, Instance& instance, const Advanced& event, TimeMs at) {
   switch (event.to) {
-    case PhaseName::waiting: return Waiting{};
-    case PhaseName::preflight: return Preflight{at, false};
+    case PhaseName::waiting:
+      return Waiting{};
+    case PhaseName::preflight:
+      return Preflight{at, false};
     case PhaseName::draining: {
       Draining draining;
       draining.since = at;
       return draining;
     }
-    case PhaseName::drained: return Drained{at};
-    case PhaseName::acting: return Acting{at, false, false, {}, {}};
+    case PhaseName::drained:
+      return Drained{at};
+    case PhaseName::acting:
+      return Acting{at, false, false, {}, {}};
     case PhaseName::verifying: {
       Verifying verifying;
       verifying.since = at;
@@ -306,11 +316,16 @@ Phase fresh_phase(const State& state, Instance& instance, const Advanced& event,
       soaking.others_errors_at = others_total(state, instance, &TargetReading::errors);
       return soaking;
     }
-    case PhaseName::rolling_back: return RollingBack{at};
-    case PhaseName::done: return Done{};
-    case PhaseName::rolled_back: return RolledBack{};
-    case PhaseName::quarantined: return Quarantined{event.reason};
-    case PhaseName::skipped: return Skipped{event.reason};
+    case PhaseName::rolling_back:
+      return RollingBack{at};
+    case PhaseName::done:
+      return Done{};
+    case PhaseName::rolled_back:
+      return RolledBack{};
+    case PhaseName::quarantined:
+      return Quarantined{event.reason};
+    case PhaseName::skipped:
+      return Skipped{event.reason};
   }
   return Waiting{};
 }
@@ -372,16 +387,26 @@ void halt(State& state, const Halted& event) {
 
 void ask(State& state, const OperatorAsked& event) {
   switch (event.wish) {
-    case OperatorWish::stop: state.stop_asked = true; break;
-    case OperatorWish::abort: state.abort_asked = true; break;
-    case OperatorWish::pause: state.paused = true; break;
-    case OperatorWish::resume: state.paused = false; break;
-    case OperatorWish::force_drain: state.force_drain = true; break;
+    case OperatorWish::stop:
+      state.stop_asked = true;
+      break;
+    case OperatorWish::abort:
+      state.abort_asked = true;
+      break;
+    case OperatorWish::pause:
+      state.paused = true;
+      break;
+    case OperatorWish::resume:
+      state.paused = false;
+      break;
+    case OperatorWish::force_drain:
+      state.force_drain = true;
+      break;
   }
 }
 
-// The new controller does not know what became of the effects of the old one: all become unknown, and
-// what was seen before is not trusted until it is seen again.
+// The new controller does not know what became of the effects of the old one: all become unknown,
+// and what was seen before is not trusted until it is seen again.
 void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
   if (event.epoch <= state.epoch) return;
   state.epoch = event.epoch;
@@ -457,8 +482,10 @@ bool is_terminal(const Instance& instance) {
     case PhaseName::done:
     case PhaseName::rolled_back:
     case PhaseName::quarantined:
-    case PhaseName::skipped: return true;
-    default: return false;
+    case PhaseName::skipped:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -469,10 +496,12 @@ bool in_work(const Instance& instance) {
     case PhaseName::acting:
     case PhaseName::verifying:
     case PhaseName::rejoining:
-    case PhaseName::soaking: return true;
+    case PhaseName::soaking:
+      return true;
     case PhaseName::preflight:
       return instance.pending && instance.pending->effect.kind == EffectKind::recheck;
-    default: return false;
+    default:
+      return false;
   }
 }
 

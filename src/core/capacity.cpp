@@ -28,15 +28,16 @@ Permission may_take_out(const State& state, const Instance& instance) {
   const std::int64_t floor = state.plan.policy.capacity.floor;
   if (!serves(instance)) {
     // It does not count today, so taking it out costs nothing. But below the floor an instance that
-    // could still come back by itself is needed more than our work is; one that we took out ourselves
-    // only comes back by our work.
+    // could still come back by itself is needed more than our work is; one that we took out
+    // ourselves only comes back by our work.
     const bool ours = instance.taken_out || instance.direction == Direction::backward;
     const bool in = instance.reading && instance.reading->state == TargetState::in;
     if (in && now >= floor) {  // chosen already, and therefore not counted any more
       return {true, std::to_string(now) + " others serving, floor " + std::to_string(floor)};
     }
     if (ours || now >= floor) return {true, "it does not serve now"};
-    return {false, std::to_string(now) + " serving, already below the floor of " + std::to_string(floor)};
+    return {false,
+            std::to_string(now) + " serving, already below the floor of " + std::to_string(floor)};
   }
   std::string sum = std::to_string(now) + " serving − 1 = " + std::to_string(now - 1);
   if (now - 1 >= floor) return {true, sum + ", floor " + std::to_string(floor)};

@@ -1,7 +1,8 @@
-// The floor rule (I1) has its one home here: how many instances serve, and whether one more may leave.
+// The floor rule (I1) has its one home here: how many instances serve, and whether one more may
+// leave.
 //
-// serving = seen healthy and in rotation, less every instance that an open intent of ours is about to
-// take out. An instance whose state is unknown does not serve.
+// serving = seen healthy and in rotation, less every instance that an open intent of ours is about
+// to take out. An instance whose state is unknown does not serve.
 #pragma once
 #include <string>
 

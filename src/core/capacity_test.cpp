@@ -26,7 +26,8 @@ TEST(Capacity, OneMoreMayLeaveOnlyAboveTheFloor) {
   EXPECT_TRUE(may_take_out(fleet(3, 0, 0, 2), fleet(3, 0, 0, 2).instances[0]).granted);
   State at_floor = fleet(2, 0, 0, 2);
   EXPECT_FALSE(may_take_out(at_floor, at_floor.instances[0]).granted);
-  EXPECT_EQ(may_take_out(at_floor, at_floor.instances[0]).reason, "2 serving − 1 = 1, below the floor of 2");
+  EXPECT_EQ(may_take_out(at_floor, at_floor.instances[0]).reason,
+            "2 serving − 1 = 1, below the floor of 2");
 }
 
 TEST(Capacity, UnknownAndUnhealthyDoNotServe) {

@@ -9,8 +9,8 @@
 namespace hitless::core {
 namespace {
 
-constexpr DurationMs kFastTrafficMs = 20;    // while something drains or comes back
-constexpr DurationMs kSlowTrafficMs = 500;   // otherwise: the floor must still be seen
+constexpr DurationMs kFastTrafficMs = 20;   // while something drains or comes back
+constexpr DurationMs kSlowTrafficMs = 500;  // otherwise: the floor must still be seen
 
 void wake(Decision& decision, TimeMs at) {
   if (!decision.wake_at || at < *decision.wake_at) decision.wake_at = at;
@@ -18,7 +18,8 @@ void wake(Decision& decision, TimeMs at) {
 
 void number_effects(const State& state, Decision& decision) {
   std::int64_t next = state.next_effect;
-  for (Effect& effect : decision.effects) effect.id = state.plan.rollout + "." + std::to_string(next++);
+  for (Effect& effect : decision.effects)
+    effect.id = state.plan.rollout + "." + std::to_string(next++);
 }
 
 void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
@@ -27,8 +28,8 @@ void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
   watch.interval_ms = kSlowTrafficMs;
   for (const Instance& instance : state.instances) {
     const PhaseName phase = name_of(instance.phase);
-    if (phase == PhaseName::draining || phase == PhaseName::acting || phase == PhaseName::rejoining ||
-        phase == PhaseName::soaking) {
+    if (phase == PhaseName::draining || phase == PhaseName::acting ||
+        phase == PhaseName::rejoining || phase == PhaseName::soaking) {
       watch.interval_ms = kFastTrafficMs;
     }
     watch.counters |= phase == PhaseName::rejoining || phase == PhaseName::soaking;
@@ -39,7 +40,8 @@ void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
   watches.push_back(std::move(watch));
 }
 
-// A rollback waits until no instance leaves at the same moment: one choice per call, as for new ones.
+// A rollback waits until no instance leaves at the same moment: one choice per call, as for new
+// ones.
 bool starts_to_leave(const Advanced& advanced) {
   return advanced.from == PhaseName::rolling_back && advanced.to == PhaseName::draining;
 }
@@ -53,7 +55,8 @@ Decision decide(const State& state, TimeMs now) {
   if (!decision.records.empty()) return decision;
 
   bool one_leaves = false;
-  const std::int64_t working = std::count_if(state.instances.begin(), state.instances.end(), in_work);
+  const std::int64_t working =
+      std::count_if(state.instances.begin(), state.instances.end(), in_work);
   for (const Instance& instance : state.instances) {
     Step step = next_step(state, instance, now);
     if (step.wake_at) wake(decision, *step.wake_at);

@@ -1,7 +1,8 @@
 // decide(): what to do next, from the state alone. Pure: no clock, no chance, no I/O.
 //
 // records   decisions (phase steps, a halt). The engine journals and applies them, then asks again
-//           before it dispatches anything, so that effects are always decided from the latest state.
+//           before it dispatches anything, so that effects are always decided from the latest
+//           state.
 // effects   to be journaled as intended and then dispatched; given only when there are no records
 // watches   what should be observed now, and how often; the engine keeps exactly these running
 // wake_at   ask again then at the latest, even if nothing was observed
@@ -19,12 +20,12 @@ enum class WatchKind { traffic, service, health };
 
 struct Watch {
   WatchKind kind = WatchKind::traffic;
-  InstanceId instance;                 // empty for traffic, which reads the whole pool at once
+  InstanceId instance;  // empty for traffic, which reads the whole pool at once
   DurationMs interval_ms = 1'000;
-  std::vector<InstanceId> host_counts; // traffic: also count sockets on these hosts
-  bool counters = false;               // traffic: request counters matter now, not only states
-  Action action = Action::none;        // service: what must be proven
-  ServiceIdentity before;              // service: against whom
+  std::vector<InstanceId> host_counts;  // traffic: also count sockets on these hosts
+  bool counters = false;                // traffic: request counters matter now, not only states
+  Action action = Action::none;         // service: what must be proven
+  ServiceIdentity before;               // service: against whom
 };
 
 struct Decision {

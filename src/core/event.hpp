@@ -1,4 +1,5 @@
-// Everything that happens to a rollout, as data. The journal is the list of these; State is their fold.
+// Everything that happens to a rollout, as data. The journal is the list of these; State is their
+// fold.
 //
 // An Effect is what the core wants done in the world. It is journaled as Intended before it is
 // dispatched and as Finished after. A crash between the two leaves an effect whose outcome nobody
@@ -16,17 +17,17 @@
 namespace hitless::core {
 
 enum class EffectKind {
-  preflight,        // check everything about an instance; for a new config also stage, test, back up
-  recheck,          // the short form, just before its turn
-  drain,            // take it out of every pool on every node
-  confirm_out,      // read everything once more, just before acting
+  preflight,    // check everything about an instance; for a new config also stage, test, back up
+  recheck,      // the short form, just before its turn
+  drain,        // take it out of every pool on every node
+  confirm_out,  // read everything once more, just before acting
   close_remaining,  // cut what is still in flight (deadline policy `force`)
   install_config,   // put the new (forward) or the previous (backward) files in place
   act,              // reload or restart
   rejoin,           // put it back into every pool on every node
   diagnose,         // after a failure: is it the instance, or something that all depend on?
   open_incident,
-  finish,           // the rollout is over
+  finish,  // the rollout is over
 };
 
 enum class Direction { forward, backward };  // backward: rolling back
@@ -40,7 +41,7 @@ struct Effect {
   Action action = Action::none;  // act only
   ServiceIdentity expected;      // act: only if this is still who runs
   TimeMs deadline = 0;
-  std::string reason;            // open_incident, finish: why
+  std::string reason;                               // open_incident, finish: why
   RolloutResult result = RolloutResult::succeeded;  // open_incident, finish
 };
 
@@ -49,7 +50,7 @@ enum class OutcomeStatus { ok, failed, unknown };
 // A file as it was before, on the host, so that it can be put back after any crash.
 struct Backup {
   std::string path;
-  bool existed = false;     // false: putting back means removing it
+  bool existed = false;  // false: putting back means removing it
   std::string backup_path;
   std::string sha256;
 };
@@ -60,13 +61,13 @@ struct PreflightReport {
   ServiceIdentity identity;
   LatencyBaseline baseline;
   std::vector<Backup> backups;
-  std::string diff;        // unified, redacted, capped; for people
-  std::string skip_reason; // found out of rotation by someone else's hand, or up to date
+  std::string diff;         // unified, redacted, capped; for people
+  std::string skip_reason;  // found out of rotation by someone else's hand, or up to date
 };
 
 struct Diagnosis {
-  std::string dependency_down;         // its name, when one is
-  std::int64_t peers_checked = 0;      // instances that were not changed
+  std::string dependency_down;     // its name, when one is
+  std::int64_t peers_checked = 0;  // instances that were not changed
   std::int64_t peers_failing = 0;
 };
 
@@ -106,8 +107,19 @@ struct HealthSeen {
 };
 
 enum class PhaseName {
-  waiting, preflight, draining, drained, acting, verifying, rejoining, soaking, rolling_back,
-  done, rolled_back, quarantined, skipped,
+  waiting,
+  preflight,
+  draining,
+  drained,
+  acting,
+  verifying,
+  rejoining,
+  soaking,
+  rolling_back,
+  done,
+  rolled_back,
+  quarantined,
+  skipped,
 };
 
 // A decision of the core, journaled so that the audit log says why.

@@ -10,10 +10,10 @@
 namespace hitless::core {
 namespace {
 
-constexpr std::int64_t kMaxReasserts = 20;       // an LB that forgets more often is broken
-constexpr std::int64_t kMaxAttempts = 3;  // of an effect that does not depend on time passing
-constexpr DurationMs kCloseGraceMs = 5'000;      // after the remaining work was cut off
-constexpr DurationMs kEffectDeadlineMs = 30'000; // LB commands and looks; act has its own
+constexpr std::int64_t kMaxReasserts = 20;   // an LB that forgets more often is broken
+constexpr std::int64_t kMaxAttempts = 3;     // of an effect that does not depend on time passing
+constexpr DurationMs kCloseGraceMs = 5'000;  // after the remaining work was cut off
+constexpr DurationMs kEffectDeadlineMs = 30'000;  // LB commands and looks; act has its own
 
 Step advance_to(const Instance& instance, PhaseName to, std::string reason) {
   Step step;
@@ -39,7 +39,8 @@ Step wait_until(TimeMs at) {
 // stays out of rotation and a human is told.
 Step give_up(const Instance& instance, std::string reason) {
   const bool forward = instance.direction == Direction::forward;
-  return advance_to(instance, forward ? PhaseName::rolling_back : PhaseName::quarantined, std::move(reason));
+  return advance_to(instance, forward ? PhaseName::rolling_back : PhaseName::quarantined,
+                    std::move(reason));
 }
 
 std::string seconds(DurationMs ms) {
@@ -54,15 +55,18 @@ std::string last_error(const Instance& instance) {
 bool lb_forgot(const Instance& instance, const Draining& draining) {
   if (!instance.reading || instance.reading_at <= draining.commanded_at) return false;
   const TargetState state = instance.reading->state;
-  return state == TargetState::in || state == TargetState::in_unhealthy || state == TargetState::leaving;
+  return state == TargetState::in || state == TargetState::in_unhealthy ||
+         state == TargetState::leaving;
 }
 
-Step drain_deadline(const State& state, const Instance& instance, const Draining& draining, TimeMs now) {
+Step drain_deadline(const State& state, const Instance& instance, const Draining& draining,
+                    TimeMs now) {
   const DrainPolicy& policy = state.plan.policy.drain;
   const OnDrainDeadline rule = state.force_drain ? OnDrainDeadline::force : policy.on_deadline;
   std::string left = "an unknown number";
   if (instance.reading) {
-    if (const auto count = in_flight(*instance.reading, policy.host_count)) left = std::to_string(*count);
+    if (const auto count = in_flight(*instance.reading, policy.host_count))
+      left = std::to_string(*count);
     if (instance.reading->in_flight && instance.reading->host_connections) {
       left += " (load balancer " + std::to_string(*instance.reading->in_flight) + ", host " +
               std::to_string(*instance.reading->host_connections) + ")";
@@ -83,10 +87,12 @@ Step drain_deadline(const State& state, const Instance& instance, const Draining
   return give_up(instance, reason);
 }
 
-Step step_draining(const State& state, const Instance& instance, const Draining& draining, TimeMs now) {
+Step step_draining(const State& state, const Instance& instance, const Draining& draining,
+                   TimeMs now) {
   const DrainPolicy& policy = state.plan.policy.drain;
   if (draining.confirmed) {
-    return advance_to(instance, PhaseName::drained, render_samples(draining.samples) + ", " + draining.confirmed_by);
+    return advance_to(instance, PhaseName::drained,
+                      render_samples(draining.samples) + ", " + draining.confirmed_by);
   }
   const TimeMs end = draining.since + policy.deadline_ms;
   const bool over = now >= end || (state.force_drain && draining.commanded);
@@ -96,11 +102,14 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
   }
   if (!draining.commanded || lb_forgot(instance, draining)) {
     if (draining.reasserted > kMaxReasserts) {
-      return give_up(instance, "the load balancer forgot the drain " + std::to_string(kMaxReasserts) + " times");
+      return give_up(instance, "the load balancer forgot the drain " +
+                                   std::to_string(kMaxReasserts) + " times");
     }
-    if (now < instance.retry_at) return wait_until(std::min(instance.retry_at, over ? instance.retry_at : end));
+    if (now < instance.retry_at)
+      return wait_until(std::min(instance.retry_at, over ? instance.retry_at : end));
     Step step = want(EffectKind::drain, now + kEffectDeadlineMs);
-    if (draining.commanded) step.effect->reason = "the load balancer forgot the drain (reloaded?): re-applied";
+    if (draining.commanded)
+      step.effect->reason = "the load balancer forgot the drain (reloaded?): re-applied";
     return step;
   }
   if (draining.quiet_since) {
@@ -120,13 +129,15 @@ Step step_acting(const State& state, const Instance& instance, const Acting& act
   const bool needs_install = backward ? instance.config_touched : state.plan.changes_config;
   if (needs_install && !acting.installed) {
     if (instance.attempts >= kMaxAttempts) {
-      return give_up(instance, std::string(backward ? "previous" : "new") + " configuration could not be installed" + last_error(instance));
+      return give_up(instance, std::string(backward ? "previous" : "new") +
+                                   " configuration could not be installed" + last_error(instance));
     }
     if (now < instance.retry_at) return wait_until(instance.retry_at);
     return want(EffectKind::install_config, now + kEffectDeadlineMs);
   }
   if (!acting.acted) {
-    // Rule I2, by what is seen now and not by what was seen when the drain ended: installing took time.
+    // Rule I2, by what is seen now and not by what was seen when the drain ended: installing took
+    // time.
     if (needs_install && !acting.looked_since) return {};
     if (!instance.reading || instance.reading->state != TargetState::out) {
       return advance_to(instance, PhaseName::draining, "no longer out of rotation: draining again");
@@ -138,39 +149,50 @@ Step step_acting(const State& state, const Instance& instance, const Acting& act
   }
   const std::string what(to_string(action_for(state, instance)));
   switch (*acting.acted) {
-    case OutcomeStatus::ok: return advance_to(instance, PhaseName::verifying, acting.detail);
+    case OutcomeStatus::ok:
+      return advance_to(instance, PhaseName::verifying, acting.detail);
     case OutcomeStatus::unknown:
-      return advance_to(instance, PhaseName::verifying, "outcome of the " + what + " unknown, observing: " + acting.detail);
-    case OutcomeStatus::failed: break;
+      return advance_to(instance, PhaseName::verifying,
+                        "outcome of the " + what + " unknown, observing: " + acting.detail);
+    case OutcomeStatus::failed:
+      break;
   }
   return give_up(instance, what + " failed: " + acting.detail);
 }
 
 // ---- verifying ----------------------------------------------------------------------------------
-Step step_verifying(const State& state, const Instance& instance, const Verifying& verifying, TimeMs now) {
+Step step_verifying(const State& state, const Instance& instance, const Verifying& verifying,
+                    TimeMs now) {
   const Judgement judgement = judge(state, instance, verifying, now);
   switch (judgement.kind) {
-    case Judgement::Kind::wait: return wait_until(judgement.again_at);
-    case Judgement::Kind::pass: return advance_to(instance, PhaseName::rejoining, judgement.reason);
-    case Judgement::Kind::fail: break;
+    case Judgement::Kind::wait:
+      return wait_until(judgement.again_at);
+    case Judgement::Kind::pass:
+      return advance_to(instance, PhaseName::rejoining, judgement.reason);
+    case Judgement::Kind::fail:
+      break;
   }
   // Before the instance is blamed: is something down that old and new alike depend on?
-  if (!judgement.service_fault && !verifying.diagnosis) return want(EffectKind::diagnose, now + kEffectDeadlineMs);
+  if (!judgement.service_fault && !verifying.diagnosis)
+    return want(EffectKind::diagnose, now + kEffectDeadlineMs);
   if (verifying.diagnosis && !judgement.service_fault) {
     const Diagnosis& d = *verifying.diagnosis;
     if (!d.dependency_down.empty() && d.peers_failing == d.peers_checked) {
       return advance_to(instance, PhaseName::quarantined,
                         "dependency " + d.dependency_down + " is down for old and new alike (" +
-                            std::to_string(d.peers_failing) + " of " + std::to_string(d.peers_checked) +
+                            std::to_string(d.peers_failing) + " of " +
+                            std::to_string(d.peers_checked) +
                             " unchanged instances fail too): not rolled back. " + judgement.reason);
     }
   }
   return give_up(instance, judgement.reason);
 }
 
-// ---- rejoining and soaking ------------------------------------------------------------------------
+// ---- rejoining and soaking
+// ------------------------------------------------------------------------
 bool lb_check_passes(const Instance& instance) {
-  return instance.reading && (instance.reading->check == LbCheck::pass || instance.reading->check == LbCheck::none);
+  return instance.reading &&
+         (instance.reading->check == LbCheck::pass || instance.reading->check == LbCheck::none);
 }
 
 std::int64_t others_requests(const State& state, const Instance& self) {
@@ -181,31 +203,40 @@ std::int64_t others_requests(const State& state, const Instance& self) {
   return sum;
 }
 
-Step step_back_in(const State& state, const Instance& instance, const Rejoining& rejoining, TimeMs now) {
+Step step_back_in(const State& state, const Instance& instance, const Rejoining& rejoining,
+                  TimeMs now) {
   const std::int64_t mine = instance.reading->requests.value_or(0) - rejoining.requests_at;
   if (mine > 0) {
-    return advance_to(instance, PhaseName::soaking, "live traffic: " + std::to_string(mine) + " requests");
+    return advance_to(instance, PhaseName::soaking,
+                      "live traffic: " + std::to_string(mine) + " requests");
   }
   const TimeMs end = *rejoining.in_since + state.plan.policy.rejoin.traffic_wait_ms;
   if (now < end) return wait_until(end);
   const std::int64_t others = others_requests(state, instance) - rejoining.others_at;
   const auto peers = static_cast<std::int64_t>(state.instances.size()) - 1;
-  constexpr std::int64_t kFairShare = 20;  // requests per peer after which its own zero is no accident
+  constexpr std::int64_t kFairShare =
+      20;  // requests per peer after which its own zero is no accident
   if (peers > 0 && others > kFairShare * peers) {
-    return give_up(instance, "back in rotation, but the load balancer sent it none of " + std::to_string(others) + " requests");
+    return give_up(instance, "back in rotation, but the load balancer sent it none of " +
+                                 std::to_string(others) + " requests");
   }
-  return advance_to(instance, PhaseName::soaking, "no client traffic to be seen anywhere for " +
-                                                      seconds(state.plan.policy.rejoin.traffic_wait_ms));
+  return advance_to(instance, PhaseName::soaking,
+                    "no client traffic to be seen anywhere for " +
+                        seconds(state.plan.policy.rejoin.traffic_wait_ms));
 }
 
-Step step_rejoining(const State& state, const Instance& instance, const Rejoining& rejoining, TimeMs now) {
+Step step_rejoining(const State& state, const Instance& instance, const Rejoining& rejoining,
+                    TimeMs now) {
   const TimeMs end = rejoining.since + state.plan.policy.rejoin.deadline_ms;
   if (rejoining.in_since && instance.reading) return step_back_in(state, instance, rejoining, now);
   if (now >= end) {
-    const std::string seen = instance.reading ? std::string(to_string(instance.reading->state)) : "nothing";
-    return give_up(instance, "not back in rotation after " + seconds(state.plan.policy.rejoin.deadline_ms) +
+    const std::string seen =
+        instance.reading ? std::string(to_string(instance.reading->state)) : "nothing";
+    return give_up(instance, "not back in rotation after " +
+                                 seconds(state.plan.policy.rejoin.deadline_ms) +
                                  " (load balancer: " + seen + ", check " +
-                                 (lb_check_passes(instance) ? "passes" : "does not pass") + ")" + last_error(instance));
+                                 (lb_check_passes(instance) ? "passes" : "does not pass") + ")" +
+                                 last_error(instance));
   }
   if (!rejoining.commanded && lb_check_passes(instance)) {
     if (now < instance.retry_at) return wait_until(std::min(end, instance.retry_at));
@@ -214,7 +245,8 @@ Step step_rejoining(const State& state, const Instance& instance, const Rejoinin
   return wait_until(end);
 }
 
-Step step_soaking(const State& state, const Instance& instance, const Soaking& soaking, TimeMs now) {
+Step step_soaking(const State& state, const Instance& instance, const Soaking& soaking,
+                  TimeMs now) {
   const RejoinPolicy& policy = state.plan.policy.rejoin;
   const TimeMs end = soaking.since + policy.soak_ms;
   if (const std::string trouble = soak_trouble(state, instance, soaking); !trouble.empty()) {
@@ -224,7 +256,8 @@ Step step_soaking(const State& state, const Instance& instance, const Soaking& s
   const bool in = instance.reading && instance.reading->state == TargetState::in;
   if (!in) {
     const TimeMs limit = soaking.since + std::max(policy.soak_ms, policy.deadline_ms);
-    return now < limit ? wait_until(limit) : give_up(instance, "fell out of rotation while it took traffic");
+    return now < limit ? wait_until(limit)
+                       : give_up(instance, "fell out of rotation while it took traffic");
   }
   const bool forward = instance.direction == Direction::forward;
   const std::int64_t taken = instance.reading->requests.value_or(0) - soaking.requests_at;
@@ -232,7 +265,8 @@ Step step_soaking(const State& state, const Instance& instance, const Soaking& s
                     std::to_string(taken) + " requests, no new errors");
 }
 
-Step step_rolling_back(const State& state, const Instance& instance, const RollingBack& rolling, TimeMs now) {
+Step step_rolling_back(const State& state, const Instance& instance, const RollingBack& rolling,
+                       TimeMs now) {
   if (!instance.acted && !instance.config_touched) {
     return advance_to(instance, instance.taken_out ? PhaseName::rejoining : PhaseName::rolled_back,
                       instance.taken_out ? "not changed: putting it back" : "nothing was changed");
@@ -241,12 +275,14 @@ Step step_rolling_back(const State& state, const Instance& instance, const Rolli
   if (permission.granted && !another_zone_in_work(state, instance)) {
     return advance_to(instance, PhaseName::draining, "rollback: " + permission.reason);
   }
-  // In rotation with the new configuration, and the floor does not let it go: it waits as long as others
-  // are in work or the capacity wait lasts, then stays as it is and a human is told.
+  // In rotation with the new configuration, and the floor does not let it go: it waits as long as
+  // others are in work or the capacity wait lasts, then stays as it is and a human is told.
   const bool others_work = std::any_of(state.instances.begin(), state.instances.end(), in_work);
-  const TimeMs end = std::max(rolling.since, last_progress(state)) + state.plan.policy.capacity.wait_ms;
+  const TimeMs end =
+      std::max(rolling.since, last_progress(state)) + state.plan.policy.capacity.wait_ms;
   if (others_work || now < end) return wait_until(std::max(end, now + 1'000));
-  return advance_to(instance, PhaseName::done, "kept on the new configuration: " + permission.reason);
+  return advance_to(instance, PhaseName::done,
+                    "kept on the new configuration: " + permission.reason);
 }
 
 }  // namespace
@@ -271,10 +307,12 @@ Step next_step(const State& state, const Instance& instance, TimeMs now) {
     Step operator()(const Verifying& p) const { return step_verifying(state, instance, p, now); }
     Step operator()(const Rejoining& p) const { return step_rejoining(state, instance, p, now); }
     Step operator()(const Soaking& p) const { return step_soaking(state, instance, p, now); }
-    Step operator()(const RollingBack& p) const { return step_rolling_back(state, instance, p, now); }
-    Step operator()(const Waiting&) const { return {}; }    // these belong to the rollout
+    Step operator()(const RollingBack& p) const {
+      return step_rolling_back(state, instance, p, now);
+    }
+    Step operator()(const Waiting&) const { return {}; }  // these belong to the rollout
     Step operator()(const Preflight&) const { return {}; }
-    Step operator()(const Done&) const { return {}; }       // and these are the end
+    Step operator()(const Done&) const { return {}; }  // and these are the end
     Step operator()(const RolledBack&) const { return {}; }
     Step operator()(const Quarantined&) const { return {}; }
     Step operator()(const Skipped&) const { return {}; }
@@ -287,15 +325,27 @@ void add_watches(const State& state, const Instance& instance, std::vector<Watch
   constexpr DurationMs kLatencyIntervalMs = 5;  // once it passes, the samples are gathered quickly
   const VerifyPolicy& policy = state.plan.policy.verify;
   if (const auto* verifying = std::get_if<Verifying>(&instance.phase)) {
-    watches.push_back(Watch{WatchKind::service, instance.plan.id, kServiceIntervalMs, {}, false,
-                            action_for(state, instance), instance.before});
+    watches.push_back(Watch{WatchKind::service,
+                            instance.plan.id,
+                            kServiceIntervalMs,
+                            {},
+                            false,
+                            action_for(state, instance),
+                            instance.before});
     if (!policy.health) return;
-    const bool sampling = verifying->passes > 0 && policy.compare_latency &&
-                          static_cast<std::int64_t>(verifying->latencies_us.size()) < policy.latency_samples;
-    watches.push_back(Watch{WatchKind::health, instance.plan.id,
-                            sampling ? kLatencyIntervalMs : policy.health_interval_ms, {}, false, {}, {}});
+    const bool sampling =
+        verifying->passes > 0 && policy.compare_latency &&
+        static_cast<std::int64_t>(verifying->latencies_us.size()) < policy.latency_samples;
+    watches.push_back(Watch{WatchKind::health,
+                            instance.plan.id,
+                            sampling ? kLatencyIntervalMs : policy.health_interval_ms,
+                            {},
+                            false,
+                            {},
+                            {}});
   } else if (std::holds_alternative<Soaking>(instance.phase) && policy.health) {
-    watches.push_back(Watch{WatchKind::health, instance.plan.id, policy.health_interval_ms, {}, false, {}, {}});
+    watches.push_back(
+        Watch{WatchKind::health, instance.plan.id, policy.health_interval_ms, {}, false, {}, {}});
   }
 }
 

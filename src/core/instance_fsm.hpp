@@ -8,7 +8,8 @@
 
 namespace hitless::core {
 
-// What one instance wants now: a phase step, an effect, a halt of the rollout, or to be asked again.
+// What one instance wants now: a phase step, an effect, a halt of the rollout, or to be asked
+// again.
 struct Step {
   std::optional<Advanced> advance;
   std::optional<Effect> effect;  // id, instance, direction are filled in by decide()

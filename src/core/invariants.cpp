@@ -16,14 +16,17 @@ void check_drain(const State& before, const Instance& instance, std::vector<Viol
   const bool served = instance.reading && instance.reading->state == TargetState::in;
   if (served && now < before.plan.policy.capacity.floor) {
     out.push_back({"I1", "drain of " + instance.plan.id.value + " leaves " + std::to_string(now) +
-                             " serving, floor " + std::to_string(before.plan.policy.capacity.floor)});
+                             " serving, floor " +
+                             std::to_string(before.plan.policy.capacity.floor)});
   }
 }
 
 void check_act(const Instance& instance, std::vector<Violation>& out) {
-  if (!instance.taken_out) out.push_back({"I2", "act on " + instance.plan.id.value + " which was not taken out"});
+  if (!instance.taken_out)
+    out.push_back({"I2", "act on " + instance.plan.id.value + " which was not taken out"});
   if (!instance.reading) {
-    out.push_back({"I12", "act on " + instance.plan.id.value + " without a reading of the load balancer"});
+    out.push_back(
+        {"I12", "act on " + instance.plan.id.value + " without a reading of the load balancer"});
     return;
   }
   if (instance.reading->state != TargetState::out) {
@@ -31,7 +34,8 @@ void check_act(const Instance& instance, std::vector<Violation>& out) {
                              std::string(to_string(instance.reading->state))});
   }
   if (name_of(instance.phase) != PhaseName::acting) {
-    out.push_back({"I2", "act on " + instance.plan.id.value + " in phase " + std::string(to_string(name_of(instance.phase)))});
+    out.push_back({"I2", "act on " + instance.plan.id.value + " in phase " +
+                             std::string(to_string(name_of(instance.phase)))});
   }
 }
 
@@ -58,12 +62,14 @@ void check_advance(const State& before, const Advanced& event, std::vector<Viola
   const Instance* instance = find(before, event.instance);
   if (instance == nullptr || name_of(instance->phase) != event.from) return;
   if (!may_follow(event.from, event.to)) {
-    out.push_back({"I10", "no transition " + std::string(to_string(event.from)) + " -> " + std::string(to_string(event.to))});
+    out.push_back({"I10", "no transition " + std::string(to_string(event.from)) + " -> " +
+                              std::string(to_string(event.to))});
   }
   if (event.to == PhaseName::drained) {
     const bool out_now = instance->reading && instance->reading->state == TargetState::out &&
                          in_flight(*instance->reading, before.plan.policy.drain.host_count) == 0;
-    if (!out_now) out.push_back({"I12", event.instance.value + " counted as drained without a reading of 0"});
+    if (!out_now)
+      out.push_back({"I12", event.instance.value + " counted as drained without a reading of 0"});
   }
 }
 
@@ -80,7 +86,8 @@ std::vector<Violation> check_step(const State& before, const Event& event, const
       for (const Instance& instance : after.instances) {
         const PhaseName phase = name_of(instance.phase);
         if (phase != PhaseName::done && phase != PhaseName::skipped) {
-          out.push_back({"I12", "succeeded with " + instance.plan.id.value + " in " + std::string(to_string(phase))});
+          out.push_back({"I12", "succeeded with " + instance.plan.id.value + " in " +
+                                    std::string(to_string(phase))});
         }
       }
     }

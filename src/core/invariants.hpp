@@ -1,5 +1,5 @@
-// The rules that always hold (ARCHITECTURE.md, I1–I12), as checks over one step of the fold. Called by
-// the engine for every event (a violation stops it), by tests, and by the simulator.
+// The rules that always hold (ARCHITECTURE.md, I1–I12), as checks over one step of the fold. Called
+// by the engine for every event (a violation stops it), by tests, and by the simulator.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,6 +14,7 @@ struct Violation {
 };
 
 // `before` --event--> `after`. Empty: all rules hold.
-[[nodiscard]] std::vector<Violation> check_step(const State& before, const Event& event, const State& after);
+[[nodiscard]] std::vector<Violation> check_step(const State& before, const Event& event,
+                                                const State& after);
 
 }  // namespace hitless::core

@@ -12,9 +12,9 @@ enum class OnDrainDeadline { abort, force, wait };
 struct DrainPolicy {
   DurationMs deadline_ms = 60'000;
   OnDrainDeadline on_deadline = OnDrainDeadline::abort;
-  DurationMs quiet_ms = 300;    // this long at zero on every node before it counts as drained
-  DurationMs settle_ms = 0;     // and this long after the LB said out, for LBs that lag
-  bool host_count = true;       // the host's own socket count must agree
+  DurationMs quiet_ms = 300;  // this long at zero on every node before it counts as drained
+  DurationMs settle_ms = 0;   // and this long after the LB said out, for LBs that lag
+  bool host_count = true;     // the host's own socket count must agree
 };
 
 struct VerifyPolicy {
@@ -23,9 +23,9 @@ struct VerifyPolicy {
   DurationMs grace_ms = 10'000;     // failing health is "still starting" until then
   DurationMs health_interval_ms = 200;
   std::int64_t rise = 3, fall = 5;
-  bool health = true;               // a health check is configured
-  std::int64_t latency_samples = 20;       // fewer than this is unknown
-  double latency_factor = 3.0;             // allowed: baseline × factor + slack
+  bool health = true;                 // a health check is configured
+  std::int64_t latency_samples = 20;  // fewer than this is unknown
+  double latency_factor = 3.0;        // allowed: baseline × factor + slack
   DurationMs latency_slack_ms = 50;
   bool compare_latency = true;
 };
@@ -34,7 +34,7 @@ struct RejoinPolicy {
   DurationMs deadline_ms = 60'000;
   DurationMs traffic_wait_ms = 5'000;  // how long to wait for live traffic at the instance
   DurationMs soak_ms = 2'000;
-  double max_error_ratio = 0.01;       // of its requests while soaking
+  double max_error_ratio = 0.01;  // of its requests while soaking
 };
 
 struct CapacityPolicy {
@@ -70,7 +70,7 @@ struct PlannedFile {
 };
 
 struct Plan {
-  std::string rollout;         // "R-7f3a"
+  std::string rollout;  // "R-7f3a"
   std::string service;
   Intent intent = Intent::restart;
   Action action = Action::restart;
@@ -80,7 +80,7 @@ struct Plan {
   std::vector<InstancePlan> instances;  // in order; canary first
   Policy policy;
   TimeMs created_at = 0;
-  std::string hash;            // of everything above, made by the planner
+  std::string hash;  // of everything above, made by the planner
 };
 
 }  // namespace hitless::core

@@ -14,7 +14,9 @@ constexpr DurationMs kRecheckDeadlineMs = 15'000;
 constexpr std::int64_t kMaxIncidentAttempts = 3;
 constexpr std::int64_t kMaxRecheckAttempts = 3;
 
-bool is(const Instance& instance, PhaseName phase) { return name_of(instance.phase) == phase; }
+bool is(const Instance& instance, PhaseName phase) {
+  return name_of(instance.phase) == phase;
+}
 
 Advanced step_of(const Instance& instance, PhaseName to, std::string reason) {
   return Advanced{instance.plan.id, name_of(instance.phase), to, std::move(reason)};
@@ -29,7 +31,8 @@ std::string blocking_check(const State& state) {
   for (const Instance& instance : state.instances) {
     if (!instance.report || !instance.report->skip_reason.empty()) continue;
     for (const Check& check : instance.report->checks) {
-      if (check_blocks(check)) return instance.plan.id.value + ": " + check.name + ": " + check.evidence;
+      if (check_blocks(check))
+        return instance.plan.id.value + ": " + check.name + ": " + check.evidence;
     }
   }
   return {};
@@ -64,7 +67,8 @@ void gate_records(const State& state, std::vector<Event>& records) {
     return;
   }
   for (const Instance& instance : state.instances) {
-    if (is(instance, PhaseName::preflight) && instance.report && !instance.report->skip_reason.empty()) {
+    if (is(instance, PhaseName::preflight) && instance.report &&
+        !instance.report->skip_reason.empty()) {
       records.push_back(step_of(instance, PhaseName::skipped, instance.report->skip_reason));
     }
   }
@@ -108,9 +112,12 @@ void rollback_records(const State& state, std::vector<Event>& records) {
     if (instance.direction == Direction::backward || instance.pending) continue;
     const bool changed = instance.config_touched;
     if (is(instance, PhaseName::done) && changed) {
-      records.push_back(step_of(instance, PhaseName::rolling_back, "rollback of every changed instance"));
-    } else if (in_work(instance) && !is(instance, PhaseName::preflight) && (changed || !instance.acted)) {
-      records.push_back(step_of(instance, PhaseName::rolling_back, "the rollout was halted: " + state.halt_reason));
+      records.push_back(
+          step_of(instance, PhaseName::rolling_back, "rollback of every changed instance"));
+    } else if (in_work(instance) && !is(instance, PhaseName::preflight) &&
+               (changed || !instance.acted)) {
+      records.push_back(step_of(instance, PhaseName::rolling_back,
+                                "the rollout was halted: " + state.halt_reason));
     }
   }
 }
@@ -145,8 +152,10 @@ void starve(const State& state, const Instance& instance, const Permission& perm
   if (others_work) return;
   const TimeMs end = last_progress(state) + state.plan.policy.capacity.wait_ms;
   if (untouched(state) || now >= end) {
-    const std::string reason = "capacity: " + instance.plan.id.value + " would leave " + permission.reason;
-    decision.records.push_back(Halted{reason, state.plan.changes_config && !untouched(state), untouched(state)});
+    const std::string reason =
+        "capacity: " + instance.plan.id.value + " would leave " + permission.reason;
+    decision.records.push_back(
+        Halted{reason, state.plan.changes_config && !untouched(state), untouched(state)});
     return;
   }
   decision.wake_at = std::min(decision.wake_at.value_or(end), end);
@@ -202,18 +211,20 @@ void choose_next(const State& state, TimeMs now, Decision& decision) {
 
 void close_rollout(const State& state, TimeMs now, Decision& decision) {
   if (state.pending || state.ended) return;
-  const bool over = std::all_of(state.instances.begin(), state.instances.end(), [&](const Instance& i) {
-    if (i.pending) return false;
-    if (is_terminal(i)) return true;
-    return state.halted && (is(i, PhaseName::waiting) || is(i, PhaseName::preflight));
-  });
+  const bool over =
+      std::all_of(state.instances.begin(), state.instances.end(), [&](const Instance& i) {
+        if (i.pending) return false;
+        if (is_terminal(i)) return true;
+        return state.halted && (is(i, PhaseName::waiting) || is(i, PhaseName::preflight));
+      });
   if (!over) return;
   Effect effect;
   effect.kind = EffectKind::finish;
   effect.result = verdict(state);
   effect.reason = why(state);
   effect.deadline = now + kRecheckDeadlineMs;
-  if (needs_incident(state) && state.incident.empty() && state.incident_attempts < kMaxIncidentAttempts) {
+  if (needs_incident(state) && state.incident.empty() &&
+      state.incident_attempts < kMaxIncidentAttempts) {
     effect.kind = EffectKind::open_incident;
   }
   decision.effects.push_back(std::move(effect));

@@ -1,5 +1,5 @@
-// Whole rollouts through the pure core, as readable stories: what is decided, in which order, and that
-// the invariants hold at each step.
+// Whole rollouts through the pure core, as readable stories: what is decided, in which order, and
+// that the invariants hold at each step.
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -69,7 +69,8 @@ TEST(Scenario, ZonesAreNotMixed) {
   FakeWorld world(4);
   world.plan.policy.capacity.floor = 1;
   world.plan.policy.capacity.at_once = 3;
-  for (int i = 0; i < 4; ++i) world.plan.instances[static_cast<std::size_t>(i)].zone = i < 2 ? "a" : "b";
+  for (int i = 0; i < 4; ++i)
+    world.plan.instances[static_cast<std::size_t>(i)].zone = i < 2 ? "a" : "b";
   bool mixed = false;
   world.on_step = [&](TimeMs) {
     bool a = false, b = false;
@@ -89,7 +90,8 @@ TEST(Scenario, PeerAlreadyDownMeansTheFloorSaysNo) {
   world.run();
   EXPECT_EQ(world.result(), "blocked");
   EXPECT_EQ(world.text().find("drain"), std::string::npos) << world.text();
-  EXPECT_NE(world.state.halt_reason.find("below the floor of 2"), std::string::npos) << world.state.halt_reason;
+  EXPECT_NE(world.state.halt_reason.find("below the floor of 2"), std::string::npos)
+      << world.state.halt_reason;
 }
 
 TEST(Scenario, FailingPreflightTouchesNothing) {
@@ -99,7 +101,8 @@ TEST(Scenario, FailingPreflightTouchesNothing) {
     Outcome outcome;
     outcome.status = OutcomeStatus::ok;
     outcome.preflight = PreflightReport{};
-    outcome.preflight->checks.push_back({"Configuration syntax", CheckStatus::unknown, "host did not answer", ""});
+    outcome.preflight->checks.push_back(
+        {"Configuration syntax", CheckStatus::unknown, "host did not answer", ""});
     return outcome;
   };
   world.run();
@@ -124,7 +127,9 @@ TEST(Scenario, SickNewVersionIsRolledBackAndOthersStayUntouched) {
 
 TEST(Scenario, FailureOnTheLastRollsBackEveryChangedOneUnderTheFloor) {
   FakeWorld world(4, Intent::apply);
-  world.healthy = [&](const InstanceId& id) { return !(id == world.id(4) && world.at(4).new_config); };
+  world.healthy = [&](const InstanceId& id) {
+    return !(id == world.id(4) && world.at(4).new_config);
+  };
   world.run();
   EXPECT_EQ(world.result(), "rolled_back");
   for (int i = 1; i <= 4; ++i) {
@@ -161,8 +166,10 @@ TEST(Scenario, ForcePolicyCutsWhatIsLeft) {
   FakeWorld world(3);
   world.plan.policy.drain.on_deadline = OnDrainDeadline::force;
   world.on_step = [&](TimeMs) {
-    if (world.at(1).in) world.at(1).in_flight = 5;
-    else if (world.at(1).in_flight > 0) world.at(1).in_flight = 5;
+    if (world.at(1).in)
+      world.at(1).in_flight = 5;
+    else if (world.at(1).in_flight > 0)
+      world.at(1).in_flight = 5;
   };
   world.run();
   EXPECT_EQ(world.result(), "succeeded") << world.text();
@@ -173,7 +180,8 @@ TEST(Scenario, ReloadOfTheLoadBalancerInMidDrainIsSeenAndReAsserted) {
   FakeWorld world(3);
   bool reloaded = false;
   world.on_step = [&](TimeMs) {
-    if (!reloaded && !world.state.instances.empty() && world.phase(1) == PhaseName::draining && !world.at(1).in) {
+    if (!reloaded && !world.state.instances.empty() && world.phase(1) == PhaseName::draining &&
+        !world.at(1).in) {
       for (auto& [id, it] : world.instances) {
         it.epoch = "lb2";
         it.in = true;
@@ -266,7 +274,8 @@ TEST(Scenario, SilentReloadFailureIsCaught) {
     return std::nullopt;
   };
   world.run();
-  EXPECT_EQ(why(world.state).rfind("web@web01: not_applied", 0), 0u) << "at once, not at the deadline: " << why(world.state);
+  EXPECT_EQ(why(world.state).rfind("web@web01: not_applied", 0), 0u)
+      << "at once, not at the deadline: " << why(world.state);
   EXPECT_EQ(world.result(), "rolled_back");
   EXPECT_EQ(world.phase(1), PhaseName::rolled_back);
 }
@@ -304,7 +313,9 @@ TEST(Scenario, DependencyDownForOldAndNewAlikeIsBlamedNotRolledBack) {
 
 TEST(Scenario, DependencyDownInMidRolloutHaltsAndRollsNothingBack) {
   FakeWorld world(3, Intent::apply);
-  world.healthy = [&](const InstanceId& id) { return !(id == world.id(2) && world.at(2).new_config); };
+  world.healthy = [&](const InstanceId& id) {
+    return !(id == world.id(2) && world.at(2).new_config);
+  };
   world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
     if (e.kind != EffectKind::diagnose) return {};
     Outcome outcome;
@@ -350,10 +361,13 @@ TEST(Scenario, TooFewLatencySamplesIsUnknownAndNeverPasses) {
 
 TEST(Scenario, SlowerThanTheBaselineIsRolledBack) {
   FakeWorld world(3, Intent::apply);
-  world.latency_us = [&](const InstanceId& id) { return world.instances.at(id).new_config ? 400'000 : 41'000; };
+  world.latency_us = [&](const InstanceId& id) {
+    return world.instances.at(id).new_config ? 400'000 : 41'000;
+  };
   world.run();
   EXPECT_EQ(world.result(), "rolled_back");
-  EXPECT_NE(why(world.state).find("too slow: response time 400ms"), std::string::npos) << why(world.state);
+  EXPECT_NE(why(world.state).find("too slow: response time 400ms"), std::string::npos)
+      << why(world.state);
 }
 
 TEST(Scenario, FlappingIsCaughtAtOnce) {
@@ -364,8 +378,10 @@ TEST(Scenario, FlappingIsCaughtAtOnce) {
     return std::nullopt;
   };
   world.on_step = [&](TimeMs) {
-    if (!world.state.instances.empty() && world.phase(1) == PhaseName::rolling_back) flapping = false;
-    if (!world.state.instances.empty() && world.state.instances[0].direction == Direction::backward) flapping = false;
+    if (!world.state.instances.empty() && world.phase(1) == PhaseName::rolling_back)
+      flapping = false;
+    if (!world.state.instances.empty() && world.state.instances[0].direction == Direction::backward)
+      flapping = false;
   };
   world.run();
   EXPECT_EQ(why(world.state).rfind("web@web01: flapping", 0), 0u) << why(world.state);
@@ -386,11 +402,13 @@ TEST(Scenario, ErrorsInTheSoakRollBack) {
 TEST(Scenario, CapacityLostInMidRolloutWaitsThenRollsBack) {
   FakeWorld world(3, Intent::apply);
   world.on_step = [&](TimeMs) {
-    if (!world.state.instances.empty() && world.phase(1) == PhaseName::done) world.at(3).check_passes = false;
+    if (!world.state.instances.empty() && world.phase(1) == PhaseName::done)
+      world.at(3).check_passes = false;
   };
   world.run();
   EXPECT_EQ(violations(world), "");
-  EXPECT_EQ(world.result(), "human_needed") << "the changed one cannot be taken out under the floor either";
+  EXPECT_EQ(world.result(), "human_needed")
+      << "the changed one cannot be taken out under the floor either";
   EXPECT_TRUE(world.at(1).in);
 }
 
@@ -449,7 +467,9 @@ TEST(Scenario, SomeoneElsesMaintIsLeftAlone) {
 
 TEST(Scenario, ReplayGivesTheSameState) {
   FakeWorld world(4, Intent::apply);
-  world.healthy = [&](const InstanceId& id) { return !(id == world.id(3) && world.at(3).new_config); };
+  world.healthy = [&](const InstanceId& id) {
+    return !(id == world.id(3) && world.at(3).new_config);
+  };
   world.run();
   State replayed;
   for (const auto& [at, event] : world.journal) replayed = apply(std::move(replayed), event, at);

@@ -1,8 +1,9 @@
 // State of a rollout: the fold of its journal, and nothing else.
 //
-// apply() is the only way to change it; it is pure, total and never fails: an event that does not fit
-// (a late or repeated observation, an outcome of an effect that is no longer pending) changes nothing
-// for the worse (rule I6). After a crash the same fold over the same journal gives the same State.
+// apply() is the only way to change it; it is pure, total and never fails: an event that does not
+// fit (a late or repeated observation, an outcome of an effect that is no longer pending) changes
+// nothing for the worse (rule I6). After a crash the same fold over the same journal gives the same
+// State.
 #pragma once
 #include <optional>
 #include <string>
@@ -13,7 +14,8 @@
 
 namespace hitless::core {
 
-// ---- what an instance knows in each phase ---------------------------------------------------------
+// ---- what an instance knows in each phase
+// ---------------------------------------------------------
 struct Waiting {};
 struct Preflight {
   TimeMs since = 0;
@@ -21,13 +23,13 @@ struct Preflight {
 };
 struct Draining {
   TimeMs since = 0;
-  bool commanded = false;            // every LB node confirmed the drain
-  TimeMs commanded_at = 0;           // readings from before say nothing about it
-  std::optional<TimeMs> closed_at;   // remaining work was cut off then (policy `force`)
-  std::optional<TimeMs> quiet_since; // nothing in flight, everywhere, without a break since then
-  std::int64_t reasserted = 0;       // the LB forgot the drain and was told again
-  std::vector<std::int64_t> samples; // in-flight counts as they fell
-  bool confirmed = false;            // the last look before acting saw nothing
+  bool commanded = false;             // every LB node confirmed the drain
+  TimeMs commanded_at = 0;            // readings from before say nothing about it
+  std::optional<TimeMs> closed_at;    // remaining work was cut off then (policy `force`)
+  std::optional<TimeMs> quiet_since;  // nothing in flight, everywhere, without a break since then
+  std::int64_t reasserted = 0;        // the LB forgot the drain and was told again
+  std::vector<std::int64_t> samples;  // in-flight counts as they fell
+  bool confirmed = false;             // the last look before acting saw nothing
   std::string confirmed_by;
 };
 struct Drained {
@@ -90,22 +92,22 @@ struct Instance {
   bool config_touched = false;   // the new configuration was, or may have been, installed
   bool config_restored = false;  // and the previous one put back
   bool acted = false;            // a reload or restart was, or may have been, started
-  bool died = false;             // verify found the service dead or flapping: a reload would not help
+  bool died = false;  // verify found the service dead or flapping: a reload would not help
   bool failed = false;
-  std::string failure;           // why, in one line
+  std::string failure;  // why, in one line
   PhaseName failed_in = PhaseName::waiting;
   std::optional<TargetReading> reading;
   TimeMs reading_at = 0;
   std::optional<PreflightReport> report;
-  ServiceIdentity before;        // who ran just before we acted
+  ServiceIdentity before;  // who ran just before we acted
   std::optional<Pending> pending;
-  std::int64_t attempts = 0;     // failed tries of the effect that is being retried
+  std::int64_t attempts = 0;  // failed tries of the effect that is being retried
   TimeMs retry_at = 0;
   std::string last_error;
-  TimeMs started_at = 0, ended_at = 0;  // of its turn
+  TimeMs started_at = 0, ended_at = 0;      // of its turn
   std::vector<std::int64_t> drain_samples;  // kept for the report
   DurationMs drain_ms = 0, back_ms = 0;
-  std::string proof;             // what verify saw
+  std::string proof;  // what verify saw
   std::int64_t median_us = 0, p95_us = 0;
 };
 
@@ -119,8 +121,8 @@ struct State {
   bool halted = false, roll_back_all = false, blocked = false;
   std::string halt_reason;
   bool stop_asked = false, abort_asked = false, paused = false, force_drain = false;
-  std::int64_t lowest_serving = -1;     // healthy in rotation; -1: not seen yet
-  std::optional<Pending> pending;       // open_incident, finish
+  std::int64_t lowest_serving = -1;  // healthy in rotation; -1: not seen yet
+  std::optional<Pending> pending;    // open_incident, finish
   std::int64_t incident_attempts = 0;
   std::string incident;
   std::optional<RolloutResult> ended;

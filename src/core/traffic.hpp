@@ -9,8 +9,9 @@ namespace hitless::core {
 
 [[nodiscard]] TargetReading merge(std::span<const TargetReport> reports);
 
-// Work that may still be going on at the instance, by the LB's count and, when it was taken, the host's
-// own count less what the LB keeps idle. Empty: unknown.
-[[nodiscard]] std::optional<std::int64_t> in_flight(const TargetReading& reading, bool need_host_count);
+// Work that may still be going on at the instance, by the LB's count and, when it was taken, the
+// host's own count less what the LB keeps idle. Empty: unknown.
+[[nodiscard]] std::optional<std::int64_t> in_flight(const TargetReading& reading,
+                                                    bool need_host_count);
 
 }  // namespace hitless::core

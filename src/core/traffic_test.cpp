@@ -18,15 +18,18 @@ TargetReport report(AdminState admin, LbCheck check, std::optional<std::int64_t>
 }
 
 TEST(Merge, OneNodeThatCannotBeAskedMakesItUnknown) {
-  const std::vector<TargetReport> reports{report(AdminState::drain, LbCheck::pass, 0),
-                                          report(AdminState::unknown, LbCheck::unknown, std::nullopt)};
+  const std::vector<TargetReport> reports{
+      report(AdminState::drain, LbCheck::pass, 0),
+      report(AdminState::unknown, LbCheck::unknown, std::nullopt)};
   const TargetReading reading = merge(reports);
   EXPECT_EQ(reading.state, TargetState::unknown);
   EXPECT_EQ(reading.in_flight, std::nullopt);
   EXPECT_EQ(reading.check, LbCheck::unknown);
 }
 
-TEST(Merge, NoReportIsUnknown) { EXPECT_EQ(merge({}).state, TargetState::unknown); }
+TEST(Merge, NoReportIsUnknown) {
+  EXPECT_EQ(merge({}).state, TargetState::unknown);
+}
 
 TEST(Merge, HalfOutIsLeaving) {
   const std::vector<TargetReport> reports{report(AdminState::drain, LbCheck::pass, 0),
@@ -36,7 +39,8 @@ TEST(Merge, HalfOutIsLeaving) {
 }
 
 TEST(Merge, OutOnlyWhenNothingIsInFlightAnywhere) {
-  std::vector<TargetReport> reports{report(AdminState::drain, LbCheck::pass, 0), report(AdminState::drain, LbCheck::pass, 1)};
+  std::vector<TargetReport> reports{report(AdminState::drain, LbCheck::pass, 0),
+                                    report(AdminState::drain, LbCheck::pass, 1)};
   EXPECT_EQ(merge(reports).state, TargetState::draining);
   reports[1].in_flight = 0;
   EXPECT_EQ(merge(reports).state, TargetState::out);
@@ -45,12 +49,15 @@ TEST(Merge, OutOnlyWhenNothingIsInFlightAnywhere) {
 }
 
 TEST(Merge, AFailingCheckOnOneNodeCounts) {
-  const std::vector<TargetReport> reports{report(AdminState::ready, LbCheck::pass, 0), report(AdminState::ready, LbCheck::fail, 0)};
+  const std::vector<TargetReport> reports{report(AdminState::ready, LbCheck::pass, 0),
+                                          report(AdminState::ready, LbCheck::fail, 0)};
   EXPECT_EQ(merge(reports).state, TargetState::in_unhealthy);
 }
 
 TEST(Merge, AbsentAnywhereIsAbsent) {
-  const std::vector<TargetReport> reports{report(AdminState::ready, LbCheck::pass, 0), report(AdminState::absent, LbCheck::unknown, std::nullopt)};
+  const std::vector<TargetReport> reports{
+      report(AdminState::ready, LbCheck::pass, 0),
+      report(AdminState::absent, LbCheck::unknown, std::nullopt)};
   EXPECT_EQ(merge(reports).state, TargetState::absent);
 }
 
@@ -62,8 +69,8 @@ TEST(InFlight, TheLargerOfBothCountsAndUnknownStaysUnknown) {
   };
   const Case cases[] = {
       {0, 0, 0, true, 0},
-      {0, 10, 0, true, 10},   // after a reload of the LB: it says 0, the kernel still holds 10
-      {0, 10, 10, true, 0},   // the LB keeps them idle
+      {0, 10, 0, true, 10},  // after a reload of the LB: it says 0, the kernel still holds 10
+      {0, 10, 10, true, 0},  // the LB keeps them idle
       {3, 1, 0, true, 3},
       {3, 1, 5, true, 3},
       {std::nullopt, 0, 0, true, std::nullopt},

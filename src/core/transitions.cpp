@@ -12,7 +12,8 @@ constexpr Transition kTransitions[] = {
     {P::waiting, P::skipped, "the plan leaves it alone"},
     {P::preflight, P::skipped, "out of rotation by someone else's hand, or up to date"},
     {P::preflight, P::draining, "all preflights passed, re-checked, its turn, the floor allows it"},
-    {P::draining, P::drained, "out on every node, nothing in flight for the quiet window, looked again"},
+    {P::draining, P::drained,
+     "out on every node, nothing in flight for the quiet window, looked again"},
     {P::drained, P::acting, "at once"},
     {P::acting, P::draining, "the load balancer put it back before anything was started"},
     {P::acting, P::verifying, "reload or restart was carried out, or its outcome is unknown"},
@@ -33,14 +34,17 @@ constexpr Transition kTransitions[] = {
     {P::rolling_back, P::done, "kept: it could not be taken out under the floor"},
     {P::draining, P::quarantined, "rollback failed"},
     {P::acting, P::quarantined, "rollback failed"},
-    {P::verifying, P::quarantined, "rollback failed, or a dependency is down for old and new alike"},
+    {P::verifying, P::quarantined,
+     "rollback failed, or a dependency is down for old and new alike"},
     {P::rejoining, P::quarantined, "rollback failed"},
     {P::soaking, P::quarantined, "rollback failed"},
 };
 
 }  // namespace
 
-std::span<const Transition> transitions() { return kTransitions; }
+std::span<const Transition> transitions() {
+  return kTransitions;
+}
 
 bool may_follow(PhaseName from, PhaseName to) {
   return std::any_of(std::begin(kTransitions), std::end(kTransitions),

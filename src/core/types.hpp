@@ -1,7 +1,7 @@
 // The nouns of a rollout (ARCHITECTURE.md, "Words") as plain values. Nothing here does anything.
 //
-// Times are milliseconds since the Unix epoch and only ever arrive in events; a missing number is an
-// empty optional, never 0, because unknown must not be taken for good (rule I12).
+// Times are milliseconds since the Unix epoch and only ever arrive in events; a missing number is
+// an empty optional, never 0, because unknown must not be taken for good (rule I12).
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -27,7 +27,7 @@ enum class CheckStatus { pass, warn, fail, unknown };
 
 // One line of the checklist with its evidence. unknown blocks like fail.
 struct Check {
-  std::string name;      // "Load balancer healthcheck"
+  std::string name;  // "Load balancer healthcheck"
   CheckStatus status = CheckStatus::unknown;
   std::string evidence;  // "PASSING on lb-1, lb-2"
   std::string help;      // what to do when it does not pass
@@ -46,9 +46,9 @@ struct TargetReport {
   std::optional<std::int64_t> in_flight;  // requests or sessions, all workers of the LB together
   std::optional<std::int64_t> idle;       // connections to the instance that the LB keeps idle
   std::optional<std::int64_t> requests;   // total since the epoch began
-  std::optional<std::int64_t> errors;     // 5xx, refused, aborted by the server; since the epoch began
-  std::string epoch;                      // changes when the LB's worker changes (reload, restart)
-  std::string note;                       // why unknown; "lb-1: connection refused"
+  std::optional<std::int64_t> errors;  // 5xx, refused, aborted by the server; since the epoch began
+  std::string epoch;                   // changes when the LB's worker changes (reload, restart)
+  std::string note;                    // why unknown; "lb-1: connection refused"
 };
 
 enum class TargetState {
@@ -78,16 +78,16 @@ struct TargetReading {
 // Who is running, so that "it is a new one" can be proven later.
 struct ServiceIdentity {
   bool active = false;
-  std::string state;          // "active/running"
+  std::string state;  // "active/running"
   std::int64_t main_pid = 0;
-  std::string start_time;     // of main_pid, host clock ticks since boot: tells a reused pid
-  std::string invocation_id;  // systemd only
-  std::int64_t restarts = 0;  // systemd's NRestarts
+  std::string start_time;            // of main_pid, host clock ticks since boot: tells a reused pid
+  std::string invocation_id;         // systemd only
+  std::int64_t restarts = 0;         // systemd's NRestarts
   std::vector<std::string> workers;  // "pid:start", the generation that serves
   std::string config_digest;         // of the configuration on disk, files and includes
   std::int64_t log_offset = -1;      // size of the error log, to see only what is new; -1: none
   std::string log_file;
-  std::int64_t log_inode = 0;        // of log_file, tells a rotated log; 0: unknown
+  std::int64_t log_inode = 0;  // of log_file, tells a rotated log; 0: unknown
   bool operator==(const ServiceIdentity&) const = default;
 };
 

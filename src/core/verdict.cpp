@@ -11,18 +11,21 @@ bool any_in(const State& state, PhaseName phase) {
 }
 
 bool any_failed(const State& state) {
-  return std::any_of(state.instances.begin(), state.instances.end(), [](const Instance& i) { return i.failed; });
+  return std::any_of(state.instances.begin(), state.instances.end(),
+                     [](const Instance& i) { return i.failed; });
 }
 
 // A changed instance that serves while the rollout did not go through: the fleet is mixed.
 bool mixed(const State& state) {
-  const bool incomplete = std::any_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
-    const PhaseName phase = name_of(i.phase);
-    return phase != PhaseName::done && phase != PhaseName::skipped;
-  });
-  const bool changed = std::any_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
-    return name_of(i.phase) == PhaseName::done && i.config_touched && !i.config_restored;
-  });
+  const bool incomplete =
+      std::any_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
+        const PhaseName phase = name_of(i.phase);
+        return phase != PhaseName::done && phase != PhaseName::skipped;
+      });
+  const bool changed =
+      std::any_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
+        return name_of(i.phase) == PhaseName::done && i.config_touched && !i.config_restored;
+      });
   return incomplete && changed;
 }
 

@@ -11,14 +11,17 @@ namespace {
 constexpr DurationMs kDownConfirmMs = 500;  // a service that starts may look down for a moment
 constexpr DurationMs kSlowConfirmMs = 2'000;
 
-Judgement wait_until(TimeMs at) { return {Judgement::Kind::wait, {}, at, false}; }
+Judgement wait_until(TimeMs at) {
+  return {Judgement::Kind::wait, {}, at, false};
+}
 Judgement failed(std::string reason, bool service_fault = false) {
   return {Judgement::Kind::fail, std::move(reason), 0, service_fault};
 }
 
 std::string milliseconds(std::int64_t us) {
   char text[32];
-  std::snprintf(text, sizeof text, us < 10'000 ? "%.1fms" : "%.0fms", static_cast<double>(us) / 1000.0);
+  std::snprintf(text, sizeof text, us < 10'000 ? "%.1fms" : "%.0fms",
+                static_cast<double>(us) / 1000.0);
   return text;
 }
 
@@ -31,10 +34,12 @@ Judgement judge_service(const Verifying& v, TimeMs now) {
     case ServiceVerdict::not_applied:
       return failed(std::string(to_string(reading.verdict)) + ": " + reading.evidence, true);
     case ServiceVerdict::down:
-      if (v.down_since && now - *v.down_since >= kDownConfirmMs) return failed("down: " + reading.evidence, true);
+      if (v.down_since && now - *v.down_since >= kDownConfirmMs)
+        return failed("down: " + reading.evidence, true);
       return wait_until(v.down_since.value_or(now) + kDownConfirmMs);
     case ServiceVerdict::proven:
-    case ServiceVerdict::indeterminate: break;
+    case ServiceVerdict::indeterminate:
+      break;
   }
   return wait_until(now + 1'000);
 }
@@ -49,31 +54,37 @@ Latency compare_latency(const VerifyPolicy& policy, const LatencyBaseline& base,
   Latency result;
   const auto wanted = static_cast<std::size_t>(std::max<std::int64_t>(policy.latency_samples, 1));
   if (base.samples < policy.latency_samples || samples.size() < wanted) {
-    result.text = std::to_string(samples.size()) + " of " + std::to_string(wanted) + " latency samples";
+    result.text =
+        std::to_string(samples.size()) + " of " + std::to_string(wanted) + " latency samples";
     return result;
   }
-  std::vector<std::int64_t> last(samples.end() - static_cast<std::ptrdiff_t>(wanted), samples.end());
+  std::vector<std::int64_t> last(samples.end() - static_cast<std::ptrdiff_t>(wanted),
+                                 samples.end());
   std::sort(last.begin(), last.end());
   const std::int64_t median = last[last.size() / 2];
   const std::int64_t p95 = last[last.size() * 95 / 100];
   const auto limit = [&](std::int64_t us) {
-    return static_cast<std::int64_t>(static_cast<double>(us) * policy.latency_factor) + policy.latency_slack_ms * 1000;
+    return static_cast<std::int64_t>(static_cast<double>(us) * policy.latency_factor) +
+           policy.latency_slack_ms * 1000;
   };
   result.known = true;
   result.fast_enough = median <= limit(base.median_us) && p95 <= limit(base.p95_us);
-  result.text = "response time " + milliseconds(median) + ", p95 " + milliseconds(p95) + " (baseline " +
-                milliseconds(base.median_us) + ", p95 " + milliseconds(base.p95_us) + ")";
+  result.text = "response time " + milliseconds(median) + ", p95 " + milliseconds(p95) +
+                " (baseline " + milliseconds(base.median_us) + ", p95 " +
+                milliseconds(base.p95_us) + ")";
   return result;
 }
 
-std::string unmet(const VerifyPolicy& policy, const Verifying& v, bool stable, const Latency& latency) {
+std::string unmet(const VerifyPolicy& policy, const Verifying& v, bool stable,
+                  const Latency& latency) {
   if (!v.service || v.service->verdict != ServiceVerdict::proven) {
-    return "not proven: " + (v.service ? v.service->evidence : std::string("the host could not be asked"));
+    return "not proven: " +
+           (v.service ? v.service->evidence : std::string("the host could not be asked"));
   }
   if (!stable) return "not stable for " + std::to_string(policy.stability_ms) + "ms";
   if (policy.health && v.passes < policy.rise) {
-    return (v.last_health.empty() ? "no health answer" : v.last_health) + " (" + std::to_string(v.fails) + " of " +
-           std::to_string(v.fails) + ")";
+    return (v.last_health.empty() ? "no health answer" : v.last_health) + " (" +
+           std::to_string(v.fails) + " of " + std::to_string(v.fails) + ")";
   }
   return latency.known ? "too slow: " + latency.text : "latency unknown: " + latency.text;
 }
@@ -82,10 +93,12 @@ std::string unmet(const VerifyPolicy& policy, const Verifying& v, bool stable, c
 
 Judgement judge(const State& state, const Instance& instance, const Verifying& v, TimeMs now) {
   const VerifyPolicy& policy = state.plan.policy.verify;
-  if (Judgement service = judge_service(v, now); service.kind == Judgement::Kind::fail) return service;
+  if (Judgement service = judge_service(v, now); service.kind == Judgement::Kind::fail)
+    return service;
 
   const TimeMs end = v.since + policy.deadline_ms;
-  const TimeMs grace_end = state.plan.action == Action::restart ? v.since + policy.grace_ms : v.since;
+  const TimeMs grace_end =
+      state.plan.action == Action::restart ? v.since + policy.grace_ms : v.since;
   const bool proven = v.proven_since.has_value();
   const bool stable = proven && now - *v.proven_since >= policy.stability_ms;
   const bool healthy = !policy.health || v.passes >= policy.rise;
@@ -101,12 +114,15 @@ Judgement judge(const State& state, const Instance& instance, const Verifying& v
     return {Judgement::Kind::pass, std::move(reason), 0, false};
   }
   if (policy.health && v.fails >= policy.fall && now >= grace_end) {
-    return failed(v.last_health + " (" + std::to_string(v.fails) + " of " + std::to_string(v.fails) + ")");
+    return failed(v.last_health + " (" + std::to_string(v.fails) + " of " +
+                  std::to_string(v.fails) + ")");
   }
   const bool slow = stable && healthy && latency.known && !latency.fast_enough;
-  if (slow && now >= std::max(grace_end, v.since + kSlowConfirmMs)) return failed("too slow: " + latency.text);
+  if (slow && now >= std::max(grace_end, v.since + kSlowConfirmMs))
+    return failed("too slow: " + latency.text);
   if (now >= end) {
-    return failed("verify deadline " + std::to_string(policy.deadline_ms / 1000) + "s: " + unmet(policy, v, stable, latency));
+    return failed("verify deadline " + std::to_string(policy.deadline_ms / 1000) +
+                  "s: " + unmet(policy, v, stable, latency));
   }
   TimeMs next = end;
   if (proven && !stable) next = std::min(next, *v.proven_since + policy.stability_ms);
@@ -125,27 +141,32 @@ std::string soak_trouble(const State& state, const Instance& instance, const Soa
   const std::int64_t requests = *instance.reading->requests - soaking.requests_at;
   const std::int64_t errors = *instance.reading->errors - soaking.errors_at;
   if (errors <= 0) return {};
-  std::int64_t other_requests = -soaking.others_requests_at, other_errors = -soaking.others_errors_at;
+  std::int64_t other_requests = -soaking.others_requests_at,
+               other_errors = -soaking.others_errors_at;
   for (const Instance& other : state.instances) {
     if (&other == &instance || !other.reading) continue;
     other_requests += other.reading->requests.value_or(0);
     other_errors += other.reading->errors.value_or(0);
   }
-  const double ratio = static_cast<double>(errors) / static_cast<double>(std::max<std::int64_t>(requests, errors));
-  const double usual = other_requests > 0 ? static_cast<double>(std::max<std::int64_t>(other_errors, 0)) /
-                                                static_cast<double>(other_requests)
-                                          : 0.0;
+  const double ratio =
+      static_cast<double>(errors) / static_cast<double>(std::max<std::int64_t>(requests, errors));
+  const double usual = other_requests > 0
+                           ? static_cast<double>(std::max<std::int64_t>(other_errors, 0)) /
+                                 static_cast<double>(other_requests)
+                           : 0.0;
   // Noise that all instances share is not this one's fault.
   if (ratio <= policy.rejoin.max_error_ratio || ratio <= 2 * usual) return {};
   return std::to_string(errors) + " of " + std::to_string(requests) +
-         " requests failed at it since it is back (others: " + std::to_string(std::max<std::int64_t>(other_errors, 0)) +
-         " of " + std::to_string(std::max<std::int64_t>(other_requests, 0)) + ")";
+         " requests failed at it since it is back (others: " +
+         std::to_string(std::max<std::int64_t>(other_errors, 0)) + " of " +
+         std::to_string(std::max<std::int64_t>(other_requests, 0)) + ")";
 }
 
 bool another_zone_in_work(const State& state, const Instance& instance) {
   if (!state.plan.policy.capacity.zone_by_zone || instance.plan.zone.empty()) return false;
   return std::any_of(state.instances.begin(), state.instances.end(), [&](const Instance& other) {
-    return &other != &instance && in_work(other) && !other.plan.zone.empty() && other.plan.zone != instance.plan.zone;
+    return &other != &instance && in_work(other) && !other.plan.zone.empty() &&
+           other.plan.zone != instance.plan.zone;
   });
 }
 

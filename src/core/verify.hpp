@@ -14,10 +14,12 @@ struct Judgement {
   TimeMs again_at = 0;
   bool service_fault = false;  // the process itself is at fault: no need to look at dependencies
 };
-[[nodiscard]] Judgement judge(const State& state, const Instance& instance, const Verifying& verifying, TimeMs now);
+[[nodiscard]] Judgement judge(const State& state, const Instance& instance,
+                              const Verifying& verifying, TimeMs now);
 
 // Errors or failing health while it takes live traffic; empty: none.
-[[nodiscard]] std::string soak_trouble(const State& state, const Instance& instance, const Soaking& soaking);
+[[nodiscard]] std::string soak_trouble(const State& state, const Instance& instance,
+                                       const Soaking& soaking);
 
 // A window never mixes two zones.
 [[nodiscard]] bool another_zone_in_work(const State& state, const Instance& instance);

@@ -1,6 +1,7 @@
-// A tiny world for the core's own tests: instances behind one load balancer, time in steps of 10 ms,
-// every effect takes one step. It obeys the effects that decide() asks for, shows the results to
-// apply() as the engine would, checks the invariants at each event and keeps a readable transcript.
+// A tiny world for the core's own tests: instances behind one load balancer, time in steps of 10
+// ms, every effect takes one step. It obeys the effects that decide() asks for, shows the results
+// to apply() as the engine would, checks the invariants at each event and keeps a readable
+// transcript.
 #pragma once
 #include <functional>
 #include <map>
@@ -14,11 +15,11 @@
 namespace hitless::core {
 
 struct FakeInstance {
-  bool in = true;                  // the LB sends it work
+  bool in = true;  // the LB sends it work
   bool check_passes = true;
-  bool reachable = true;           // the LB node can be asked about it
+  bool reachable = true;  // the LB node can be asked about it
   std::int64_t in_flight = 3;
-  std::int64_t generation = 1;     // who runs: changes at each act
+  std::int64_t generation = 1;  // who runs: changes at each act
   bool new_config = false;
   std::int64_t requests = 0, errors = 0;
   std::string epoch = "lb1";
@@ -53,7 +54,9 @@ class FakeWorld {
   std::function<std::optional<Outcome>(const Effect&)> on_effect;
   std::function<void(TimeMs)> on_step;
   std::function<std::optional<ServiceVerdict>(const InstanceId&)> service_verdict;
-  std::function<std::int64_t(const InstanceId&)> latency_us = [](const InstanceId&) { return 41'000; };
+  std::function<std::int64_t(const InstanceId&)> latency_us = [](const InstanceId&) {
+    return 41'000;
+  };
   std::function<bool(const InstanceId&)> healthy = [](const InstanceId&) { return true; };
 
   Plan plan;
@@ -87,8 +90,12 @@ class FakeWorld {
   [[nodiscard]] std::string result() const {
     return state.ended ? std::string(to_string(*state.ended)) : "still running";
   }
-  [[nodiscard]] PhaseName phase(int i) const { return name_of(state.instances.at(static_cast<std::size_t>(i - 1)).phase); }
-  [[nodiscard]] InstanceId id(int i) const { return plan.instances.at(static_cast<std::size_t>(i - 1)).id; }
+  [[nodiscard]] PhaseName phase(int i) const {
+    return name_of(state.instances.at(static_cast<std::size_t>(i - 1)).phase);
+  }
+  [[nodiscard]] InstanceId id(int i) const {
+    return plan.instances.at(static_cast<std::size_t>(i - 1)).id;
+  }
   [[nodiscard]] FakeInstance& at(int i) { return instances.at(id(i)); }
   [[nodiscard]] std::string text() const {
     std::string all;
@@ -103,9 +110,11 @@ class FakeWorld {
 
   void note(const Event& event) {
     if (const auto* e = std::get_if<Advanced>(&event)) {
-      transcript.push_back(e->instance.value + " " + std::string(to_string(e->from)) + " -> " + std::string(to_string(e->to)));
+      transcript.push_back(e->instance.value + " " + std::string(to_string(e->from)) + " -> " +
+                           std::string(to_string(e->to)));
     } else if (const auto* i = std::get_if<EffectIntended>(&event)) {
-      const std::string who = i->effect.instance.value.empty() ? "rollout" : i->effect.instance.value;
+      const std::string who =
+          i->effect.instance.value.empty() ? "rollout" : i->effect.instance.value;
       transcript.push_back("  " + who + " " + std::string(to_string(i->effect.kind)) +
                            (i->effect.direction == Direction::backward ? " (backward)" : ""));
     } else if (const auto* h = std::get_if<Halted>(&event)) {
@@ -126,19 +135,32 @@ class FakeWorld {
         outcome.preflight = PreflightReport{};
         outcome.preflight->baseline = LatencyBaseline{20, 40'000, 50'000};
         break;
-      case EffectKind::drain: it.in = false; break;
-      case EffectKind::close_remaining: it.in_flight = 0; break;
+      case EffectKind::drain:
+        it.in = false;
+        break;
+      case EffectKind::close_remaining:
+        it.in_flight = 0;
+        break;
       case EffectKind::confirm_out:
         if (it.in || it.in_flight > 0) outcome.status = OutcomeStatus::failed;
         outcome.before = ServiceIdentity{};
         outcome.before->main_pid = it.generation;
         before_[effect.instance] = it.generation;
         break;
-      case EffectKind::install_config: it.new_config = effect.direction == Direction::forward; break;
-      case EffectKind::act: ++it.generation; break;
-      case EffectKind::rejoin: it.in = true; break;
-      case EffectKind::diagnose: outcome.diagnosis = Diagnosis{}; break;
-      default: break;
+      case EffectKind::install_config:
+        it.new_config = effect.direction == Direction::forward;
+        break;
+      case EffectKind::act:
+        ++it.generation;
+        break;
+      case EffectKind::rejoin:
+        it.in = true;
+        break;
+      case EffectKind::diagnose:
+        outcome.diagnosis = Diagnosis{};
+        break;
+      default:
+        break;
     }
     return outcome;
   }
@@ -183,12 +205,14 @@ class FakeWorld {
         reading.now.main_pid = instances.at(watch.instance).generation;
         const bool is_new = reading.now.main_pid != watch.before.main_pid;
         reading.verdict = is_new ? ServiceVerdict::proven : ServiceVerdict::indeterminate;
-        if (service_verdict) reading.verdict = service_verdict(watch.instance).value_or(reading.verdict);
+        if (service_verdict)
+          reading.verdict = service_verdict(watch.instance).value_or(reading.verdict);
         record(ServiceSeen{watch.instance, reading});
       } else {
         const bool ok = healthy(watch.instance);
-        record(HealthSeen{watch.instance, {ok ? HealthStatus::pass : HealthStatus::fail, latency_us(watch.instance),
-                                           ok ? "HTTP 200" : "HTTP 502"}});
+        record(HealthSeen{watch.instance,
+                          {ok ? HealthStatus::pass : HealthStatus::fail, latency_us(watch.instance),
+                           ok ? "HTTP 200" : "HTTP 502"}});
       }
     }
   }
@@ -205,7 +229,8 @@ class FakeWorld {
       reading.state = it.in ? (it.check_passes ? TargetState::in : TargetState::in_unhealthy)
                             : (it.in_flight == 0 ? TargetState::out : TargetState::draining);
       if (!it.reachable) reading = TargetReading{};
-      if (shown_.count(id) == 0 || !(shown_[id] == reading)) seen.readings.emplace_back(id, reading);
+      if (shown_.count(id) == 0 || !(shown_[id] == reading))
+        seen.readings.emplace_back(id, reading);
       shown_[id] = reading;
     }
     if (!seen.readings.empty()) record(seen);

@@ -12,16 +12,23 @@ namespace {
 constexpr std::size_t kMaxDiffBytes = 64 * 1024;
 constexpr int kMaxBackupNames = 20;  // of one file on one day
 
-std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
-std::string name_of_file(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string folder_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+std::string name_of_file(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 core::Action action_for(confdiff::ChangeClass change_class) {
   switch (change_class) {
-    case confdiff::ChangeClass::none: return core::Action::none;
+    case confdiff::ChangeClass::none:
+      return core::Action::none;
     case confdiff::ChangeClass::reload:
-    case confdiff::ChangeClass::reload_watch: return core::Action::reload;
+    case confdiff::ChangeClass::reload_watch:
+      return core::Action::reload;
     case confdiff::ChangeClass::restart:
-    case confdiff::ChangeClass::human_only: return core::Action::restart;
+    case confdiff::ChangeClass::human_only:
+      return core::Action::restart;
   }
   return core::Action::restart;
 }
@@ -36,8 +43,9 @@ Task<Result<std::optional<std::string>>> read_if_there(ports::Host* host, std::s
   co_return std::optional<std::string>{std::move(*content)};
 }
 
-std::string backup_name(const ServiceParts& parts, const InstanceParts& instance, const confdiff::Files& on_disk,
-                        const std::string& path, const std::string& suffix) {
+std::string backup_name(const ServiceParts& parts, const InstanceParts& instance,
+                        const confdiff::Files& on_disk, const std::string& path,
+                        const std::string& suffix) {
   const std::string beside = path + ".backup-" + suffix;
   if (parts.config_kind != confdiff::Kind::nginx) return beside;
   const auto tree = confdiff::parse_nginx(on_disk, instance.main_config);
@@ -49,8 +57,8 @@ std::string backup_name(const ServiceParts& parts, const InstanceParts& instance
 
 // Writes one backup under the first name of the day that is free or already holds just this.
 Task<Result<core::Backup>> back_up_one(const ServiceParts* parts, const InstanceParts* instance,
-                                       const confdiff::Files* on_disk, std::string path, std::string rollout,
-                                       TimeMs now) {
+                                       const confdiff::Files* on_disk, std::string path,
+                                       std::string rollout, TimeMs now) {
   ports::Host* host = instance->host;
   core::Backup backup;
   backup.path = path;
@@ -74,8 +82,9 @@ Task<Result<core::Backup>> back_up_one(const ServiceParts* parts, const Instance
     auto again = co_await host->read_file(name);
     if (!again) co_return tl::unexpected<Error>(again.error());
     if (sha256_hex(*again) != backup.sha256) {
-      co_return fail(ErrorCode::failed, "the backup " + name + " does not read back as it was written", instance->host_name,
-                     "check the disk of the host");
+      co_return fail(ErrorCode::failed,
+                     "the backup " + name + " does not read back as it was written",
+                     instance->host_name, "check the disk of the host");
     }
     co_return backup;
   }
@@ -103,19 +112,24 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
     const auto old = before.find(file.dest);
     if (old != before.end() && old->second == file.content) continue;
     plan.changed[file.dest] = file.content;
-    plan.unified += confdiff::unified_diff(old == before.end() ? "" : old->second, file.content, file.dest);
+    plan.unified +=
+        confdiff::unified_diff(old == before.end() ? "" : old->second, file.content, file.dest);
   }
   plan.unified = truncate_utf8(redact(plan.unified), kMaxDiffBytes);
   confdiff::Context context;
   context.health_path = parts->health_path;
   context.port = instance->port;
-  plan.diff = confdiff::diff_config(parts->config_kind, before, after, instance->main_config, context);
-  plan.action = plan.changed.empty() ? core::Action::none : action_for(plan.diff.summary.change_class);
+  plan.diff =
+      confdiff::diff_config(parts->config_kind, before, after, instance->main_config, context);
+  plan.action =
+      plan.changed.empty() ? core::Action::none : action_for(plan.diff.summary.change_class);
   co_return plan;
 }
 
-Task<Result<std::vector<core::Backup>>> back_up(const ServiceParts* parts, const InstanceParts* instance,
-                                                const ConfigPlan* plan, std::string rollout, TimeMs now) {
+Task<Result<std::vector<core::Backup>>> back_up(const ServiceParts* parts,
+                                                const InstanceParts* instance,
+                                                const ConfigPlan* plan, std::string rollout,
+                                                TimeMs now) {
   std::vector<core::Backup> backups;
   for (const auto& [path, content] : plan->changed) {
     auto backup = co_await back_up_one(parts, instance, &plan->on_disk, path, rollout, now);
@@ -132,8 +146,9 @@ Task<Result<confdiff::Files>> read_backups(ports::Host* host, std::vector<core::
     auto content = co_await host->read_file(backup.backup_path);
     if (!content) co_return tl::unexpected<Error>(content.error());
     if (sha256_hex(*content) != backup.sha256) {
-      co_return fail(ErrorCode::refused, "the backup " + backup.backup_path + " was changed since it was made", host->name(),
-                     "restore " + backup.path + " by hand");
+      co_return fail(ErrorCode::refused,
+                     "the backup " + backup.backup_path + " was changed since it was made",
+                     host->name(), "restore " + backup.path + " by hand");
     }
     files[backup.path] = std::move(*content);
   }
@@ -148,7 +163,8 @@ Task<Status> install_new(const InstanceParts* instance, std::vector<core::Planne
       if (each.dest == planned.path) file = &each;
     }
     if (file == nullptr || sha256_hex(file->content) != planned.sha256) {
-      co_return fail(ErrorCode::refused, "the source of " + planned.path + " is not what was planned", planned.source,
+      co_return fail(ErrorCode::refused,
+                     "the source of " + planned.path + " is not what was planned", planned.source,
                      "make a new plan");
     }
     Status written = co_await instance->host->put_atomic(planned.path, file->content, planned.mode);
@@ -169,7 +185,8 @@ Task<Status> install_previous(const InstanceParts* instance, std::vector<core::B
     auto removed = co_await instance->host->exec({"rm", "-f", "--", backup.path}, {}, 10'000, true);
     if (!removed) co_return tl::unexpected<Error>(removed.error());
     if (removed->exit_code != 0) {
-      co_return fail(ErrorCode::failed, "cannot remove " + backup.path + ": " + removed->err, instance->host_name);
+      co_return fail(ErrorCode::failed, "cannot remove " + backup.path + ": " + removed->err,
+                     instance->host_name);
     }
   }
   co_return Status{};

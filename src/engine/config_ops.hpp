@@ -1,6 +1,7 @@
-// Configuration on a host: what would change, the dated backup that a rollback puts back, and putting
-// files in place. Writes are atomic per file; a crash between two files is finished or undone by the
-// recovery, because the backup was made, re-read and hash-checked before the first write.
+// Configuration on a host: what would change, the dated backup that a rollback puts back, and
+// putting files in place. Writes are atomic per file; a crash between two files is finished or
+// undone by the recovery, because the backup was made, re-read and hash-checked before the first
+// write.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@ namespace hitless::engine {
 
 struct ConfigPlan {
   confdiff::DiffResult diff;
-  std::string unified;      // redacted, capped
+  std::string unified;  // redacted, capped
   core::Action action = core::Action::none;
   confdiff::Files changed;  // dest → new content, only files that differ from disk
   confdiff::Files on_disk;  // the whole configuration as it is
@@ -24,8 +25,10 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
 
 // Dated, re-read, hash-checked copies of every file that is about to change. A name that an include
 // pattern of the configuration would swallow goes into a folder of its own beside it.
-Task<Result<std::vector<core::Backup>>> back_up(const ServiceParts* parts, const InstanceParts* instance,
-                                                const ConfigPlan* plan, std::string rollout, TimeMs now);
+Task<Result<std::vector<core::Backup>>> back_up(const ServiceParts* parts,
+                                                const InstanceParts* instance,
+                                                const ConfigPlan* plan, std::string rollout,
+                                                TimeMs now);
 Task<Result<confdiff::Files>> read_backups(ports::Host* host, std::vector<core::Backup> backups);
 
 Task<Status> install_new(const InstanceParts* instance, std::vector<core::PlannedFile> files);

@@ -20,7 +20,8 @@ constexpr DurationMs kShortestDeadlineMs = 100;
 // A refusal or failure is known; what broke off or ran out of time is not.
 Outcome outcome_of(const Error& error) {
   Outcome outcome;
-  const bool unknown = error.code == ErrorCode::timed_out || error.code == ErrorCode::transport_lost ||
+  const bool unknown = error.code == ErrorCode::timed_out ||
+                       error.code == ErrorCode::transport_lost ||
                        error.code == ErrorCode::unavailable || error.code == ErrorCode::internal;
   outcome.status = unknown ? OutcomeStatus::unknown : OutcomeStatus::failed;
   outcome.detail = describe(error);
@@ -41,10 +42,12 @@ Task<Outcome> do_preflight(const EffectContext* context, const InstanceParts* in
   PreflightResult result = co_await preflight(context->parts, instance, options);
   Outcome outcome;
   outcome.status = OutcomeStatus::ok;
-  const bool needs_more = result.action == core::Action::restart && context->plan.action == core::Action::reload;
+  const bool needs_more =
+      result.action == core::Action::restart && context->plan.action == core::Action::reload;
   if (needs_more && result.report.skip_reason.empty()) {
     result.report.checks.push_back({"Plan still fits", core::CheckStatus::fail,
-                                    "this change now needs a restart, the plan says reload", "make a new plan"});
+                                    "this change now needs a restart, the plan says reload",
+                                    "make a new plan"});
   }
   outcome.preflight = std::move(result.report);
   co_return outcome;
@@ -65,7 +68,9 @@ Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* ins
   outcome.before = std::move(*identity);
   if (mine.state == core::TargetState::out && left == 0) {
     outcome.status = OutcomeStatus::ok;
-    outcome.detail = "0 in flight on " + std::to_string(reading.reports.size() / std::max<std::size_t>(context->parts->instances.size(), 1)) +
+    outcome.detail = "0 in flight on " +
+                     std::to_string(reading.reports.size() /
+                                    std::max<std::size_t>(context->parts->instances.size(), 1)) +
                      " load balancer node(s)" + (host_count ? ", 0 busy sockets on the host" : "");
   } else {
     outcome.status = left ? OutcomeStatus::failed : OutcomeStatus::unknown;
@@ -76,7 +81,8 @@ Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* ins
   co_return outcome;
 }
 
-Task<Outcome> do_install(const EffectContext* context, const InstanceParts* instance, const core::Effect* effect) {
+Task<Outcome> do_install(const EffectContext* context, const InstanceParts* instance,
+                         const core::Effect* effect) {
   if (effect->direction == core::Direction::backward) {
     co_return outcome_of(co_await install_previous(instance, context->backups));
   }
@@ -85,15 +91,18 @@ Task<Outcome> do_install(const EffectContext* context, const InstanceParts* inst
 
 Task<Outcome> do_act(const InstanceParts* instance, const core::Effect* effect) {
   const DurationMs left = std::max<DurationMs>(effect->deadline - wall_now_ms(), 1'000);
-  auto outcome = co_await instance->service->act(effect->action, effect->id, effect->expected, left);
+  auto outcome =
+      co_await instance->service->act(effect->action, effect->id, effect->expected, left);
   if (!outcome) co_return outcome_of(outcome.error());
   co_return std::move(*outcome);
 }
 
-Task<void> probe_into(ports::Health* health, core::HealthReading* out) { *out = co_await health->probe(); }
+Task<void> probe_into(ports::Health* health, core::HealthReading* out) {
+  *out = co_await health->probe();
+}
 
-// Is it the instance, or something that all depend on? Asks the dependencies, and the instances that
-// this rollout has not changed.
+// Is it the instance, or something that all depend on? Asks the dependencies, and the instances
+// that this rollout has not changed.
 Task<Outcome> diagnose(const EffectContext* context, const InstanceParts* instance) {
   std::vector<core::HealthReading> dependencies(context->parts->dependencies.size());
   std::vector<core::HealthReading> peers;
@@ -106,7 +115,8 @@ Task<Outcome> diagnose(const EffectContext* context, const InstanceParts* instan
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
     tasks.push_back(probe_into(context->parts->dependencies[i].check, &dependencies[i]));
   }
-  for (std::size_t i = 0; i < peers.size(); ++i) tasks.push_back(probe_into(peer_checks[i], &peers[i]));
+  for (std::size_t i = 0; i < peers.size(); ++i)
+    tasks.push_back(probe_into(peer_checks[i], &peers[i]));
   co_await join_all(std::move(tasks));
   Outcome outcome;
   outcome.status = OutcomeStatus::ok;
@@ -123,20 +133,30 @@ Task<Outcome> diagnose(const EffectContext* context, const InstanceParts* instan
   co_return outcome;
 }
 
-Task<Outcome> on_instance(const EffectContext* context, const InstanceParts* instance, const core::Effect* effect) {
+Task<Outcome> on_instance(const EffectContext* context, const InstanceParts* instance,
+                          const core::Effect* effect) {
   switch (effect->kind) {
-    case EffectKind::preflight: co_return co_await do_preflight(context, instance);
-    case EffectKind::recheck: co_return co_await recheck(context->parts, instance);
-    case EffectKind::drain: co_return outcome_of(co_await drain_everywhere(context->parts, instance->id));
-    case EffectKind::confirm_out: co_return co_await confirm_out(context, instance);
+    case EffectKind::preflight:
+      co_return co_await do_preflight(context, instance);
+    case EffectKind::recheck:
+      co_return co_await recheck(context->parts, instance);
+    case EffectKind::drain:
+      co_return outcome_of(co_await drain_everywhere(context->parts, instance->id));
+    case EffectKind::confirm_out:
+      co_return co_await confirm_out(context, instance);
     case EffectKind::close_remaining:
       co_return outcome_of(co_await close_remaining_everywhere(context->parts, instance->id));
-    case EffectKind::install_config: co_return co_await do_install(context, instance, effect);
-    case EffectKind::act: co_return co_await do_act(instance, effect);
-    case EffectKind::rejoin: co_return outcome_of(co_await rejoin_everywhere(context->parts, instance->id));
-    case EffectKind::diagnose: co_return co_await diagnose(context, instance);
+    case EffectKind::install_config:
+      co_return co_await do_install(context, instance, effect);
+    case EffectKind::act:
+      co_return co_await do_act(instance, effect);
+    case EffectKind::rejoin:
+      co_return outcome_of(co_await rejoin_everywhere(context->parts, instance->id));
+    case EffectKind::diagnose:
+      co_return co_await diagnose(context, instance);
     case EffectKind::open_incident:
-    case EffectKind::finish: break;
+    case EffectKind::finish:
+      break;
   }
   co_return outcome_of(Error{ErrorCode::internal, "not an effect on an instance", {}, {}});
 }
@@ -155,7 +175,8 @@ Task<Result<Outcome>> route(const EffectContext* context, const core::Effect* ef
   }
   const InstanceParts* instance = find(*context->parts, effect->instance);
   if (instance == nullptr) {
-    co_return outcome_of(Error{ErrorCode::internal, "unknown instance " + effect->instance.value, {}, {}});
+    co_return outcome_of(
+        Error{ErrorCode::internal, "unknown instance " + effect->instance.value, {}, {}});
   }
   co_return co_await on_instance(context, instance, effect);
 }
@@ -167,7 +188,8 @@ Task<core::Outcome> carry_out(EffectContext context, core::Effect effect) {
   try {
     const DurationMs left = std::max(effect.deadline - wall_now_ms(), kShortestDeadlineMs);
     const std::string what(core::to_string(effect.kind));
-    auto outcome = co_await with_timeout(route(&context, &effect), left, what + " of " + effect.instance.value);
+    auto outcome = co_await with_timeout(route(&context, &effect), left,
+                                         what + " of " + effect.instance.value);
     if (!outcome) co_return outcome_of(outcome.error());
     co_return std::move(*outcome);
   } catch (const std::exception& e) {

@@ -1,5 +1,5 @@
-// Carrying out one effect through the ports. Every effect has an outcome: ok, failed, or unknown when
-// its deadline passed or the connection broke; exceptions of drivers become unknown too.
+// Carrying out one effect through the ports. Every effect has an outcome: ok, failed, or unknown
+// when its deadline passed or the connection broke; exceptions of drivers become unknown too.
 #pragma once
 #include "core/event.hpp"
 #include "core/state.hpp"

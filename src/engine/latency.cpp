@@ -4,7 +4,8 @@
 
 namespace hitless::engine {
 
-Task<core::LatencyBaseline> measure_baseline(ports::Health* health, std::int64_t samples, DurationMs budget_ms) {
+Task<core::LatencyBaseline> measure_baseline(ports::Health* health, std::int64_t samples,
+                                             DurationMs budget_ms) {
   std::vector<std::int64_t> latencies;
   const TimeMs end = wall_now_ms() + budget_ms;
   // The first one opens caches on the way and is not counted.

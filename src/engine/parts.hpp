@@ -14,9 +14,9 @@
 namespace hitless::engine {
 
 struct ConfigFile {
-  std::string source;   // on the controller
-  std::string dest;     // absolute, on the host
-  std::string mode;     // of a new file; an existing one keeps its own
+  std::string source;  // on the controller
+  std::string dest;    // absolute, on the host
+  std::string mode;    // of a new file; an existing one keeps its own
   std::string content;
 };
 
@@ -45,7 +45,8 @@ struct ServiceParts {
   std::vector<InstanceParts> instances;
   std::vector<Dependency> dependencies;
   core::Policy policy;
-  std::vector<core::InstanceId> left_out;  // out of rotation by an earlier rollout of ours: ours to put back
+  std::vector<core::InstanceId>
+      left_out;  // out of rotation by an earlier rollout of ours: ours to put back
   std::vector<std::string> canaries;  // hosts that go first, in order
 };
 

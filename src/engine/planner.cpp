@@ -12,8 +12,8 @@ namespace {
 constexpr int kRolloutIdBytes = 3;
 constexpr const char* kNotSelected = "not selected";
 
-Task<void> preflight_into(const ServiceParts* parts, const InstanceParts* instance, PreflightOptions options,
-                          PreflightResult* out) {
+Task<void> preflight_into(const ServiceParts* parts, const InstanceParts* instance,
+                          PreflightOptions options, PreflightResult* out) {
   *out = co_await preflight(parts, instance, std::move(options));
 }
 
@@ -28,13 +28,14 @@ Status check_limit(const ServiceParts& parts, const PlanOptions& options) {
   std::vector<std::string> wanted = options.limit;
   if (!options.canary.empty()) wanted.push_back(options.canary);
   for (const std::string& word : wanted) {
-    const bool known = std::any_of(parts.instances.begin(), parts.instances.end(), [&](const InstanceParts& i) {
-      return word == i.id.value || word == i.host_name;
-    });
+    const bool known = std::any_of(
+        parts.instances.begin(), parts.instances.end(),
+        [&](const InstanceParts& i) { return word == i.id.value || word == i.host_name; });
     if (known) continue;
     std::string all;
     for (const InstanceParts& i : parts.instances) all += (all.empty() ? "" : ", ") + i.host_name;
-    return fail(ErrorCode::invalid, "service " + parts.name + " has no instance on `" + word + "`", {}, "its hosts: " + all);
+    return fail(ErrorCode::invalid, "service " + parts.name + " has no instance on `" + word + "`",
+                {}, "its hosts: " + all);
   }
   return {};
 }
@@ -45,7 +46,8 @@ std::vector<core::InstancePlan> order(const ServiceParts& parts, const PlanOptio
   std::vector<core::InstancePlan> plans;
   const auto is_canary = [&](const InstanceParts& i) {
     if (options.canary.empty()) {
-      return std::find(parts.canaries.begin(), parts.canaries.end(), i.host_name) != parts.canaries.end();
+      return std::find(parts.canaries.begin(), parts.canaries.end(), i.host_name) !=
+             parts.canaries.end();
     }
     return options.canary == i.host_name || options.canary == i.id.value;
   };
@@ -58,7 +60,8 @@ std::vector<core::InstancePlan> order(const ServiceParts& parts, const PlanOptio
       plan.skip_reason = drafts[n].preflight.report.skip_reason;
     }
     plan.canary = is_canary(instance) && plan.skip_reason.empty();
-    const auto first_other = std::find_if(plans.begin(), plans.end(), [](const auto& p) { return !p.canary; });
+    const auto first_other =
+        std::find_if(plans.begin(), plans.end(), [](const auto& p) { return !p.canary; });
     plans.insert(plan.canary ? first_other : plans.end(), std::move(plan));
   }
   return plans;
@@ -66,30 +69,34 @@ std::vector<core::InstancePlan> order(const ServiceParts& parts, const PlanOptio
 
 void settle_capacity(PlanDraft& draft, const PlanOptions& options) {
   core::CapacityPolicy& capacity = draft.plan.policy.capacity;
-  const auto serving = std::count_if(draft.instances.begin(), draft.instances.end(), [](const InstanceDraft& d) {
-    return d.reading.state == core::TargetState::in;
-  });
+  const auto serving = std::count_if(
+      draft.instances.begin(), draft.instances.end(),
+      [](const InstanceDraft& d) { return d.reading.state == core::TargetState::in; });
   if (options.at_once) capacity.at_once = *options.at_once;
   const std::int64_t room = std::max<std::int64_t>(serving - capacity.floor, 0);
   if (capacity.at_once > room) {
     const auto total = static_cast<std::int64_t>(draft.instances.size());
     draft.capacity_remarks.push_back(fmt::format(
-        "floor {}. {} at once asked for; {} possible ({} of {} serving, {} − {} = {} may be out)", capacity.floor,
-        capacity.at_once, room, serving, total, serving, capacity.floor, room));
+        "floor {}. {} at once asked for; {} possible ({} of {} serving, {} − {} = {} may be out)",
+        capacity.floor, capacity.at_once, room, serving, total, serving, capacity.floor, room));
     capacity.at_once = std::max<std::int64_t>(room, 1);
     // One that is out of rotation already costs nothing to work on.
-    draft.no_room = room == 0 && std::all_of(draft.instances.begin(), draft.instances.end(), [](const InstanceDraft& d) {
-                      return !d.preflight.report.skip_reason.empty() || d.reading.state == core::TargetState::in;
-                    });
+    draft.no_room = room == 0 && std::all_of(draft.instances.begin(), draft.instances.end(),
+                                             [](const InstanceDraft& d) {
+                                               return !d.preflight.report.skip_reason.empty() ||
+                                                      d.reading.state == core::TargetState::in;
+                                             });
   } else {
-    draft.capacity_remarks.push_back(fmt::format("floor {}, {} at once, {} serving now", capacity.floor, capacity.at_once, serving));
+    draft.capacity_remarks.push_back(fmt::format("floor {}, {} at once, {} serving now",
+                                                 capacity.floor, capacity.at_once, serving));
   }
 }
 
 void add_files(const ServiceParts& parts, PlanDraft& draft) {
   for (const InstanceParts& instance : parts.instances) {
     for (const ConfigFile& file : instance.files) {
-      draft.plan.files.push_back({instance.id, file.dest, file.source, sha256_hex(file.content), file.mode});
+      draft.plan.files.push_back(
+          {instance.id, file.dest, file.source, sha256_hex(file.content), file.mode});
     }
   }
 }
@@ -98,8 +105,10 @@ void add_files(const ServiceParts& parts, PlanDraft& draft) {
 void choose_action(PlanDraft& draft) {
   for (const InstanceDraft& each : draft.instances) {
     if (!each.preflight.report.skip_reason.empty()) continue;
-    if (static_cast<int>(each.preflight.action) > static_cast<int>(draft.plan.action)) draft.plan.action = each.preflight.action;
-    if (draft.plan.change_summary.empty()) draft.plan.change_summary = each.preflight.change_summary;
+    if (static_cast<int>(each.preflight.action) > static_cast<int>(draft.plan.action))
+      draft.plan.action = each.preflight.action;
+    if (draft.plan.change_summary.empty())
+      draft.plan.change_summary = each.preflight.change_summary;
   }
   if (draft.plan.action == core::Action::none) draft.plan.action = core::Action::reload;
 }
@@ -110,7 +119,8 @@ const core::Check* PlanDraft::blocking() const {
   for (const InstanceDraft& instance : instances) {
     if (!instance.preflight.report.skip_reason.empty()) continue;
     for (const core::Check& check : instance.preflight.report.checks) {
-      if (check.status == core::CheckStatus::fail || check.status == core::CheckStatus::unknown) return &check;
+      if (check.status == core::CheckStatus::fail || check.status == core::CheckStatus::unknown)
+        return &check;
     }
   }
   return nullptr;
@@ -127,10 +137,12 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
   draft.plan.policy = parts->policy;
   draft.plan.created_at = wall_now_ms();
   if (draft.plan.changes_config) {
-    const bool any = std::any_of(parts->instances.begin(), parts->instances.end(), [](const InstanceParts& i) { return !i.files.empty(); });
+    const bool any = std::any_of(parts->instances.begin(), parts->instances.end(),
+                                 [](const InstanceParts& i) { return !i.files.empty(); });
     if (!any) {
-      co_return fail(ErrorCode::invalid, "service " + parts->name + " has no `config:` files to apply", {},
-                     "add `config: [{source: …, dest: …}]` to the service, or use restart or reload");
+      co_return fail(
+          ErrorCode::invalid, "service " + parts->name + " has no `config:` files to apply", {},
+          "add `config: [{source: …, dest: …}]` to the service, or use restart or reload");
     }
     add_files(*parts, draft);
   }
@@ -145,7 +157,8 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
       PreflightResult& unselected = draft.instances[i].preflight;
       unselected.report.skip_reason = kNotSelected;
       // Not touched, but the floor stands on it.
-      unselected.fingerprint.emplace_back("load balancer state", core::to_string(draft.instances[i].reading.state));
+      unselected.fingerprint.emplace_back("load balancer state",
+                                          core::to_string(draft.instances[i].reading.state));
       continue;
     }
     PreflightOptions wanted;
@@ -158,13 +171,15 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
   settle_capacity(draft, options);
   for (ports::Traffic* pool : parts->pools) {
     if (auto capabilities = co_await pool->capabilities()) {
-      for (const std::string& remark : capabilities->remarks) draft.lb_remarks.push_back(pool->describe() + ": " + remark);
+      for (const std::string& remark : capabilities->remarks)
+        draft.lb_remarks.push_back(pool->describe() + ": " + remark);
       core::DrainPolicy& drain = draft.plan.policy.drain;
       drain.settle_ms = std::max(drain.settle_ms, capabilities->settle_ms);
     }
   }
   for (const InstanceDraft& each : draft.instances) {
-    for (const auto& [name, value] : each.preflight.fingerprint) draft.fingerprint.emplace_back(each.id.value + " " + name, value);
+    for (const auto& [name, value] : each.preflight.fingerprint)
+      draft.fingerprint.emplace_back(each.id.value + " " + name, value);
   }
   for (const core::PlannedFile& file : draft.plan.files) {
     draft.fingerprint.emplace_back(file.source + " for " + file.instance.value, file.sha256);
@@ -178,14 +193,16 @@ PlanOptions options_of(const core::Plan& plan) {
   for (const core::InstancePlan& instance : plan.instances) {
     if (instance.skip_reason != kNotSelected) options.limit.push_back(instance.id.value);
   }
-  if (options.limit.size() == plan.instances.size()) options.limit.clear();  // a new host must be noticed
+  if (options.limit.size() == plan.instances.size())
+    options.limit.clear();  // a new host must be noticed
   return options;
 }
 
 std::vector<std::string> what_moved(const Fingerprint& then, const Fingerprint& now) {
   std::vector<std::string> moved;
   for (const auto& [name, value] : then) {
-    const auto it = std::find_if(now.begin(), now.end(), [&](const auto& item) { return item.first == name; });
+    const auto it =
+        std::find_if(now.begin(), now.end(), [&](const auto& item) { return item.first == name; });
     if (it == now.end()) {
       moved.push_back(name + ": " + value.substr(0, 16) + " -> gone");
     } else if (it->second != value) {
@@ -193,7 +210,8 @@ std::vector<std::string> what_moved(const Fingerprint& then, const Fingerprint& 
     }
   }
   for (const auto& [name, value] : now) {
-    const bool known = std::any_of(then.begin(), then.end(), [&](const auto& item) { return item.first == name; });
+    const bool known =
+        std::any_of(then.begin(), then.end(), [&](const auto& item) { return item.first == name; });
     if (!known) moved.push_back(name + ": new, " + value.substr(0, 16));
   }
   return moved;

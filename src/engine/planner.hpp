@@ -1,7 +1,7 @@
 // Makes the plan of a rollout from what is wanted and what is seen now. Reads only.
 //
-// The plan carries a fingerprint of the state it stands on; a plan whose fingerprint no longer matches
-// is stale, and what moved can be named.
+// The plan carries a fingerprint of the state it stands on; a plan whose fingerprint no longer
+// matches is stale, and what moved can be named.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,9 +14,9 @@ namespace hitless::engine {
 
 struct PlanOptions {
   core::Intent intent = core::Intent::restart;
-  std::vector<std::string> limit;    // hosts or instances; empty: all
+  std::vector<std::string> limit;  // hosts or instances; empty: all
   std::optional<std::int64_t> at_once;
-  std::string canary;                // host; empty: as in the fleet file
+  std::string canary;  // host; empty: as in the fleet file
   std::string actor;
 };
 
@@ -33,7 +33,7 @@ struct PlanDraft {
   std::vector<InstanceDraft> instances;
   Fingerprint fingerprint;
   std::vector<std::string> capacity_remarks;  // "You asked for 2 at once; 1 used (…)"
-  bool no_room = false;  // the floor leaves no instance to be taken out now
+  bool no_room = false;                       // the floor leaves no instance to be taken out now
   std::vector<std::string> lb_remarks;        // what a load balancer driver cannot promise
   [[nodiscard]] const core::Check* blocking() const;  // the first check that does not pass
 };

@@ -23,13 +23,16 @@ struct Work {
   PreflightResult result;
 
   void add(Check check) { result.report.checks.push_back(std::move(check)); }
-  void print(std::string name, std::string value) { result.fingerprint.emplace_back(std::move(name), std::move(value)); }
+  void print(std::string name, std::string value) {
+    result.fingerprint.emplace_back(std::move(name), std::move(value));
+  }
 };
 
 std::string nodes_of(const FullReading& reading, const core::InstanceId& id) {
   std::string nodes;
   for (const core::TargetReport& report : reading.reports) {
-    if (report.instance == id && !report.node.empty()) nodes += (nodes.empty() ? "" : ", ") + report.node;
+    if (report.instance == id && !report.node.empty())
+      nodes += (nodes.empty() ? "" : ", ") + report.node;
   }
   return nodes;
 }
@@ -44,7 +47,8 @@ std::string admin_words(const FullReading& reading, const core::InstanceId& id) 
   for (const core::TargetReport& report : reading.reports) {
     if (report.instance != id) continue;
     const char* word = report.admin == core::AdminState::maint ? "MAINT" : "DRAIN";
-    if (report.admin != core::AdminState::ready) words += (words.empty() ? "" : ", ") + std::string(word) + " on " + report.node;
+    if (report.admin != core::AdminState::ready)
+      words += (words.empty() ? "" : ", ") + std::string(word) + " on " + report.node;
   }
   return words;
 }
@@ -66,7 +70,10 @@ Task<void> check_traffic(Work* work) {
   switch (mine.state) {
     case core::TargetState::in:
       check.status = CheckStatus::pass;
-      check.evidence = (mine.check == core::LbCheck::none ? "in rotation, the load balancer does not check, on " : "PASSING on ") + nodes;
+      check.evidence =
+          (mine.check == core::LbCheck::none ? "in rotation, the load balancer does not check, on "
+                                             : "PASSING on ") +
+          nodes;
       break;
     case core::TargetState::in_unhealthy:
       check.status = CheckStatus::fail;
@@ -82,7 +89,8 @@ Task<void> check_traffic(Work* work) {
     case core::TargetState::draining:
     case core::TargetState::leaving:
       if (!left_out_by_us(*work->parts, id)) {
-        work->result.report.skip_reason = "out of rotation by someone else's hand (" + admin_words(reading, id) + ")";
+        work->result.report.skip_reason =
+            "out of rotation by someone else's hand (" + admin_words(reading, id) + ")";
       }
       check.status = CheckStatus::warn;
       check.evidence = admin_words(reading, id);
@@ -98,7 +106,9 @@ Task<void> check_traffic(Work* work) {
   if (mine.in_flight) {
     connections.evidence = std::to_string(*mine.in_flight) + " (will be drained before " +
                            (work->options.intent == core::Intent::restart ? "restart)" : "reload)");
-    if (mine.host_connections) connections.evidence += ", host counts " + std::to_string(*mine.host_connections) + " sockets";
+    if (mine.host_connections)
+      connections.evidence +=
+          ", host counts " + std::to_string(*mine.host_connections) + " sockets";
   } else {
     connections.status = CheckStatus::unknown;
     connections.evidence = mine.note;
@@ -123,9 +133,11 @@ Task<void> check_service(Work* work) {
     co_return;
   }
   work->result.report.identity = *identity;
-  work->print("invocation", identity->invocation_id.empty() ? std::to_string(identity->main_pid) + "/" + identity->start_time
-                                                            : identity->invocation_id);
-  if (!identity->config_digest.empty()) work->print("configuration on disk", identity->config_digest);
+  work->print("invocation", identity->invocation_id.empty()
+                                ? std::to_string(identity->main_pid) + "/" + identity->start_time
+                                : identity->invocation_id);
+  if (!identity->config_digest.empty())
+    work->print("configuration on disk", identity->config_digest);
   for (Check& check : co_await work->instance->service->validate()) work->add(std::move(check));
 }
 
@@ -140,8 +152,10 @@ Task<void> choose_action(Work* work, core::Action wanted) {
   if (wanted == core::Action::reload && !reload_ok) {
     if (work->options.intent == core::Intent::reload) {
       work->add({"Reload", CheckStatus::fail,
-                 capabilities->can_reload ? "a reload of " + work->instance->service->describe() + " cannot be proven to take effect"
-                                          : work->instance->service->describe() + " cannot be reloaded",
+                 capabilities->can_reload
+                     ? "a reload of " + work->instance->service->describe() +
+                           " cannot be proven to take effect"
+                     : work->instance->service->describe() + " cannot be reloaded",
                  "use `hitless restart`"});
       co_return;
     }
@@ -160,25 +174,30 @@ Task<void> check_rollback(Work* work, const ConfigPlan* plan) {
   Check check{"Rollback config", CheckStatus::pass, "", {}};
   confdiff::Files previous;
   for (const auto& [path, content] : plan->changed) {
-    if (const auto old = plan->on_disk.find(path); old != plan->on_disk.end()) previous[path] = old->second;
+    if (const auto old = plan->on_disk.find(path); old != plan->on_disk.end())
+      previous[path] = old->second;
   }
   if (work->options.rollout.empty()) {
     check.evidence = "will be kept beside each file as .backup-" + format_day(wall_now_ms());
   } else {
-    auto backups = co_await back_up(work->parts, work->instance, plan, work->options.rollout, wall_now_ms());
+    auto backups =
+        co_await back_up(work->parts, work->instance, plan, work->options.rollout, wall_now_ms());
     if (!backups) {
-      work->add({"Rollback config", CheckStatus::fail, words_of(backups.error()), backups.error().help});
+      work->add(
+          {"Rollback config", CheckStatus::fail, words_of(backups.error()), backups.error().help});
       co_return;
     }
     auto files = co_await read_backups(work->instance->host, *backups);
     if (!files) {
-      work->add({"Rollback config", CheckStatus::fail, words_of(files.error()), files.error().help});
+      work->add(
+          {"Rollback config", CheckStatus::fail, words_of(files.error()), files.error().help});
       co_return;
     }
     previous = std::move(*files);
     for (const core::Backup& backup : *backups) {
-      check.evidence += (check.evidence.empty() ? "" : ", ") +
-                        (backup.existed ? backup.backup_path : backup.path + " is new, rollback removes it");
+      check.evidence +=
+          (check.evidence.empty() ? "" : ", ") +
+          (backup.existed ? backup.backup_path : backup.path + " is new, rollback removes it");
     }
     check.evidence += " ready";
     work->result.report.backups = std::move(*backups);
@@ -191,7 +210,9 @@ Task<void> check_rollback(Work* work, const ConfigPlan* plan) {
     check.help = tested.help;
   } else if (tested.status != CheckStatus::pass) {
     check.status = tested.status == CheckStatus::unknown ? CheckStatus::unknown : CheckStatus::fail;
-    check.evidence = "today's binary does not accept the configuration that we would roll back to: " + tested.evidence;
+    check.evidence =
+        "today's binary does not accept the configuration that we would roll back to: " +
+        tested.evidence;
     check.help = tested.help;
   } else {
     check.evidence += ", tested";
@@ -214,40 +235,54 @@ Task<void> check_config_change(Work* work) {
     work->result.report.skip_reason = "up to date";
     co_return;
   }
-  Check diff{"New config diff", CheckStatus::pass, summary.text + " (class " + confdiff::name_of(summary.change_class) + ")", {}};
+  Check diff{"New config diff",
+             CheckStatus::pass,
+             summary.text + " (class " + confdiff::name_of(summary.change_class) + ")",
+             {}};
   if (summary.change_class == confdiff::ChangeClass::human_only) {
     diff.status = CheckStatus::fail;
     diff.help = "this change is not made without a person: make it by hand, or split it";
     for (const confdiff::Change& change : plan->diff.changes) {
-      if (change.change_class == confdiff::ChangeClass::human_only) diff.evidence += "; " + change.path + ": " + change.reason;
+      if (change.change_class == confdiff::ChangeClass::human_only)
+        diff.evidence += "; " + change.path + ": " + change.reason;
     }
   }
-  if (plan->diff.after_error) diff.evidence += "; " + confdiff::place_of(*plan->diff.after_error) + ": " + plan->diff.after_error->what;
+  if (plan->diff.after_error)
+    diff.evidence +=
+        "; " + confdiff::place_of(*plan->diff.after_error) + ": " + plan->diff.after_error->what;
   work->add(std::move(diff));
   Check test = co_await work->instance->service->test_config(plan->changed);
   test.name = "New configuration tested";
   if (test.evidence.empty()) test.evidence = short_list(plan->changed);
   work->add(std::move(test));
   co_await check_rollback(work, &*plan);
-  const core::Action wanted = plan->action == core::Action::none ? core::Action::reload : plan->action;
+  const core::Action wanted =
+      plan->action == core::Action::none ? core::Action::reload : plan->action;
   co_await choose_action(work, wanted);
 }
 
-Task<void> probe_dependency(const Dependency* dependency, core::HealthReading* out) { *out = co_await dependency->check->probe(); }
+Task<void> probe_dependency(const Dependency* dependency, core::HealthReading* out) {
+  *out = co_await dependency->check->probe();
+}
 
 Task<Check> check_dependencies(const ServiceParts* parts) {
   std::vector<core::HealthReading> readings(parts->dependencies.size());
   std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < readings.size(); ++i) tasks.push_back(probe_dependency(&parts->dependencies[i], &readings[i]));
+  for (std::size_t i = 0; i < readings.size(); ++i)
+    tasks.push_back(probe_dependency(&parts->dependencies[i], &readings[i]));
   co_await join_all(std::move(tasks));
   Check check{"Downstream dependencies", CheckStatus::pass, "", {}};
   for (std::size_t i = 0; i < readings.size(); ++i) {
     const bool ok = readings[i].status == core::HealthStatus::pass;
     if (!check.evidence.empty()) check.evidence += ", ";
-    check.evidence += parts->dependencies[i].name + (ok ? " reports healthy" : " is not healthy: " + readings[i].evidence);
+    check.evidence += parts->dependencies[i].name +
+                      (ok ? " reports healthy" : " is not healthy: " + readings[i].evidence);
     if (ok) continue;
-    check.status = readings[i].status == core::HealthStatus::fail ? CheckStatus::fail : CheckStatus::unknown;
-    check.help = "wait until the dependency is healthy: a rollout now could not tell its failures from yours";
+    check.status =
+        readings[i].status == core::HealthStatus::fail ? CheckStatus::fail : CheckStatus::unknown;
+    check.help =
+        "wait until the dependency is healthy: a rollout now could not tell its failures from "
+        "yours";
   }
   if (readings.empty()) check.evidence = "none configured";
   co_return check;
@@ -259,20 +294,25 @@ Task<void> check_health(Work* work) {
   Check check{"Health endpoint", CheckStatus::fail, reading.evidence, {}};
   if (reading.status == core::HealthStatus::pass) check.status = CheckStatus::pass;
   if (reading.status == core::HealthStatus::unknown) check.status = CheckStatus::unknown;
-  if (check.status != CheckStatus::pass) check.help = "the instance is unfit already; hitless only works on healthy ones";
+  if (check.status != CheckStatus::pass)
+    check.help = "the instance is unfit already; hitless only works on healthy ones";
   const bool healthy = check.status == CheckStatus::pass;
   work->add(std::move(check));
   const core::VerifyPolicy& policy = work->parts->policy.verify;
   if (!healthy || !policy.compare_latency) co_return;
-  work->result.report.baseline = co_await measure_baseline(work->instance->health, policy.latency_samples, kBaselineBudgetMs);
+  work->result.report.baseline =
+      co_await measure_baseline(work->instance->health, policy.latency_samples, kBaselineBudgetMs);
   const core::LatencyBaseline& base = work->result.report.baseline;
-  Check latency{"Latency baseline", CheckStatus::pass,
-                fmt::format("{:.1f}ms median, {:.1f}ms p95 ({} samples)", static_cast<double>(base.median_us) / 1000.0,
+  Check latency{"Latency baseline",
+                CheckStatus::pass,
+                fmt::format("{:.1f}ms median, {:.1f}ms p95 ({} samples)",
+                            static_cast<double>(base.median_us) / 1000.0,
                             static_cast<double>(base.p95_us) / 1000.0, base.samples),
                 {}};
   if (base.samples < policy.latency_samples) {
     latency.status = CheckStatus::unknown;
-    latency.evidence = fmt::format("only {} of {} samples: too few to compare with later", base.samples, policy.latency_samples);
+    latency.evidence = fmt::format("only {} of {} samples: too few to compare with later",
+                                   base.samples, policy.latency_samples);
     latency.help = "set `policy.verify.samples` lower or `compare_latency: false`";
   }
   work->add(std::move(latency));
@@ -280,7 +320,8 @@ Task<void> check_health(Work* work) {
 
 }  // namespace
 
-Task<PreflightResult> preflight(const ServiceParts* parts, const InstanceParts* instance, PreflightOptions options) {
+Task<PreflightResult> preflight(const ServiceParts* parts, const InstanceParts* instance,
+                                PreflightOptions options) {
   Work work{parts, instance, std::move(options), {}};
   co_await check_traffic(&work);
   if (!work.result.report.skip_reason.empty()) co_return std::move(work.result);
@@ -303,14 +344,16 @@ Task<core::Outcome> recheck(const ServiceParts* parts, const InstanceParts* inst
   outcome.status = core::OutcomeStatus::ok;
   const Check dependencies = co_await check_dependencies(parts);
   if (dependencies.status != CheckStatus::pass) {
-    outcome.status = dependencies.status == CheckStatus::fail ? core::OutcomeStatus::failed : core::OutcomeStatus::unknown;
+    outcome.status = dependencies.status == CheckStatus::fail ? core::OutcomeStatus::failed
+                                                              : core::OutcomeStatus::unknown;
     outcome.detail = dependencies.evidence;
     co_return outcome;
   }
   if (instance->health != nullptr) {
     const core::HealthReading reading = co_await instance->health->probe();
     if (reading.status != core::HealthStatus::pass) {
-      outcome.status = reading.status == core::HealthStatus::fail ? core::OutcomeStatus::failed : core::OutcomeStatus::unknown;
+      outcome.status = reading.status == core::HealthStatus::fail ? core::OutcomeStatus::failed
+                                                                  : core::OutcomeStatus::unknown;
       outcome.detail = "health: " + reading.evidence;
     }
   }

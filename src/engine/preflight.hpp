@@ -10,7 +10,7 @@ namespace hitless::engine {
 
 struct PreflightOptions {
   core::Intent intent = core::Intent::restart;
-  std::string rollout;         // names the backups; empty: only look, write nothing (`plan`)
+  std::string rollout;  // names the backups; empty: only look, write nothing (`plan`)
 };
 
 struct PreflightResult {
@@ -27,6 +27,7 @@ Task<PreflightResult> preflight(const ServiceParts* parts, const InstanceParts* 
 // The short form just before its turn.
 Task<core::Outcome> recheck(const ServiceParts* parts, const InstanceParts* instance);
 
-Task<core::LatencyBaseline> measure_baseline(ports::Health* health, std::int64_t samples, DurationMs budget_ms);
+Task<core::LatencyBaseline> measure_baseline(ports::Health* health, std::int64_t samples,
+                                             DurationMs budget_ms);
 
 }  // namespace hitless::engine

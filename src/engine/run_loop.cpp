@@ -15,7 +15,8 @@ constexpr int kMaxDecisionsInARow = 10'000;  // a decision that never comes to r
 class Rollout {
  public:
   explicit Rollout(RunContext context)
-      : context_(std::move(context)), watchers_(context_.parts, [this](core::Event event) { arrive(std::move(event)); }) {}
+      : context_(std::move(context)),
+        watchers_(context_.parts, [this](core::Event event) { arrive(std::move(event)); }) {}
 
   Task<Result<core::State>> run();
 
@@ -48,7 +49,8 @@ Task<Result<core::State>> Rollout::run() {
     status = co_await decide_and_act();
     if (!status || state_.ended) break;
     const TimeMs now = wall_now_ms();
-    const DurationMs pause = wake_at_ ? std::clamp<DurationMs>(*wake_at_ - now, 0, kLongestSleepMs) : kLongestSleepMs;
+    const DurationMs pause =
+        wake_at_ ? std::clamp<DurationMs>(*wake_at_ - now, 0, kLongestSleepMs) : kLongestSleepMs;
     if (inbox_.empty()) (void)co_await wake_.wait_for(pause);
     status = co_await take_inbox();
   }
@@ -68,8 +70,10 @@ Task<Status> Rollout::record(std::vector<core::Event> events) {
     core::State before = after;
     after = core::apply(std::move(after), event, at);
     for (const core::Violation& violation : core::check_step(before, event, after)) {
-      co_return fail(ErrorCode::internal, "rule " + violation.rule + " would be broken: " + violation.what, {},
-                     "This is a bug in hitless; nothing was done. Please report it with `hitless audit export`.");
+      co_return fail(ErrorCode::internal,
+                     "rule " + violation.rule + " would be broken: " + violation.what, {},
+                     "This is a bug in hitless; nothing was done. Please report it with `hitless "
+                     "audit export`.");
     }
   }
   auto entries = co_await context_.journal->append(context_.plan.rollout, at, std::move(events));
@@ -97,7 +101,8 @@ Task<Status> Rollout::decide_and_act() {
       continue;
     }
     std::vector<core::Event> intents;
-    for (const core::Effect& effect : decision.effects) intents.push_back(core::EffectIntended{effect});
+    for (const core::Effect& effect : decision.effects)
+      intents.push_back(core::EffectIntended{effect});
     Status status = co_await record(std::move(intents));
     if (!status) co_return status;
     for (core::Effect& effect : decision.effects) {
@@ -108,12 +113,14 @@ Task<Status> Rollout::decide_and_act() {
     wake_at_ = decision.wake_at;
     co_return Status{};
   }
-  co_return fail(ErrorCode::internal, "the decision does not come to rest", {}, "This is a bug in hitless.");
+  co_return fail(ErrorCode::internal, "the decision does not come to rest", {},
+                 "This is a bug in hitless.");
 }
 
 Task<void> Rollout::dispatch(core::Effect effect) {
   EffectContext context{context_.parts, context_.journal, context_.plan, {}};
-  if (const core::Instance* instance = core::find(state_, effect.instance); instance != nullptr && instance->report) {
+  if (const core::Instance* instance = core::find(state_, effect.instance);
+      instance != nullptr && instance->report) {
     context.backups = instance->report->backups;
   }
   core::EffectFinished finished{effect.id, co_await carry_out(std::move(context), effect)};

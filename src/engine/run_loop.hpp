@@ -1,8 +1,9 @@
 // The run loop of a rollout: observe -> decide -> journal -> act, until the core says it has ended.
 //
-// Invariants: every event is journaled, durably, before it changes the state; every effect is journaled
-// as intended before it is dispatched (I3); the core's invariants are checked on each step, and a step
-// that would break one is not taken. A crash at any point leaves a journal whose fold is the state.
+// Invariants: every event is journaled, durably, before it changes the state; every effect is
+// journaled as intended before it is dispatched (I3); the core's invariants are checked on each
+// step, and a step that would break one is not taken. A crash at any point leaves a journal whose
+// fold is the state.
 #pragma once
 #include <functional>
 #include <string>

@@ -28,7 +28,8 @@ std::vector<core::TargetReport> all_unknown(const ServiceParts& parts, const por
 
 Task<void> read_one_pool(const ServiceParts* parts, ports::Traffic* pool,
                          std::vector<core::TargetReport>* out) {
-  auto reports = co_await with_timeout(read_pool(pool), kReadDeadlineMs, "reading " + pool->describe());
+  auto reports =
+      co_await with_timeout(read_pool(pool), kReadDeadlineMs, "reading " + pool->describe());
   std::vector<core::TargetReport> got =
       reports ? std::move(*reports) : all_unknown(*parts, *pool, describe(reports.error()));
   out->insert(out->end(), std::make_move_iterator(got.begin()), std::make_move_iterator(got.end()));
@@ -36,8 +37,8 @@ Task<void> read_one_pool(const ServiceParts* parts, ports::Traffic* pool,
 
 Task<void> count_on_host(const InstanceParts* instance, std::optional<std::int64_t>* out,
                          std::map<core::InstanceId, Error>* errors) {
-  auto count = co_await with_timeout(instance->host->connections_on(instance->port), kHostCountDeadlineMs,
-                                     "counting sockets");
+  auto count = co_await with_timeout(instance->host->connections_on(instance->port),
+                                     kHostCountDeadlineMs, "counting sockets");
   if (count) {
     *out = *count;
   } else {
@@ -64,11 +65,13 @@ const InstanceParts* find(const ServiceParts& parts, const core::InstanceId& id)
   return nullptr;
 }
 
-Task<FullReading> read_traffic(const ServiceParts* parts, std::vector<core::InstanceId> host_counts) {
+Task<FullReading> read_traffic(const ServiceParts* parts,
+                               std::vector<core::InstanceId> host_counts) {
   FullReading result;
   std::map<core::InstanceId, std::optional<std::int64_t>> counts;
   std::vector<Task<void>> tasks;
-  for (ports::Traffic* pool : parts->pools) tasks.push_back(read_one_pool(parts, pool, &result.reports));
+  for (ports::Traffic* pool : parts->pools)
+    tasks.push_back(read_one_pool(parts, pool, &result.reports));
   for (const core::InstanceId& id : host_counts) {
     const InstanceParts* instance = find(*parts, id);
     if (instance == nullptr || instance->port == 0) continue;
@@ -77,10 +80,12 @@ Task<FullReading> read_traffic(const ServiceParts* parts, std::vector<core::Inst
   co_await join_all(std::move(tasks));
 
   std::map<core::InstanceId, std::vector<core::TargetReport>> by_instance;
-  for (const core::TargetReport& report : result.reports) by_instance[report.instance].push_back(report);
+  for (const core::TargetReport& report : result.reports)
+    by_instance[report.instance].push_back(report);
   for (const InstanceParts& instance : parts->instances) {
     core::TargetReading reading = core::merge(by_instance[instance.id]);
-    if (const auto it = counts.find(instance.id); it != counts.end()) reading.host_connections = it->second;
+    if (const auto it = counts.find(instance.id); it != counts.end())
+      reading.host_connections = it->second;
     result.merged[instance.id] = std::move(reading);
   }
   co_return result;
@@ -95,7 +100,8 @@ Task<Status> rejoin_everywhere(const ServiceParts* parts, core::InstanceId id) {
 }
 
 Task<Status> close_remaining_everywhere(const ServiceParts* parts, core::InstanceId id) {
-  co_return co_await on_every_pool(parts, [id](ports::Traffic* pool) { return pool->close_remaining(id); });
+  co_return co_await on_every_pool(
+      parts, [id](ports::Traffic* pool) { return pool->close_remaining(id); });
 }
 
 }  // namespace hitless::engine

@@ -9,13 +9,14 @@ namespace hitless::engine {
 
 struct FullReading {
   std::map<core::InstanceId, core::TargetReading> merged;
-  std::vector<core::TargetReport> reports;  // one for each pool × node × instance
+  std::vector<core::TargetReport> reports;         // one for each pool × node × instance
   std::map<core::InstanceId, Error> count_errors;  // why a host's sockets could not be counted
 };
 
 // Everything the load balancers say now; what could not be read within the deadline is unknown.
 // host_counts: also the established sockets on those hosts.
-Task<FullReading> read_traffic(const ServiceParts* parts, std::vector<core::InstanceId> host_counts);
+Task<FullReading> read_traffic(const ServiceParts* parts,
+                               std::vector<core::InstanceId> host_counts);
 
 Task<Status> drain_everywhere(const ServiceParts* parts, core::InstanceId id);
 Task<Status> rejoin_everywhere(const ServiceParts* parts, core::InstanceId id);

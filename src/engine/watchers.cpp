@@ -47,7 +47,8 @@ struct WatchLoop {
   Signal changed;
 };
 
-Watchers::Watchers(const ServiceParts* parts, Emit emit) : shared_(std::make_shared<WatchShared>()) {
+Watchers::Watchers(const ServiceParts* parts, Emit emit)
+    : shared_(std::make_shared<WatchShared>()) {
   shared_->parts = parts;
   shared_->emit = std::move(emit);
 }
@@ -78,7 +79,9 @@ Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watc
     if (shared->epochs[id] != (then == epochs.end() ? 0 : then->second)) continue;
     const auto last = shared->traffic.find(id);
     const bool is_new = last == shared->traffic.end();
-    if (!is_new && (counters_due ? last->second == merged : same_but_counters(last->second, merged))) continue;
+    if (!is_new &&
+        (counters_due ? last->second == merged : same_but_counters(last->second, merged)))
+      continue;
     shared->traffic[id] = merged;
     seen.readings.emplace_back(id, std::move(merged));
   }
@@ -105,7 +108,8 @@ Task<void> observe_service(std::shared_ptr<WatchShared> shared, core::Watch watc
 Task<void> observe_health(std::shared_ptr<WatchShared> shared, core::Watch watch) {
   const InstanceParts* instance = find(*shared->parts, watch.instance);
   if (instance == nullptr || instance->health == nullptr) co_return;
-  auto reading = co_await with_timeout(read_health(instance->health), kObserveDeadlineMs, "health probe");
+  auto reading =
+      co_await with_timeout(read_health(instance->health), kObserveDeadlineMs, "health probe");
   core::HealthReading value;
   if (reading) {
     value = std::move(*reading);
@@ -117,9 +121,15 @@ Task<void> observe_health(std::shared_ptr<WatchShared> shared, core::Watch watch
 
 Task<void> observe_once(std::shared_ptr<WatchShared> shared, core::Watch watch) {
   switch (watch.kind) {
-    case core::WatchKind::traffic: co_await observe_traffic(std::move(shared), std::move(watch)); break;
-    case core::WatchKind::service: co_await observe_service(std::move(shared), std::move(watch)); break;
-    case core::WatchKind::health: co_await observe_health(std::move(shared), std::move(watch)); break;
+    case core::WatchKind::traffic:
+      co_await observe_traffic(std::move(shared), std::move(watch));
+      break;
+    case core::WatchKind::service:
+      co_await observe_service(std::move(shared), std::move(watch));
+      break;
+    case core::WatchKind::health:
+      co_await observe_health(std::move(shared), std::move(watch));
+      break;
   }
 }
 

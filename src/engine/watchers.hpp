@@ -1,6 +1,6 @@
-// Keeps exactly the observations running that the core asked for, each as its own loop, and hands on
-// what changed. A reading that repeats the last one is dropped: the journal stays readable, and the
-// core is written so that a missed repeat changes nothing (I6).
+// Keeps exactly the observations running that the core asked for, each as its own loop, and hands
+// on what changed. A reading that repeats the last one is dropped: the journal stays readable, and
+// the core is written so that a missed repeat changes nothing (I6).
 #pragma once
 #include <functional>
 #include <map>

@@ -12,7 +12,7 @@ namespace hitless::ports {
 
 struct ExecResult {
   int exit_code = 0;
-  std::string out, err;    // capped
+  std::string out, err;  // capped
   bool truncated = false;
 };
 
@@ -27,9 +27,9 @@ struct FileStat {
 // A mutation that runs on the host by itself: it goes on when the connection is lost, and its
 // outcome can be asked for by the same id later. Starting the same id twice starts it once.
 struct Operation {
-  std::string id;                 // [A-Za-z0-9._-]
+  std::string id;  // [A-Za-z0-9._-]
   std::vector<std::string> argv;
-  bool privileged = true;         // through `sudo -n` where the host is configured so
+  bool privileged = true;  // through `sudo -n` where the host is configured so
   DurationMs deadline_ms = 60'000;
 };
 
@@ -42,24 +42,29 @@ class Host {
 
   // Reads only. privileged: prefixed with `sudo -n --` when the host has sudo: true.
   virtual Task<Result<ExecResult>> exec(std::vector<std::string> argv, std::string input = {},
-                                        DurationMs deadline_ms = 10'000, bool privileged = false) = 0;
+                                        DurationMs deadline_ms = 10'000,
+                                        bool privileged = false) = 0;
   // Fixed scripts of ours only (never text from outside); `$1`… are args.
   virtual Task<Result<ExecResult>> script(std::string sh, std::vector<std::string> args = {},
-                                          DurationMs deadline_ms = 10'000, bool privileged = false) = 0;
-  // As a transient systemd unit (or a detached process where there is no systemd). A connection lost in
-  // the middle is re-made and the outcome asked for until the deadline; unknown only after that.
+                                          DurationMs deadline_ms = 10'000,
+                                          bool privileged = false) = 0;
+  // As a transient systemd unit (or a detached process where there is no systemd). A connection
+  // lost in the middle is re-made and the outcome asked for until the deadline; unknown only after
+  // that.
   virtual Task<Result<ExecResult>> run_operation(Operation operation) = 0;
 
-  virtual Task<Result<std::string>> read_file(std::string path, std::int64_t max_bytes = 4 << 20) = 0;
-  // Temp file in the same folder, fsync, mode and owner of the file it replaces (or as given), rename,
-  // read back and compare. Refuses symlinks as the last component.
-  virtual Task<Status> put_atomic(std::string path, std::string content, std::string mode_if_new = "0644") = 0;
+  virtual Task<Result<std::string>> read_file(std::string path,
+                                              std::int64_t max_bytes = 4 << 20) = 0;
+  // Temp file in the same folder, fsync, mode and owner of the file it replaces (or as given),
+  // rename, read back and compare. Refuses symlinks as the last component.
+  virtual Task<Status> put_atomic(std::string path, std::string content,
+                                  std::string mode_if_new = "0644") = 0;
   virtual Task<Result<FileStat>> stat(std::string path) = 0;
   virtual Task<Result<std::string>> boot_id() = 0;
   // Established TCP connections whose local port is `port` (accepted or waiting to be).
   virtual Task<Result<std::int64_t>> connections_on(int port) = 0;
-  // A path on this machine that reaches the UNIX socket `path` there (ssh forwarding; the same path for
-  // a local host).
+  // A path on this machine that reaches the UNIX socket `path` there (ssh forwarding; the same path
+  // for a local host).
   virtual Task<Result<std::string>> forward_unix(std::string path) = 0;
 };
 

@@ -1,7 +1,8 @@
 // Journal port: the append-only, hash-chained record of all rollouts. It is the audit log.
 //
-// append() returns after the entry is durable (rule I3: the intent is on disk before the effect starts).
-// A crash leaves a prefix of what was appended; a torn or altered entry is found by verify().
+// append() returns after the entry is durable (rule I3: the intent is on disk before the effect
+// starts). A crash leaves a prefix of what was appended; a torn or altered entry is found by
+// verify().
 #pragma once
 #include <string>
 #include <vector>
@@ -15,11 +16,11 @@ namespace hitless::ports {
 struct ChainReport {
   bool intact = false;
   std::int64_t entries = 0;
-  std::string head;      // hash of the last entry
-  std::string problem;   // what is wrong and at which seq
-  std::string note;      // for people, also when intact: "not sealed: …"
+  std::string head;     // hash of the last entry
+  std::string problem;  // what is wrong and at which seq
+  std::string note;     // for people, also when intact: "not sealed: …"
   std::int64_t head_seq = 0;
-  bool sealed = false;   // the last writer closed cleanly, so that the whole file was compared
+  bool sealed = false;  // the last writer closed cleanly, so that the whole file was compared
 };
 
 struct RolloutRow {  // one line of `hitless history`
@@ -35,13 +36,14 @@ class Journal {
   // Runs on the journal's own thread, so that an fsync does not hold up the run loop.
   virtual Task<Result<std::vector<core::Entry>>> append(std::string rollout, std::int64_t at_ms,
                                                         std::vector<core::Event> events) = 0;
-  virtual Result<std::vector<core::Entry>> read(std::string rollout, std::int64_t up_to_seq = 0) = 0;
+  virtual Result<std::vector<core::Entry>> read(std::string rollout,
+                                                std::int64_t up_to_seq = 0) = 0;
   virtual Result<std::vector<RolloutRow>> rollouts(int limit) = 0;
   virtual Result<ChainReport> verify() = 0;
   // Facts outside any rollout, such as the config digest that an instance was last proven to run.
   virtual Status put_fact(std::string key, std::string value) = 0;
   virtual Result<std::string> get_fact(std::string key) = 0;  // empty: none
-  virtual Result<std::string> next_incident_id() = 0;          // "INC-12"
+  virtual Result<std::string> next_incident_id() = 0;         // "INC-12"
 };
 
 }  // namespace hitless::ports

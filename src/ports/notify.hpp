@@ -1,5 +1,5 @@
-// Notify port: one sink. Delivery is at least once; `key` is stable over retries so that receivers can
-// drop repeats. The spool keeps what could not be delivered yet on disk.
+// Notify port: one sink. Delivery is at least once; `key` is stable over retries so that receivers
+// can drop repeats. The spool keeps what could not be delivered yet on disk.
 #pragma once
 #include <optional>
 #include <string>
@@ -22,8 +22,8 @@ struct Notification {
   std::string key;  // "<rollout>/<kind>"
   NotificationKind kind = NotificationKind::succeeded;
   std::string rollout, service, result, incident;
-  std::string title;   // one line
-  std::string text;    // the failure card or the summary, plain text
+  std::string title;  // one line
+  std::string text;   // the failure card or the summary, plain text
   std::string actor;
   std::int64_t at = 0;
   std::vector<std::pair<std::string, std::string>> fields;

@@ -1,5 +1,5 @@
-// Service port: one service on one host. `act` starts a reload or restart and says whether the command
-// was carried out; only verify(), by observation, says whether it took effect.
+// Service port: one service on one host. `act` starts a reload or restart and says whether the
+// command was carried out; only verify(), by observation, says whether it took effect.
 #pragma once
 #include <map>
 #include <string>
@@ -31,13 +31,14 @@ class Service {
   virtual Task<Result<core::ServiceIdentity>> identity() = 0;
   // Preflight lines of this driver: unit exists, is running, start limit, disk, sudo.
   virtual Task<std::vector<core::Check>> validate() = 0;
-  // Today's binary on the configuration as it would be with `changed` in place of what is on disk (empty:
-  // as it is on disk). Nothing live is touched.
+  // Today's binary on the configuration as it would be with `changed` in place of what is on disk
+  // (empty: as it is on disk). Nothing live is touched.
   virtual Task<core::Check> test_config(Files changed) = 0;
   // Everything the configuration on disk consists of (includes followed), for diff and digest.
   virtual Task<Result<Files>> config_files() = 0;
   virtual Task<Result<core::Outcome>> act(core::Action action, std::string operation_id,
-                                          core::ServiceIdentity expected, DurationMs deadline_ms) = 0;
+                                          core::ServiceIdentity expected,
+                                          DurationMs deadline_ms) = 0;
   // What the world says now, compared with `before`. One reading; the core judges over time.
   virtual Task<core::ServiceReading> verify(core::Action action, core::ServiceIdentity before) = 0;
 };

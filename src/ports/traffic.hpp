@@ -1,9 +1,9 @@
 // Traffic port: one pool in one load balancer, on all of its nodes.
 //
-// A driver reports, it does not judge: what cannot be read is AdminState::unknown with a note, never
-// an empty list and never a guess. Each mutation reads back what it did before it returns ok. It may be
-// called again at any time with the same meaning (drain of a drained target is ok). After a crash a
-// driver knows nothing: all state is in the load balancer and the journal.
+// A driver reports, it does not judge: what cannot be read is AdminState::unknown with a note,
+// never an empty list and never a guess. Each mutation reads back what it did before it returns ok.
+// It may be called again at any time with the same meaning (drain of a drained target is ok). After
+// a crash a driver knows nothing: all state is in the load balancer and the journal.
 #pragma once
 #include <string>
 #include <vector>
@@ -15,19 +15,19 @@
 namespace hitless::ports {
 
 struct TrafficCapabilities {
-  bool exact_in_flight = true;      // the count is of requests or sessions, not a guess
-  bool counts_idle = false;         // the count includes idle kept-alive connections
-  bool survives_lb_reload = false;  // a drain outlives a reload of the LB
-  bool checked_rejoin = true;       // it has a health check of its own that gates new work
-  bool sticky_leak = false;         // persistent clients still reach a drained target
-  DurationMs settle_ms = 0;         // how long after `out` new work may still arrive
-  std::vector<std::string> remarks; // for the plan: "be_web uses cookies: ..."
+  bool exact_in_flight = true;       // the count is of requests or sessions, not a guess
+  bool counts_idle = false;          // the count includes idle kept-alive connections
+  bool survives_lb_reload = false;   // a drain outlives a reload of the LB
+  bool checked_rejoin = true;        // it has a health check of its own that gates new work
+  bool sticky_leak = false;          // persistent clients still reach a drained target
+  DurationMs settle_ms = 0;          // how long after `out` new work may still arrive
+  std::vector<std::string> remarks;  // for the plan: "be_web uses cookies: ..."
 };
 
 struct PoolCounters {  // one node's totals for the pool; for the witness
   std::string node, epoch;
-  std::optional<std::int64_t> requests, responses_5xx, connect_errors, response_errors, server_aborts,
-      retries, redispatches, queued;
+  std::optional<std::int64_t> requests, responses_5xx, connect_errors, response_errors,
+      server_aborts, retries, redispatches, queued;
 };
 
 class Traffic {

@@ -61,11 +61,11 @@ struct ProberConfig {
   std::size_t post_body_bytes = 256;                      // at most 16 KiB
   std::string id_header = "X-Hitless-Probe";  // on POSTs: unique over all runs, so that the
                                               // receiver can count what was executed twice
-  std::string server_header = "X-Host";  // on answers: who answered
-  DurationMs timeout_ms = 5000;          // from sending (with connecting) to the last byte
-  std::size_t kept_connections = 8;      // at most 1,024; more are opened when all are busy
-  std::size_t max_in_flight = 4096;      // lowered to what the fd limit allows
-  std::int64_t max_requests = 0;         // ends by itself after that many; 0: until stopped
+  std::string server_header = "X-Host";       // on answers: who answered
+  DurationMs timeout_ms = 5000;               // from sending (with connecting) to the last byte
+  std::size_t kept_connections = 8;           // at most 1,024; more are opened when all are busy
+  std::size_t max_in_flight = 4096;           // lowered to what the fd limit allows
+  std::int64_t max_requests = 0;              // ends by itself after that many; 0: until stopped
 };
 
 struct Loss {

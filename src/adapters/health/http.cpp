@@ -99,7 +99,8 @@ HealthReading HttpProbe::judge(const HttpResponse& response) const {
     std::string detail = redirect ? " (redirects are not followed)" : "";
     // An error page's markup says nothing that the status does not.
     const bool markup = trim(response.body).substr(0, 1) == "<";
-    if (const std::string body = snippet(response.body); !body.empty() && !markup) detail += ": " + body;
+    if (const std::string body = snippet(response.body); !body.empty() && !markup)
+      detail += ": " + body;
     return reading(HealthStatus::fail,
                    got + ", not " + std::to_string(config_.expect_status) + detail,
                    response.latency_us);

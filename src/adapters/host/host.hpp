@@ -36,9 +36,9 @@ std::unique_ptr<ports::Host> make_local_host(std::string name, std::string addre
 
 // What hitless runs with `sudo -n` for one user.
 struct SudoersNeeds {
-  std::string user;                        // who logs in
-  ports::PrivilegedCommands commands;      // of all drivers
-  std::vector<std::string> config_files;   // what put_atomic writes, absolute paths
+  std::string user;                       // who logs in
+  ports::PrivilegedCommands commands;     // of all drivers
+  std::vector<std::string> config_files;  // what put_atomic writes, absolute paths
 };
 
 // The text for /etc/sudoers.d/hitless, line by line. Commands are matched by regular expressions,

@@ -16,14 +16,16 @@ SudoersNeeds example() {
   SudoersNeeds needs;
   needs.user = "ops";
   needs.config_files = {"/etc/nginx/conf.d/pool.conf"};
-  needs.commands.commands = {{{"/usr/sbin/nginx"}, {"-t"}, {"-c"}, {"/etc/nginx/nginx.conf"}},
-                             {{"my-check"}},
-                             {{"sh"}, {"-c"}, {std::string(3000, 'x')}, {"sh"},
-                              CommandWord::patterns("/etc/[a-z]+")}};
-  needs.commands.operations = {
-      {{"/opt/app/restart"}, {"now"}},
-      {{"sh"}, {"-c"}, {"a=$1; b=${2:-}, # ~!%<>\n[ \"$a\" = x ] && exec 'b\\c'\n"}, {"sh"},
-       CommandWord::pattern("[0-9]+")}};
+  needs.commands.commands = {
+      {{"/usr/sbin/nginx"}, {"-t"}, {"-c"}, {"/etc/nginx/nginx.conf"}},
+      {{"my-check"}},
+      {{"sh"}, {"-c"}, {std::string(3000, 'x')}, {"sh"}, CommandWord::patterns("/etc/[a-z]+")}};
+  needs.commands.operations = {{{"/opt/app/restart"}, {"now"}},
+                               {{"sh"},
+                                {"-c"},
+                                {"a=$1; b=${2:-}, # ~!%<>\n[ \"$a\" = x ] && exec 'b\\c'\n"},
+                                {"sh"},
+                                CommandWord::pattern("[0-9]+")}};
   return needs;
 }
 
@@ -88,8 +90,9 @@ ProcessOutput run(std::vector<std::string> argv) {
 
 TEST(Seal, RunsTheScriptAsBefore) {
   const std::vector<std::string> argv = {
-      "sh", "-c", "\nprintf '%s|' \"$0\" \"$#\" \"$@\"; cat; echo \\\\n $(( 1 + 1 ))\nexit 7\n",
-      "name", "a b", "", "$c"};
+      "sh",   "-c",  "\nprintf '%s|' \"$0\" \"$#\" \"$@\"; cat; echo \\\\n $(( 1 + 1 ))\nexit 7\n",
+      "name", "a b", "",
+      "$c"};
   const auto plain = run(argv), sealed = run(seal_argv(argv));
   EXPECT_EQ(plain.exit_code, 7);
   EXPECT_EQ(sealed.exit_code, 7);

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "adapters/service/evidence.hpp"
-#include "adapters/service/scripts.hpp"
 #include "adapters/service/nginx_scan.hpp"
+#include "adapters/service/scripts.hpp"
 #include "base/text.hpp"
 #include "confdiff/config_diff.hpp"
 #include "confdiff/glob.hpp"

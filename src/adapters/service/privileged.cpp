@@ -16,9 +16,10 @@ using ports::CommandWords;
 using ports::PrivilegedCommands;
 using ports::sudoers_literal;
 
-// A part of a path: never "..", nor a hidden file; and the same with wildcards.
+// A part of a path: never "..", nor a hidden file; and the same with wildcards. `*` and `?` must not
+// stand side by side: sudo 1.9.13 then refuses to match, even within [].
 const std::string kPart = "/[A-Za-z0-9_@+~-][A-Za-z0-9._@+~-]*";
-const std::string kGlobPart = "/[A-Za-z0-9_@+~*?-][A-Za-z0-9._@+~*?-]*";
+const std::string kGlobPart = "/[?A-Za-z0-9_@+~*-][?A-Za-z0-9._@+~*-]*";
 const std::string kStage = "/tmp/hitless-stage-[0-9a-f]{24}";
 const std::string kProperties = "[A-Z][^ /]*";
 constexpr std::size_t kMaxListBytes = 300;  // longer lists of files become their folders
@@ -46,7 +47,8 @@ CommandWords literal_words(const std::vector<std::string>& argv) {
 
 std::string alternatives(const std::set<std::string>& texts) {
   std::string pattern;
-  for (const std::string& text : texts) pattern += (pattern.empty() ? "" : "|") + sudoers_literal(text);
+  for (const std::string& text : texts)
+    pattern += (pattern.empty() ? "" : "|") + sudoers_literal(text);
   return "(" + pattern + ")";
 }
 
@@ -108,7 +110,8 @@ CommandWord staged_word(const std::string& word, const std::string& main) {
   std::string pattern;
   bool plain = true;
   for (std::size_t at = 0; at < word.size();) {
-    const bool config = word.compare(at, 8, "{config}") == 0, dir = word.compare(at, 5, "{dir}") == 0;
+    const bool config = word.compare(at, 8, "{config}") == 0,
+               dir = word.compare(at, 5, "{dir}") == 0;
     if (config || dir) {
       pattern += kStage + sudoers_literal(config ? main : confdiff::folder_of(main));
       plain = false;
@@ -130,7 +133,8 @@ void add_test(PrivilegedCommands& all, const Files& files, const std::vector<std
   CommandWords words = script(stage_script(), "hitless-stage");
   words.push_back(CommandWord::pattern(kStage));
   for (const std::string& word : argv) words.push_back(staged_word(word, files.main));
-  if (own_pid_file) words.push_back(CommandWord::patterns("-g pid " + kStage + "/hitless-test\\.pid;"));
+  if (own_pid_file)
+    words.push_back(CommandWord::patterns("-g pid " + kStage + "/hitless-test\\.pid;"));
   all.commands.push_back(std::move(words));
 }
 

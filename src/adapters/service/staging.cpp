@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "adapters/service/evidence.hpp"
-#include "adapters/service/scripts.hpp"
 #include "adapters/service/nginx_scan.hpp"
+#include "adapters/service/scripts.hpp"
 #include "adapters/service/ustar.hpp"
 #include "base/digest.hpp"
 #include "base/text.hpp"

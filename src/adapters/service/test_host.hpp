@@ -12,9 +12,9 @@ namespace hitless::service {
 
 class TestHost final : public ports::Host {
  public:
-  std::string path_prefix;                                            // put in front of PATH
-  std::vector<std::string> through;  // argv in front of all: the way into a lab host
-  std::vector<ports::Operation> operations;                           // what was asked for
+  std::string path_prefix;                   // put in front of PATH
+  std::vector<std::string> through;          // argv in front of all: the way into a lab host
+  std::vector<ports::Operation> operations;  // what was asked for
   std::function<std::optional<Error>(const ports::Operation&)> lose;  // an operation fails so
   std::optional<Error> unreachable;                                   // everything fails so
 
