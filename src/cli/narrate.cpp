@@ -153,7 +153,7 @@ struct Teller {
     } else if (effect.kind == EffectKind::act) {
       const char* what =
           effect.action == core::Action::restart ? "Service restarted" : "Service reloaded";
-      say(effect.instance, "FIX", std::string(what) + " successfully");
+      say(effect.instance, "FIX", std::string(what) + ", proof pending");
     } else if (effect.kind == EffectKind::install_config &&
                effect.direction == core::Direction::forward) {
       say(effect.instance, "FIX", "New configuration installed");

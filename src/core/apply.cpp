@@ -125,7 +125,13 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
       if (ok) draining->closed_at = at;
     }
     if (effect.kind == EffectKind::confirm_out) {
-      draining->confirmed = ok;
+      if (outcome.reading) {  // the newest that is known
+        instance.reading = outcome.reading;
+        instance.reading_at = at;
+        update_quiet(state, *draining, *outcome.reading, at);
+      }
+      // A reading that came in while the last look was under way may have ended the quiet.
+      draining->confirmed = ok && draining->quiet_since.has_value();
       draining->confirmed_by = outcome.detail;
       if (!ok && draining->quiet_since) draining->quiet_since = at;  // and watch for another window
       if (ok && outcome.before) instance.before = *outcome.before;

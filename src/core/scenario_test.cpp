@@ -221,6 +221,23 @@ TEST(Scenario, QuietMeansQuietForTheWholeWindow) {
   EXPECT_GE(acted, last_busy + world.plan.policy.drain.quiet_ms);
 }
 
+TEST(Scenario, AConnectionSeenDuringTheLastLookStartsTheWindowAnew) {
+  FakeWorld world(3);
+  bool seen = false;
+  world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
+    if (e.kind == EffectKind::confirm_out && !std::exchange(seen, true)) {
+      TargetReading busy = *find(world.state, e.instance)->reading;
+      busy.host_connections = 1;
+      world.record(TrafficSeen{{{e.instance, busy}}});
+    }
+    return {};
+  };
+  world.run();
+  EXPECT_TRUE(seen);
+  EXPECT_EQ(violations(world), "");
+  EXPECT_EQ(world.result(), "succeeded");
+}
+
 TEST(Scenario, PutBackBeforeTheActionMeansDrainAgain) {
   FakeWorld world(3, Intent::apply);
   bool put_back = false, acted_in_rotation = false;

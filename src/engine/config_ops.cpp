@@ -77,6 +77,11 @@ Task<Result<core::Backup>> back_up_one(const ServiceParts* parts, const Instance
     if (existing->has_value() && sha256_hex(**existing) != backup.sha256) continue;
     backup.backup_path = name;
     if (existing->has_value()) co_return backup;
+    if (const std::string folder = folder_of(name); folder != folder_of(path)) {
+      auto made =
+          co_await host->exec({"mkdir", "-p", "-m", "0700", "--", folder}, {}, 10'000, true);
+      if (!made) co_return tl::unexpected<Error>(made.error());
+    }
     Status written = co_await host->put_atomic(name, **content, "0600");
     if (!written) co_return tl::unexpected<Error>(written.error());
     auto again = co_await host->read_file(name);
