@@ -151,10 +151,12 @@ TEST(DemoWorld, ARestartIsSeenWithoutADrainAndNotSeenWithOne) {
   ASSERT_TRUE(downloads.start().has_value());
   std::this_thread::sleep_for(std::chrono::milliseconds(1500));
 
-  EXPECT_EQ(ask_lb(socket, "set server be_web/web01 state drain"), "\n");
   const auto in_flight = [&] {  // column scur
     return split(ask_lb(socket, "show stat be_web 4 -1"), '\n').at(1);
   };
+  for (int i = 0; i < 200 && std::stoi(split(in_flight(), ',').at(4)) <= 10; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(ask_lb(socket, "set server be_web/web01 state drain"), "\n");
   std::vector<std::string> samples;
   for (int i = 0; i < 200; ++i) {
     samples.push_back(split(in_flight(), ',').at(4));
