@@ -195,8 +195,9 @@ class Lab:
         else:
             self.command("up", str(self.size), timeout_s=1500)
             self.command("guard", str(os.getpid()))
-        self.tmp = tempfile.mkdtemp(prefix="hitless-e2e-")
         self.load_facts()
+        # In the lab's own folder: it goes with the lab, also when the test is killed.
+        self.tmp = tempfile.mkdtemp(prefix="test-", dir=self.state)
         if len(self.hosts) < self.size:
             raise LabError("lab '%s' has %d hosts, the test needs %d" % (self.name, len(self.hosts), self.size))
         return self
