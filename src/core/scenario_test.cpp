@@ -328,8 +328,17 @@ TEST(Scenario, DependencyDownForOldAndNewAlikeIsBlamedNotRolledBack) {
   EXPECT_NE(why(world.state).find("dependency api-gateway is down"), std::string::npos);
 }
 
+TEST(Scenario, HealthyButNeverProvenDoesNotPass) {
+  FakeWorld world(3);
+  world.service_verdict = [](const InstanceId&) { return ServiceVerdict::indeterminate; };
+  world.run();
+  EXPECT_NE(world.result(), "succeeded");
+  EXPECT_EQ(world.phase(2), PhaseName::preflight) << "the next one is not touched";
+}
+
 TEST(Scenario, DependencyDownInMidRolloutHaltsAndRollsNothingBack) {
   FakeWorld world(3, Intent::apply);
+  world.plan.policy.capacity.floor = 1;  // a rollback would have room
   world.healthy = [&](const InstanceId& id) {
     return !(id == world.id(2) && world.at(2).new_config);
   };
