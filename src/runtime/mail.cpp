@@ -13,6 +13,7 @@
 #include "runtime/child.hpp"
 #include "runtime/curl_util.hpp"
 #include "runtime/http.hpp"
+#include "runtime/readable.hpp"
 
 namespace hitless {
 namespace asio = boost::asio;
@@ -135,7 +136,7 @@ Task<Status> send_mail(SmtpMessage message) {
   asio::posix::stream_descriptor done(co_await asio::this_coro::executor,
                                       ::fcntl(delivery->done.get(), F_DUPFD_CLOEXEC, 0));
   const Worker worker(delivery);
-  co_await done.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
+  co_await wait_readable(&done);
   co_return delivery->status;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/time.hpp"
 #include "runtime/child.hpp"
+#include "runtime/readable.hpp"
 
 namespace hitless {
 namespace asio = boost::asio;
@@ -58,7 +59,7 @@ Task<void> collect(std::shared_ptr<Run> run, asio::posix::stream_descriptor* fro
 Task<void> wait_for_exit(std::shared_ptr<Run> run) {
   std::optional<int> status;
   while (!status) {
-    co_await run->ended.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
+    co_await wait_readable(&run->ended);
     status = run->child.try_reap();
   }
   run->status = *status;

@@ -17,6 +17,7 @@
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "runtime/child.hpp"
+#include "runtime/readable.hpp"
 
 namespace hitless::host {
 namespace asio = boost::asio;
@@ -101,8 +102,7 @@ struct ShellSession::Exchange {
 
   // Without it a command that killed its shell and holds the pipes itself would keep us waiting.
   static Task<void> watch_end(Exchange* self, Connection* connection) {
-    const auto [code] =
-        co_await connection->ended.async_wait(asio::posix::descriptor_base::wait_read, as_codes);
+    const auto code = co_await wait_readable(&connection->ended);
     if (code || (self->out.done() && self->err.done())) co_return;
     self->lost = true;
     while (self->open_streams > 0) {

@@ -21,6 +21,7 @@
 #include "base/names.hpp"
 #include "base/text.hpp"
 #include "runtime/durable_file.hpp"
+#include "runtime/readable.hpp"
 
 namespace hitless::journal {
 namespace {
@@ -69,7 +70,7 @@ Result<std::vector<Draft>> drafts_of(const std::string& rollout, std::int64_t at
 struct Pending {
   Fd event;
   std::mutex mutex;
-  Seqs seqs;
+  std::optional<Seqs> seqs;  // empty until the write is durable or has failed
 };
 
 Task<Seqs> submit_and_wait(Writer* writer, std::vector<Draft> drafts) {
@@ -89,9 +90,10 @@ Task<Seqs> submit_and_wait(Writer* writer, std::vector<Draft> drafts) {
     [[maybe_unused]] const auto n = ::write(pending->event.get(), &one, sizeof one);
   };
   writer->submit(std::move(job));
-  co_await written.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
+  co_await wait_readable(&written);
   const std::lock_guard lock(pending->mutex);
-  co_return std::move(pending->seqs);
+  if (!pending->seqs) co_return fail(ErrorCode::storage, "the wait for the journal was broken off");
+  co_return std::move(*pending->seqs);
 }
 
 class Impl final : public SqliteJournal {
