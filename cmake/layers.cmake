@@ -24,6 +24,8 @@ hitless_layer(adapters/traffic SEES ports)
 hitless_layer(adapters/service SEES ports confdiff)
 hitless_layer(adapters/health SEES ports)
 hitless_layer(adapters/notify SEES ports LINKS Boost::json)
+hitless_layer(adapters/coordination SEES ports)
+hitless_layer(adapters/watchdog SEES ports)
 hitless_layer(adapters/journal SEES ports LINKS Boost::json SQLite::SQLite3)
 hitless_layer(witness SEES base core runtime LINKS Boost::json)
 

@@ -34,7 +34,8 @@ class Coordination {
   // when, while another home's lease lives on any host; then nothing is held. A host that cannot be
   // asked makes it fail (unavailable), naming the host.
   virtual Task<Result<Lease>> acquire(Claimant claimant, std::int64_t at_least) = 0;
-  // Moves the end of the lease; refused when a higher epoch has taken it.
+  // Moves the end of the lease, and takes anew what a reboot of a host has wiped; refused when a
+  // higher epoch has taken it. Other errors leave the end where it was on the hosts they name.
   virtual Task<Status> renew() = 0;
   // Gives it back; the epoch stays as the fence.
   virtual Task<Status> release() = 0;

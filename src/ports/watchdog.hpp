@@ -34,10 +34,14 @@ struct WatchdogAlarm {
 class Watchdog {
  public:
   virtual ~Watchdog() = default;
-  // One line for the plan: "systemd timer on lb-1, lb-2 (puts it back), web01 (alarm)".
-  virtual std::string describe(core::InstanceId instance) = 0;
+  // One line for the plan: "systemd timer on lb-1, lb-2 (puts it back), web01 (alarm)". Asks the
+  // hosts what they can do, so it tells the truth before anything is armed.
+  virtual Task<std::string> describe(core::InstanceId instance) = 0;
+  // Fails when a timer could not be set on any host that needs one; what was set stays. Refused
+  // when a timer of a higher epoch is there.
   virtual Task<Status> arm(WatchdogOrder order) = 0;
-  virtual Task<Status> disarm(core::InstanceId instance) = 0;
+  // Timers that were armed with a higher epoch stay: they are somebody else's.
+  virtual Task<Status> disarm(core::InstanceId instance, std::int64_t epoch) = 0;
   virtual Task<Result<std::vector<WatchdogAlarm>>> alarms() = 0;
   // The alarms of this instance were seen and told; forget them.
   virtual Task<Status> clear_alarms(core::InstanceId instance) = 0;
