@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/capacity.hpp"
+#include "core/recovery.hpp"
 #include "core/state.hpp"
 #include "core/traffic.hpp"
 #include "core/transitions.hpp"
@@ -36,6 +37,7 @@ void start(State& state, const RolloutStarted& event, TimeMs at) {
 // marked here and not at the outcome.
 void intend(State& state, const EffectIntended& event, TimeMs at) {
   const Effect& effect = event.effect;
+  if (effect.epoch < state.epoch) return;  // of a controller that no longer may (rule I4)
   ++state.next_effect;
   if (effect.kind == EffectKind::open_incident || effect.kind == EffectKind::finish) {
     state.pending = Pending{effect, at};
@@ -298,11 +300,16 @@ Phase fresh_phase(const State& state, Instance& instance, const Advanced& event,
     }
     case PhaseName::drained:
       return Drained{at};
-    case PhaseName::acting:
-      return Acting{at, false, false, {}, {}};
+    case PhaseName::acting: {
+      Acting acting;
+      acting.since = at;
+      return acting;
+    }
     case PhaseName::verifying: {
       Verifying verifying;
       verifying.since = at;
+      const auto* acting = std::get_if<Acting>(&instance.phase);
+      verifying.orphaned = acting != nullptr && acting->orphaned;
       return verifying;
     }
     case PhaseName::rejoining: {
@@ -411,26 +418,9 @@ void ask(State& state, const OperatorAsked& event) {
   }
 }
 
-// The new controller does not know what became of the effects of the old one: all become unknown,
-// and what was seen before is not trusted until it is seen again.
-void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
-  if (event.epoch <= state.epoch) return;
-  state.epoch = event.epoch;
-  state.pending.reset();
-  for (Instance& instance : state.instances) {
-    instance.reading.reset();
-    if (!instance.pending) continue;
-    const Effect effect = instance.pending->effect;
-    instance.pending.reset();
-    Outcome unknown;
-    unknown.detail = "the controller that started it is gone";
-    if (effect.kind != EffectKind::preflight) finish_in_phase(state, instance, effect, unknown, at);
-  }
-}
-
 }  // namespace
 
-State apply(State state, const Event& event, TimeMs at) {
+void apply_to(State& state, const Event& event, TimeMs at) {
   state.now = std::max(state.now, at);
   struct Visitor {
     State& state;
@@ -448,6 +438,10 @@ State apply(State state, const Event& event, TimeMs at) {
     void operator()(const Noted&) const {}
   };
   std::visit(Visitor{state, at}, event);
+}
+
+State apply(State state, const Event& event, TimeMs at) {
+  apply_to(state, event, at);
   return state;
 }
 
@@ -478,7 +472,7 @@ const Instance* find(const State& state, const InstanceId& id) {
 }
 
 TimeMs last_progress(const State& state) {
-  TimeMs last = state.started_at;
+  TimeMs last = std::max(state.started_at, state.taken_over_at);
   for (const Instance& instance : state.instances) last = std::max(last, instance.ended_at);
   return last;
 }

@@ -18,8 +18,10 @@ void wake(Decision& decision, TimeMs at) {
 
 void number_effects(const State& state, Decision& decision) {
   std::int64_t next = state.next_effect;
-  for (Effect& effect : decision.effects)
+  for (Effect& effect : decision.effects) {
     effect.id = state.plan.rollout + "." + std::to_string(next++);
+    effect.epoch = state.epoch;
+  }
 }
 
 void add_traffic_watch(const State& state, std::vector<Watch>& watches) {

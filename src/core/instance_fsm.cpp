@@ -169,6 +169,10 @@ Step step_verifying(const State& state, const Instance& instance, const Verifyin
       return wait_until(judgement.again_at);
     case Judgement::Kind::pass:
       return advance_to(instance, PhaseName::rejoining, judgement.reason);
+    case Judgement::Kind::never_happened:
+      return advance_to(instance, PhaseName::draining,
+                        "the " + std::string(to_string(action_for(state, instance))) +
+                            " of the controller that is gone never happened: " + judgement.reason);
     case Judgement::Kind::fail:
       break;
   }

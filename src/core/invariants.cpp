@@ -41,6 +41,10 @@ void check_act(const Instance& instance, std::vector<Violation>& out) {
 
 void check_intent(const State& before, const Effect& effect, std::vector<Violation>& out) {
   const Instance* instance = find(before, effect.instance);
+  if (effect.epoch != before.epoch) {
+    out.push_back({"I4", "effect " + effect.id + " of epoch " + std::to_string(effect.epoch) +
+                             ", the rollout is in epoch " + std::to_string(before.epoch)});
+  }
   if (effect.kind == EffectKind::finish) {
     for (const Instance& each : before.instances) {
       if (each.taken_out && name_of(each.phase) != PhaseName::quarantined) {
@@ -75,21 +79,25 @@ void check_advance(const State& before, const Advanced& event, std::vector<Viola
 
 }  // namespace
 
-std::vector<Violation> check_step(const State& before, const Event& event, const State& after) {
+std::vector<Violation> check_before(const State& before, const Event& event) {
   std::vector<Violation> out;
   if (const auto* intended = std::get_if<EffectIntended>(&event)) {
     check_intent(before, intended->effect, out);
   } else if (const auto* advanced = std::get_if<Advanced>(&event)) {
     check_advance(before, *advanced, out);
-  } else if (std::holds_alternative<EffectFinished>(event)) {
-    if (after.ended && *after.ended == RolloutResult::succeeded) {
-      for (const Instance& instance : after.instances) {
-        const PhaseName phase = name_of(instance.phase);
-        if (phase != PhaseName::done && phase != PhaseName::skipped) {
-          out.push_back({"I12", "succeeded with " + instance.plan.id.value + " in " +
-                                    std::string(to_string(phase))});
-        }
-      }
+  }
+  return out;
+}
+
+std::vector<Violation> check_after(const State& after, const Event& event) {
+  std::vector<Violation> out;
+  if (!std::holds_alternative<EffectFinished>(event)) return out;
+  if (!after.ended || *after.ended != RolloutResult::succeeded) return out;
+  for (const Instance& instance : after.instances) {
+    const PhaseName phase = name_of(instance.phase);
+    if (phase != PhaseName::done && phase != PhaseName::skipped) {
+      out.push_back({"I12", "succeeded with " + instance.plan.id.value + " in " +
+                                std::string(to_string(phase))});
     }
   }
   return out;

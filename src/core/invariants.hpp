@@ -13,8 +13,9 @@ struct Violation {
   std::string what;
 };
 
-// `before` --event--> `after`. Empty: all rules hold.
-[[nodiscard]] std::vector<Violation> check_step(const State& before, const Event& event,
-                                                const State& after);
+// May this event follow on this state? Asked before it is journaled. Empty: all rules hold.
+[[nodiscard]] std::vector<Violation> check_before(const State& before, const Event& event);
+// Does the state keep the rules now that the event was applied?
+[[nodiscard]] std::vector<Violation> check_after(const State& after, const Event& event);
 
 }  // namespace hitless::core

@@ -40,10 +40,12 @@ struct Acting {
   bool installed = false;
   bool looked_since = false;  // the load balancer was read again after the install
   std::optional<OutcomeStatus> acted;
+  bool orphaned = false;  // its controller is gone and fenced off: it may never have been started
   std::string detail;
 };
 struct Verifying {
   TimeMs since = 0;
+  bool orphaned = false;  // see Acting: found not applied, it is done again
   std::optional<TimeMs> proven_since, down_since;
   std::optional<ServiceReading> service;
   std::int64_t passes = 0, fails = 0, probes = 0;  // passes and fails in a row
@@ -116,6 +118,7 @@ struct State {
   std::string actor;
   std::int64_t epoch = 0;
   TimeMs started_at = 0, ended_at = 0, now = 0;
+  TimeMs taken_over_at = 0;  // by the present controller; 0: it is the first
   std::vector<Instance> instances;
   std::int64_t next_effect = 1;
   bool halted = false, roll_back_all = false, blocked = false;
@@ -128,6 +131,7 @@ struct State {
   std::optional<RolloutResult> ended;
 };
 
+void apply_to(State& state, const Event& event, TimeMs at);
 [[nodiscard]] State apply(State state, const Event& event, TimeMs at);
 
 [[nodiscard]] PhaseName name_of(const Phase& phase);

@@ -17,6 +17,8 @@ constexpr Transition kTransitions[] = {
     {P::drained, P::acting, "at once"},
     {P::acting, P::draining, "the load balancer put it back before anything was started"},
     {P::acting, P::verifying, "reload or restart was carried out, or its outcome is unknown"},
+    {P::verifying, P::draining,
+     "the act of a controller that is gone never happened: once more from the drain"},
     {P::verifying, P::rejoining, "proven new, stable, healthy, latency within the baseline"},
     {P::rejoining, P::soaking, "in rotation and healthy on every node, live traffic seen"},
     {P::soaking, P::done, "forward: no new errors while it took traffic"},

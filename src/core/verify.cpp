@@ -30,8 +30,10 @@ Judgement judge_service(const Verifying& v, TimeMs now) {
   if (!v.service) return wait_until(now + 1'000);
   const ServiceReading& reading = *v.service;
   switch (reading.verdict) {
-    case ServiceVerdict::flapping:
     case ServiceVerdict::not_applied:
+      if (v.orphaned) return {Judgement::Kind::never_happened, reading.evidence, 0, false};
+      [[fallthrough]];
+    case ServiceVerdict::flapping:
       return failed(std::string(to_string(reading.verdict)) + ": " + reading.evidence, true);
     case ServiceVerdict::down:
       if (v.down_since && now - *v.down_since >= kDownConfirmMs)
@@ -93,7 +95,7 @@ std::string unmet(const VerifyPolicy& policy, const Verifying& v, bool stable,
 
 Judgement judge(const State& state, const Instance& instance, const Verifying& v, TimeMs now) {
   const VerifyPolicy& policy = state.plan.policy.verify;
-  if (Judgement service = judge_service(v, now); service.kind == Judgement::Kind::fail)
+  if (Judgement service = judge_service(v, now); service.kind != Judgement::Kind::wait)
     return service;
 
   const TimeMs end = v.since + policy.deadline_ms;

@@ -8,7 +8,7 @@
 namespace hitless::core {
 
 struct Judgement {
-  enum class Kind { wait, pass, fail };
+  enum class Kind { wait, pass, fail, never_happened };
   Kind kind = Kind::wait;
   std::string reason;
   TimeMs again_at = 0;

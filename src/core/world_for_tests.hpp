@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/decide.hpp"
@@ -66,13 +67,28 @@ class FakeWorld {
   std::vector<std::string> transcript;
   std::vector<Violation> violations;
   std::vector<std::pair<TimeMs, Event>> journal;
+  std::size_t kill_at_entry = 0;  // 0: never
+  bool carried_out_when_killed = false;
 
   void record(const Event& event) {
-    State before = state;
-    state = apply(std::move(state), event, now);
-    for (Violation& v : check_step(before, event, state)) violations.push_back(std::move(v));
+    for (Violation& v : check_before(state, event)) violations.push_back(std::move(v));
+    apply_to(state, event, now);
+    for (Violation& v : check_after(state, event)) violations.push_back(std::move(v));
     journal.emplace_back(now, event);
     note(event);
+  }
+
+  // kill -9 and a new controller: what it knows is the journal. Effects under way were carried out
+  // or not; nobody will say which.
+  void kill_and_take_over(bool carried_out) {
+    for (const Effect& effect : std::exchange(running_, {})) {
+      if (carried_out) carry_out(effect);
+    }
+    const std::int64_t epoch = state.epoch + 1;
+    state = State{};
+    for (const auto& [at, event] : journal) apply_to(state, event, at);
+    shown_.clear();
+    record(ControllerTookOver{epoch, "test again"});
   }
 
   // Runs until the rollout has ended or the time is over.
@@ -80,6 +96,10 @@ class FakeWorld {
     if (state.started_at == 0) record(RolloutStarted{plan, "test", 1});
     const TimeMs end = now + max_ms;
     while (!state.ended && now < end) {
+      if (kill_at_entry > 0 && journal.size() >= kill_at_entry) {
+        kill_at_entry = 0;
+        kill_and_take_over(carried_out_when_killed);
+      }
       if (on_step) on_step(now);
       finish_effects();
       decide_all();

@@ -12,6 +12,15 @@ namespace {
 constexpr DurationMs kLongestSleepMs = 1'000;
 constexpr int kMaxDecisionsInARow = 10'000;  // a decision that never comes to rest is a bug
 
+Status keeps_rules(const std::vector<core::Violation>& violations) {
+  if (violations.empty()) return {};
+  return fail(ErrorCode::internal,
+              "rule " + violations.front().rule + " would be broken: " + violations.front().what,
+              {},
+              "This is a bug in hitless; nothing more is done. Please report it with `hitless "
+              "audit export`.");
+}
+
 class Rollout {
  public:
   explicit Rollout(RunContext context)
@@ -65,22 +74,15 @@ Task<Result<core::State>> Rollout::run() {
 Task<Status> Rollout::record(std::vector<core::Event> events) {
   if (events.empty()) co_return Status{};
   const TimeMs at = std::max(wall_now_ms(), state_.now);
-  core::State after = state_;
   for (const core::Event& event : events) {
-    core::State before = after;
-    after = core::apply(std::move(after), event, at);
-    for (const core::Violation& violation : core::check_step(before, event, after)) {
-      co_return fail(ErrorCode::internal,
-                     "rule " + violation.rule + " would be broken: " + violation.what, {},
-                     "This is a bug in hitless; nothing was done. Please report it with `hitless "
-                     "audit export`.");
-    }
+    if (Status ok = keeps_rules(core::check_before(state_, event)); !ok) co_return ok;
   }
   auto entries = co_await context_.journal->append(context_.plan.rollout, at, std::move(events));
   if (!entries) co_return tl::unexpected<Error>(entries.error());
   for (const core::Entry& entry : *entries) {
-    state_ = core::apply(std::move(state_), entry.event, entry.at);
+    core::apply_to(state_, entry.event, entry.at);
     if (context_.on_entry) context_.on_entry(entry, state_);
+    if (Status ok = keeps_rules(core::check_after(state_, entry.event)); !ok) co_return ok;
   }
   co_return Status{};
 }

@@ -82,7 +82,7 @@ HITLESS_STRUCT(PlannedFile, instance, path, source, sha256, mode)
 HITLESS_STRUCT(Plan, rollout, service, intent, action, changes_config, change_summary, instances,
                files, policy, created_at, hash)
 
-HITLESS_STRUCT(Effect, id, kind, instance, direction, action, expected, deadline, reason, result)
+HITLESS_STRUCT(Effect, id, epoch, kind, instance, direction, action, expected, deadline, reason, result)
 HITLESS_STRUCT(Backup, path, existed, backup_path, sha256)
 HITLESS_STRUCT(PreflightReport, checks, connections, identity, baseline, backups, diff, skip_reason)
 HITLESS_STRUCT(Diagnosis, dependency_down, peers_checked, peers_failing)

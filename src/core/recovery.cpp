@@ -1,0 +1,68 @@
+#include "core/recovery.hpp"
+
+namespace hitless::core {
+namespace {
+
+// One function per phase in which something is under way.
+struct Resume {
+  const std::optional<Pending>& lost;  // the effect whose outcome nobody knows
+  TimeMs at;
+
+  void operator()(Preflight& phase) const { phase.cleared = false; }
+  void operator()(Draining& phase) const {
+    phase.since = at;
+    phase.commanded = false;  // told again: the load balancer may have forgotten meanwhile
+    phase.quiet_since.reset();
+    phase.closed_at.reset();
+    phase.confirmed = false;
+  }
+  void operator()(Drained& phase) const { phase.since = at; }
+  void operator()(Acting& phase) const {
+    phase.since = at;
+    phase.looked_since = false;
+    if (!lost || lost->effect.kind != EffectKind::act) return;
+    phase.acted = OutcomeStatus::unknown;
+    phase.orphaned = true;
+    phase.detail = "the controller that started it is gone";
+  }
+  void operator()(Verifying& phase) const {
+    const bool orphaned = phase.orphaned;
+    phase = Verifying{};
+    phase.since = at;
+    phase.orphaned = orphaned;
+  }
+  void operator()(Rejoining& phase) const {
+    phase = Rejoining{};
+    phase.since = at;
+  }
+  void operator()(Soaking& phase) const {
+    phase.since = at;
+    phase.fails = 0;
+  }
+  void operator()(RollingBack& phase) const { phase.since = at; }
+  void operator()(Waiting&) const {}
+  void operator()(Done&) const {}
+  void operator()(RolledBack&) const {}
+  void operator()(Quarantined&) const {}
+  void operator()(Skipped&) const {}
+};
+
+}  // namespace
+
+void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
+  if (event.epoch <= state.epoch) return;
+  state.epoch = event.epoch;
+  state.actor = event.actor;
+  state.taken_over_at = at;
+  state.pending.reset();
+  for (Instance& instance : state.instances) {
+    const std::optional<Pending> lost = std::move(instance.pending);
+    instance.pending.reset();
+    instance.reading.reset();
+    instance.attempts = 0;
+    instance.retry_at = 0;
+    std::visit(Resume{lost, at}, instance.phase);
+  }
+}
+
+}  // namespace hitless::core

@@ -1,0 +1,138 @@
+// A controller killed at any entry of the journal, its effects carried out or not: the next one
+// finishes the rollout, no rule is broken on the way, and nothing is done twice that must not be.
+#include <gtest/gtest.h>
+
+#include "core/world_for_tests.hpp"
+
+namespace hitless::core {
+namespace {
+
+std::string violations(const FakeWorld& world) {
+  std::string all;
+  for (const Violation& v : world.violations) all += v.rule + ": " + v.what + "\n";
+  return all;
+}
+
+// After which to kill: every entry but observations, which change nothing by themselves.
+std::vector<std::size_t> decisive_entries(const FakeWorld& world) {
+  std::vector<std::size_t> entries;
+  for (std::size_t i = 0; i + 1 < world.journal.size(); ++i) {
+    const Event& event = world.journal[i].second;
+    const bool seen = std::holds_alternative<TrafficSeen>(event) ||
+                      std::holds_alternative<ServiceSeen>(event) ||
+                      std::holds_alternative<HealthSeen>(event);
+    if (!seen) entries.push_back(i + 1);
+  }
+  return entries;
+}
+
+// Not applied is what a driver says when the same process still runs.
+void tell_not_applied(FakeWorld& world) {
+  world.service_verdict = [&world](const InstanceId& id) {
+    const Instance* instance = find(world.state, id);
+    const bool is_new = world.instances[id].generation != instance->before.main_pid;
+    return std::optional(is_new ? ServiceVerdict::proven : ServiceVerdict::not_applied);
+  };
+}
+
+class Killed : public testing::TestWithParam<std::tuple<Intent, bool>> {};
+
+TEST_P(Killed, AtEachEntryTheNextControllerFinishes) {
+  const auto [intent, carried_out] = GetParam();
+  FakeWorld calm(2, intent);
+  calm.run();
+  ASSERT_EQ(calm.result(), "succeeded");
+  for (const std::size_t entry : decisive_entries(calm)) {
+    FakeWorld world(2, intent);
+    tell_not_applied(world);
+    world.kill_at_entry = entry;
+    world.carried_out_when_killed = carried_out;
+    world.run();
+    EXPECT_EQ(world.result(), "succeeded") << "killed after entry " << entry << "\n"
+                                           << world.text();
+    EXPECT_EQ(violations(world), "") << "killed after entry " << entry;
+    for (const auto& [id, it] : world.instances) {
+      EXPECT_TRUE(it.in) << id.value << ", killed after entry " << entry;
+      EXPECT_GE(it.generation, 2) << id.value << ", killed after entry " << entry;
+    }
+  }
+}
+
+TEST_P(Killed, WhileItRollsBackTheNextControllerRollsBack) {
+  const auto [intent, carried_out] = GetParam();
+  const auto sick = [](FakeWorld& world) {
+    tell_not_applied(world);
+    world.healthy = [&world](const InstanceId& id) {
+      return id != world.id(2) || world.instances[id].generation != 2;
+    };
+  };
+  FakeWorld calm(2, intent);
+  sick(calm);
+  calm.run();
+  ASSERT_EQ(calm.result(), "rolled_back");
+  for (const std::size_t entry : decisive_entries(calm)) {
+    FakeWorld world(2, intent);
+    sick(world);
+    world.kill_at_entry = entry;
+    world.carried_out_when_killed = carried_out;
+    world.run();
+    EXPECT_TRUE(world.result() == "rolled_back" || world.result() == "succeeded")
+        << world.result() << ", killed after entry " << entry << "\n"
+        << world.text();
+    EXPECT_EQ(violations(world), "") << "killed after entry " << entry;
+    for (const auto& [id, it] : world.instances) {
+      EXPECT_TRUE(it.in) << id.value << ", killed after entry " << entry;
+      if (world.result() == "rolled_back") EXPECT_FALSE(it.new_config) << id.value;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Recovery, Killed,
+                         testing::Combine(testing::Values(Intent::restart, Intent::apply),
+                                          testing::Bool()));
+
+TEST(Recovery, AnEffectOfAStaleEpochChangesNothing) {
+  FakeWorld world(1);
+  world.plan.policy.capacity.floor = 0;
+  world.kill_at_entry = 8;
+  world.run();
+  ASSERT_EQ(world.state.epoch, 2);
+  State late = State{};
+  apply_to(late, RolloutStarted{world.plan, "test", 1}, 1);
+  apply_to(late, ControllerTookOver{2, "test again"}, 2);
+  Effect effect;
+  effect.id = "R-1.1";
+  effect.epoch = 1;
+  effect.kind = EffectKind::drain;
+  effect.instance = world.id(1);
+  EXPECT_EQ(check_before(late, EffectIntended{effect}).front().rule, "I4");
+  apply_to(late, EffectIntended{effect}, 3);
+  EXPECT_FALSE(late.instances.front().taken_out);
+  EXPECT_EQ(late.next_effect, 1);
+}
+
+TEST(Recovery, QuietBeforeTheCrashDoesNotCount) {
+  FakeWorld world(1);
+  world.plan.policy.capacity.floor = 0;
+  world.plan.policy.drain.quiet_ms = 5'000;
+  world.plan.policy.drain.deadline_ms = 60'000;
+  TimeMs taken_over = 0;
+  world.on_step = [&](TimeMs now) {
+    if (taken_over != 0 || world.state.instances.empty()) return;
+    const auto* draining = std::get_if<Draining>(&world.state.instances.front().phase);
+    if (draining == nullptr || !draining->quiet_since || now < *draining->quiet_since + 4'000)
+      return;
+    world.kill_and_take_over(false);
+    taken_over = now;
+  };
+  TimeMs drained = 0;
+  world.run();
+  for (const auto& [at, event] : world.journal) {
+    const auto* step = std::get_if<Advanced>(&event);
+    if (step != nullptr && step->to == PhaseName::drained) drained = at;
+  }
+  EXPECT_GE(drained - taken_over, 5'000);
+}
+
+}  // namespace
+}  // namespace hitless::core
