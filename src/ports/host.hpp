@@ -24,6 +24,14 @@ struct FileStat {
   std::string owner, group;
 };
 
+// A claim on a service that an operation belongs to (ports/coordination.hpp). The host starts the
+// operation only while nobody there holds a higher epoch. Empty service: not fenced.
+struct Fence {
+  std::string service;
+  int port = 0;  // of the instance; 0: it has none
+  std::int64_t epoch = 0;
+};
+
 // A mutation that runs on the host by itself: it goes on when the connection is lost, and its
 // outcome can be asked for by the same id later. Starting the same id twice starts it once.
 struct Operation {
@@ -31,6 +39,7 @@ struct Operation {
   std::vector<std::string> argv;
   bool privileged = true;  // through `sudo -n` where the host is configured so
   DurationMs deadline_ms = 60'000;
+  Fence fence;
 };
 
 class Host {
@@ -50,8 +59,16 @@ class Host {
                                           bool privileged = false) = 0;
   // As a transient systemd unit (or a detached process where there is no systemd). A connection
   // lost in the middle is re-made and the outcome asked for until the deadline; unknown only after
-  // that.
+  // that. Fails with refused when the fence is lower than the claim there, or when there is no
+  // claim (renew it: the host was rebooted); then nothing was started, now or by an earlier try.
   virtual Task<Result<ExecResult>> run_operation(Operation operation) = 0;
+  // Waits for the end of an operation that somebody started, maybe a controller that is dead now,
+  // and collects its outcome. Never starts it. Fails with not_found when there is no trace of it:
+  // never started, collected before, or the host was rebooted; that is final once a claim with a
+  // higher epoch than its fence was taken there. timed_out: it still runs at our deadline.
+  // privileged: as it was started.
+  virtual Task<Result<ExecResult>> await_operation(std::string id, DurationMs deadline_ms,
+                                                   bool privileged = true) = 0;
 
   virtual Task<Result<std::string>> read_file(std::string path,
                                               std::int64_t max_bytes = 4 << 20) = 0;

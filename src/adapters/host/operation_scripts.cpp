@@ -6,8 +6,9 @@ namespace hitless::host {
 // that is restarted by its own script) stays. RemainAfterExit and no --collect: the outcome stays
 // until we have it.
 const char* const unit_start_script = R"sh(
-s=$1 u=$2 t=$3; shift 3
-$s systemd-run --unit="$u" -p Type=oneshot -p RemainAfterExit=yes -p KillMode=process \
+u=$1 t=$2
+fence "$3" "$4" "$5"; shift 5
+systemd-run --unit="$u" -p Type=oneshot -p RemainAfterExit=yes -p KillMode=process \
   -p TimeoutStartSec="$t" -p StandardOutput="file:/run/$u.out" -p StandardError="file:/run/$u.err" \
   --no-ask-password --quiet --no-block -- "$@" && exit 0
 state=$(systemctl show -p LoadState "$u.service")
@@ -52,7 +53,9 @@ const char* const unit_collect_script = R"sh(
   "uid=$(id -u); base=/tmp; [ \"$uid\" = 0 ] && [ -w /run ] && base=/run\n" \
   "base=$base/hitless-ops-$uid; d=$base/$1\n"
 
+// The lock of the fence (9) is for this script alone.
 const char* const detached_start_script = HITLESS_FIND_FOLDER R"sh(
+fence "$3" "$4" "$5"
 mkdir -m 700 -- "$base" 2>/dev/null
 case $(stat -c '%F|%a|%u' -- "$base") in
   "directory|700|$uid"|"directory|2700|$uid") ;;
@@ -61,27 +64,27 @@ esac
 command -v setsid >/dev/null && command -v timeout >/dev/null || {
   echo 'setsid and timeout are needed' >&2; exit 91; }
 mkdir -m 700 -- "$d" || { [ -d "$d" ] && exit 0; exit 91; }
-t=$2; shift 2
+t=$2; shift 5
 setsid sh -c '
 d=$1 t=$2; shift 2
 echo "$$ $(cut -d" " -f22 "/proc/$$/stat")" > "$d/pid.new"; mv -f -- "$d/pid.new" "$d/pid"
 started=$(date +%s)
 timeout -k 5 "$t" "$@" > "$d/out" 2> "$d/err"
-echo "$? $(($(date +%s) - started))" > "$d/rc.new"; mv -f -- "$d/rc.new" "$d/rc"
-' sh "$d" "$t" "$@" </dev/null >/dev/null 2>&1 &
+echo "$? $(($(date +%s) - started)) $t" > "$d/rc.new"; mv -f -- "$d/rc.new" "$d/rc"
+' sh "$d" "$t" "$@" </dev/null >/dev/null 2>&1 9>&- &
 exit 0
 )sh";
 
-// Gone: its process is, and left no record (killed, rebooted), or it never came to write its pid.
+// 90: its process is gone and left no record (killed, rebooted), or never came to write its pid.
 const char* const detached_wait_script = HITLESS_FIND_FOLDER R"sh(
 i=0
 [ -d "$d" ] || exit 92
 while [ ! -f "$d/rc" ]; do
   if [ -f "$d/pid" ]; then
     read -r pid born < "$d/pid"
-    [ "$(cut -d' ' -f22 "/proc/$pid/stat" 2>/dev/null)" = "$born" ] || [ -f "$d/rc" ] || exit 92
+    [ "$(cut -d' ' -f22 "/proc/$pid/stat" 2>/dev/null)" = "$born" ] || [ -f "$d/rc" ] || exit 90
   elif [ $(($(date +%s) - $(stat -c %Y -- "$d"))) -gt 10 ]; then
-    exit 92
+    exit 90
   fi
   i=$((i + 1)); [ $i -le 30 ] || exit 75
   sleep 0.02 2>/dev/null || sleep 1

@@ -22,6 +22,8 @@ class ShellHost : public ports::Host {
   Task<Result<ports::ExecResult>> script(std::string sh, std::vector<std::string> args,
                                          DurationMs deadline_ms, bool privileged) override;
   Task<Result<ports::ExecResult>> run_operation(ports::Operation operation) override;
+  Task<Result<ports::ExecResult>> await_operation(std::string id, DurationMs deadline_ms,
+                                                  bool privileged) override;
   Task<Result<std::string>> read_file(std::string path, std::int64_t max_bytes) override;
   Task<Status> put_atomic(std::string path, std::string content, std::string mode_if_new) override;
   Task<Result<ports::FileStat>> stat(std::string path) override;
@@ -41,8 +43,15 @@ class ShellHost : public ports::Host {
                                              std::string input, DurationMs deadline_ms,
                                              std::size_t max_output_bytes);
   Task<Result<bool>> uses_units(bool privileged);
+  // As root where the operation runs as root.
+  Task<Result<ports::ExecResult>> run_for(const Tracked* tracked, std::string sh,
+                                          std::vector<std::string> args);
+  Task<Result<ports::ExecResult>> start(Tracked* tracked);
   Task<Result<ports::ExecResult>> start_or_ask(Tracked* tracked);
-  Task<Result<ports::ExecResult>> follow(Tracked tracked);
+  Task<Result<ports::ExecResult>> follow(Tracked tracked, DurationMs limit_ms);
+  [[nodiscard]] Status check_operation(const ports::Operation& operation) const;
+  [[nodiscard]] tl::unexpected<Error> no_outcome(const Tracked& tracked,
+                                                 const ports::ExecResult& raw) const;
   Task<void> collect(Tracked* tracked);
 
   std::string name_, address_;

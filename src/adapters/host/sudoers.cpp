@@ -18,7 +18,8 @@ using ports::sudoers_literal;
 
 // A longer pattern passes visudo, but then never matches.
 constexpr std::size_t max_pattern_bytes = 1024;
-const std::string operation_unit = "hitless-op-[A-Za-z0-9_][A-Za-z0-9._-]*";
+const std::string operation_id = "[A-Za-z0-9_][A-Za-z0-9._-]*";
+const std::string operation_unit = "hitless-op-" + operation_id;
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -110,17 +111,26 @@ class Lines {
   Status ok_;
 };
 
+CommandWords text_words(const std::vector<std::string>& argv) {
+  CommandWords words;
+  for (const std::string& word : argv) words.push_back({word});
+  return words;
+}
+
+// Each once for hosts with systemd and once for those without.
 void add_operations(Lines& lines, const std::vector<CommandWords>& operations) {
-  const std::string start =
-      "--unit=" + operation_unit +
-      " -p Type=oneshot -p RemainAfterExit=yes -p KillMode=process -p TimeoutStartSec=[0-9]+"
-      " -p StandardOutput=file:/run/" +
-      operation_unit + "\\.out -p StandardError=file:/run/" + operation_unit +
-      "\\.err --no-ask-password --quiet --no-block -- ";
-  for (const CommandWords& words : operations) {
-    lines.add("/usr/bin/systemd-run", start + pattern_of(sealed(words), 0, true));
+  const std::string numbers = " [0-9]+ (-|[A-Za-z0-9_][A-Za-z0-9_.:-]*) [0-9]+ [0-9]+ ";
+  for (const bool unit : {true, false}) {
+    const std::string start = pattern_of(sealed(text_words(operation_start_words(unit))), 1, false);
+    for (const CommandWords& words : operations) {
+      lines.add("/usr/bin/sh", start + " " + (unit ? operation_unit : operation_id) + numbers +
+                                   pattern_of(sealed(words), 0, unit));
+    }
   }
   if (operations.empty()) return;
+  for (const auto& script : {operation_wait_words(), operation_collect_words()}) {
+    lines.add("/usr/bin/sh", pattern_of(sealed(text_words(script)), 1, false) + " " + operation_id);
+  }
   lines.add("/usr/bin/systemctl", "(stop|reset-failed) " + operation_unit + "\\.service");
   lines.add("/usr/bin/rm",
             "-f -- /run/" + operation_unit + "\\.out /run/" + operation_unit + "\\.err");
@@ -175,8 +185,10 @@ Result<std::vector<std::string>> sudoers_lines(const SudoersNeeds& needs) {
           "# Print it again after each upgrade of hitless and each change of the fleet file.",
           "#",
           "# A line with a SHA-256 runs the one script that has it (sudo cannot compare long",
-          "# scripts). systemd-run could run anything as root; these patterns allow only what is",
-          "# listed. Files that nginx includes from other folders than those below are refused.",
+          "# scripts). The scripts that start operations could run anything; these patterns allow "
+          "only",
+          "# what is listed. Files that nginx includes from other folders than those below are "
+          "refused.",
           "#",
           "# What this amounts to: who may write the configuration that a program starts or tests",
           "# with can in most cases become the user it runs as. For nginx (load_module, also in",

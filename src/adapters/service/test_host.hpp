@@ -28,6 +28,8 @@ class TestHost final : public ports::Host {
   Task<Result<ports::ExecResult>> script(std::string sh, std::vector<std::string> args,
                                          DurationMs deadline_ms, bool privileged) override;
   Task<Result<ports::ExecResult>> run_operation(ports::Operation operation) override;
+  Task<Result<ports::ExecResult>> await_operation(std::string id, DurationMs deadline_ms,
+                                                  bool privileged) override;
   Task<Result<std::string>> read_file(std::string path, std::int64_t max_bytes) override;
   Task<Status> put_atomic(std::string path, std::string content, std::string mode_if_new) override;
   Task<Result<ports::FileStat>> stat(std::string path) override;

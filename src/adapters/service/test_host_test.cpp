@@ -68,6 +68,11 @@ Task<Result<ports::ExecResult>> TestHost::run_operation(ports::Operation operati
   co_return co_await exec(operation.argv, {}, operation.deadline_ms, operation.privileged);
 }
 
+// run_operation has waited for its end already.
+Task<Result<ports::ExecResult>> TestHost::await_operation(std::string id, DurationMs, bool) {
+  co_return fail(ErrorCode::not_found, "no trace of operation " + id, name());
+}
+
 Task<Result<std::string>> TestHost::read_file(std::string path, std::int64_t max_bytes) {
   if (!exists(path)) co_return fail(ErrorCode::not_found, path + " does not exist", name());
   std::string content = read_text(path);
