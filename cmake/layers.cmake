@@ -27,7 +27,7 @@ hitless_layer(adapters/notify SEES ports LINKS Boost::json)
 hitless_layer(adapters/coordination SEES ports)
 hitless_layer(adapters/watchdog SEES ports)
 hitless_layer(adapters/journal SEES ports LINKS Boost::json SQLite::SQLite3)
-hitless_layer(witness SEES base core runtime LINKS Boost::json)
+hitless_layer(witness SEES base core runtime LINKS Boost::json OpenSSL::SSL OpenSSL::Crypto)
 
 hitless_layer(engine SEES ports confdiff)
 hitless_layer(demo SEES base core runtime witness LINKS Boost::json OpenSSL::Crypto)

@@ -1,13 +1,9 @@
 #include "witness/probe_loop.hpp"
 
-#include <sys/socket.h>
-
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <exception>
 
 #include "base/digest.hpp"
@@ -22,32 +18,13 @@ namespace {
 
 constexpr auto kAwaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::uint64_t kMaxBodyBytes = 64u << 20;
 constexpr int kReadsInARow = 16;  // then the others get a turn
 constexpr auto kMaxTick = std::chrono::milliseconds(50);
 // An arrival that is later than this was missed (we slept): sending it now would be a burst.
 constexpr auto kMaxLag = std::chrono::seconds(1);
-// The server closes a "Connection: close" first within this time, so that the port's TIME_WAIT is
-// on its side and 2,000 connections a second do not use up our ports.
-constexpr auto kLinger = std::chrono::milliseconds(50);
-
 std::int64_t us_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
-}
-
-bool is_kept(RequestType type) {
-  return type == RequestType::get_kept || type == RequestType::post_kept;
-}
-
-bool is_post(RequestType type) {
-  return type == RequestType::post_new || type == RequestType::post_kept;
-}
-
-// Errors that say something about this machine's limits, not about the service.
-bool our_own_limit(const error_code& e) {
-  namespace errc = boost::system::errc;
-  return e == errc::too_many_files_open || e == errc::too_many_files_open_in_system ||
-         e == errc::address_not_available || e == errc::no_buffer_space ||
-         e == errc::not_enough_memory || e == errc::resource_unavailable_try_again;
 }
 
 void run_alone(std::exception_ptr error) {
@@ -56,39 +33,8 @@ void run_alone(std::exception_ptr error) {
 
 }  // namespace
 
-std::vector<Shape> shapes_of(const ProberConfig& config) {
-  std::string host = config.host_header;
-  if (host.empty()) {
-    const bool v6 = config.address.find(':') != std::string::npos;
-    host = fmt::format("{}{}{}:{}", v6 ? "[" : "", config.address, v6 ? "]" : "", config.port);
-  }
-  std::vector<Shape> shapes;
-  for (std::size_t t = 0; t < kRequestTypes; ++t) {
-    for (const ProbePath& path : config.paths) {
-      const auto type = static_cast<RequestType>(t);
-      Shape shape{.type = type, .path = path.path, .head = {}, .tail = {}};
-      shape.weight = std::int64_t{config.weights[t]} * path.weight;
-      if (shape.weight == 0) continue;
-      shape.head = fmt::format(
-          "{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: hitless-prober\r\nAccept: */*\r\nConnection: "
-          "{}\r\n",
-          is_post(type) ? "POST" : "GET", path.path, host, is_kept(type) ? "keep-alive" : "close");
-      if (is_post(type)) {
-        shape.head +=
-            fmt::format("Content-Type: application/octet-stream\r\nContent-Length: {}\r\n{}: ",
-                        config.post_body_bytes, config.id_header);
-        shape.tail = "\r\n\r\n" + std::string(config.post_body_bytes, 'x');
-      } else {
-        shape.tail = "\r\n";
-      }
-      shapes.push_back(std::move(shape));
-    }
-  }
-  return shapes;
-}
-
 ProbeLoop::ProbeLoop(ProberConfig config, asio::ip::tcp::endpoint target, std::size_t max_in_flight,
-                     std::size_t max_lingering, Tally* tally)
+                     std::size_t max_lingering, SslContext tls, Tally* tally)
     : config_(std::move(config)),
       target_(target),
       max_in_flight_(max_in_flight),
@@ -98,12 +44,16 @@ ProbeLoop::ProbeLoop(ProberConfig config, asio::ip::tcp::endpoint target, std::s
       timer_(io_),
       shapes_(shapes_of(config_)),
       id_prefix_(random_hex(6)),
-      buffer_(kReadBytes) {}
+      buffer_(kReadBytes),
+      tls_(std::move(tls)) {
+  tally_->named(id_prefix_);
+}
 
 void ProbeLoop::run() {
   asio::co_spawn(io_, keep_time(), run_alone);
   io_.run();
-  idle_.clear();
+  http_.idle.clear();
+  ws_.idle.clear();
   lingering_.clear();
 }
 
@@ -118,8 +68,7 @@ void ProbeLoop::give_up() {
   asio::post(io_, [this] {
     stopping_ = gave_up_ = true;
     for (const ExchangePtr& x : in_flight_) {
-      error_code ignored;
-      if (x->socket) x->socket->close(ignored);
+      if (x->link) x->link->channel.close();
     }
     timer_.cancel();
   });
@@ -158,33 +107,22 @@ void ProbeLoop::make_due(Clock::time_point now) {
   if (missed > 0) tally_->not_sent(missed, "this process did not run for more than a second");
 }
 
-Shape& ProbeLoop::next_shape() {
-  std::int64_t total = 0;
-  Shape* best = &shapes_.front();
-  for (Shape& shape : shapes_) {
-    shape.credit += shape.weight;
-    total += shape.weight;
-    if (shape.credit > best->credit) best = &shape;
-  }
-  best->credit -= total;
-  return *best;
-}
-
 void ProbeLoop::arrive(Clock::time_point due) {
-  Shape& shape = next_shape();
+  Shape& shape = next_of(shapes_);
   if (in_flight_.size() >= max_in_flight_) {
     tally_->not_sent(1, fmt::format("{} requests in flight, our limit", max_in_flight_));
     return;
   }
   auto x = std::make_shared<Exchange>();
   x->shape = &shape;
-  x->kept = is_kept(shape.type);
-  x->reader = ResponseReader(config_.server_header);
-  if (is_post(shape.type)) x->id = fmt::format("{}-{}", id_prefix_, arrivals_);
+  const bool ws = shape.type == RequestType::ws_echo;
+  if (ws || is_kept(shape.type)) x->pool = ws ? &ws_ : &http_;
+  x->reader = ResponseReader(config_.server_header, kMaxBodyBytes, shape.expect);
+  if (ws || is_post(shape.type)) x->id = fmt::format("{}-{}", id_prefix_, arrivals_);
   x->sent_at = Clock::now();
   x->sent_at_ms = wall_now_ms();
   x->place = in_flight_.insert(in_flight_.end(), x);
-  tally_->sent(shape.type, x->sent_at_ms, us_between(due, x->sent_at));
+  tally_->sent(shape.type, x->sent_at_ms, us_between(due, x->sent_at), arrivals_);
   asio::co_spawn(io_, exchange(std::move(x)), run_alone);
 }
 
@@ -193,32 +131,50 @@ void ProbeLoop::expire(Clock::time_point now) {
   for (const ExchangePtr& x : in_flight_) {
     if (x->sent_at > limit) break;
     x->expired = true;
-    error_code ignored;
-    if (x->socket) x->socket->close(ignored);
+    if (x->link) x->link->channel.close();
   }
   while (!lingering_.empty() && lingering_.front().first <= now) lingering_.pop_front();
 }
 
-std::unique_ptr<ProbeLoop::Socket> ProbeLoop::take_idle() {
+bool ProbeLoop::fit_for_use(Link& link, Exchange* x) {
+  if (link.channel.quiet()) return true;
+  if (!link.ws) return false;  // closed, or bytes that nobody asked for (HAProxy's 408)
+  // Between messages a server may ping, or say goodbye; what just ends was cut.
+  std::size_t got = 0;
+  for (int i = 0; i < kReadsInARow; ++i) {
+    const auto step = link.channel.receive(buffer_.data(), buffer_.size(), &got);
+    if (step != Channel::Step::done) {
+      x->cut_idle = step == Channel::Step::ended && link.ws->state() == WebSocket::State::open;
+      return !x->cut_idle && link.ws->state() == WebSocket::State::open;
+    }
+    link.ws->feed({buffer_.data(), got});
+  }
+  return false;
+}
+
+LinkPtr ProbeLoop::take_idle(Exchange* x) {
+  Pool& pool = *x->pool;
   // New ones are opened first, until there are as many as asked for.
-  while (kept_open_ >= config_.kept_connections && !idle_.empty()) {
-    std::unique_ptr<Socket> socket = std::move(idle_.front());
-    idle_.pop_front();
-    char byte = 0;
-    const ssize_t n = ::recv(socket->native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return socket;
-    // Closed, or bytes that nobody asked for (HAProxy's 408): a client sees it before it sends.
-    --kept_open_;
-    tally_->reopened();
+  while (pool.open >= config_.kept_connections && !pool.idle.empty() && !x->cut_idle) {
+    LinkPtr link = std::move(pool.idle.front());
+    pool.idle.pop_front();
+    if (fit_for_use(*link, x)) return link;
+    --pool.open;  // a client sees it before it sends
+    if (!x->cut_idle) tally_->reopened();
   }
   return nullptr;
 }
 
 asio::awaitable<void> ProbeLoop::exchange(ExchangePtr x) {
-  if (x->kept) x->socket = take_idle();
-  x->reused = x->socket != nullptr;
-  const bool connected = x->reused || co_await connect(x);
-  if (connected && co_await send(x)) co_await receive(x);
+  if (x->pool != nullptr) x->link = take_idle(x.get());
+  x->reused = x->link != nullptr;
+  const bool connected = x->reused || (!x->cut_idle && co_await connect(x));
+  if (connected && x->shape->type == RequestType::ws_echo) {
+    if (!x->reused) co_await upgrade(x);
+    if (x->link->ws && x->link->ws->state() == WebSocket::State::open) co_await echo(x);
+  } else if (connected && co_await send(x, x->shape->head + x->id + x->shape->tail)) {
+    co_await receive(x);
+  }
   in_flight_.erase(x->place);
   judge(*x);
   release(*x);
@@ -226,116 +182,120 @@ asio::awaitable<void> ProbeLoop::exchange(ExchangePtr x) {
 }
 
 asio::awaitable<bool> ProbeLoop::connect(ExchangePtr x) {
-  x->socket = std::make_unique<Socket>(io_);
-  if (x->kept) ++kept_open_;
-  x->socket->open(target_.protocol(), x->error);
+  x->link = std::make_unique<Link>(io_);
+  if (x->pool != nullptr) ++x->pool->open;
+  auto& socket = x->link->channel.socket();
+  socket.open(target_.protocol(), x->error);
   if (x->error) co_return false;
-  auto [error] = co_await x->socket->async_connect(target_, kAwaitable);
+  auto [error] = co_await socket.async_connect(target_, kAwaitable);
   x->error = error;
   if (error) co_return false;
-  x->socket->set_option(asio::ip::tcp::no_delay(true), x->error);
+  socket.set_option(asio::ip::tcp::no_delay(true), x->error);
   x->error.clear();
-  co_return true;
+  co_return !tls_ || co_await handshake(x);
+}
+
+asio::awaitable<bool> ProbeLoop::handshake(ExchangePtr x) {
+  Channel& channel = x->link->channel;
+  const std::string& name = config_.tls_name.empty() ? config_.address : config_.tls_name;
+  if (!channel.start_tls(tls_.get(), name)) {
+    x->error = asio::error::no_memory;
+    co_return false;
+  }
+  for (;;) {
+    const auto step = channel.handshake();
+    if (step == Channel::Step::done) co_return true;
+    if (step == Channel::Step::ended) {
+      x->error = channel.error();
+      x->detail = channel.tls_problem();
+      x->tls_failed = !x->detail.empty();
+      co_return false;
+    }
+    if (!co_await wait_for(x, step)) co_return false;
+  }
+}
+
+asio::awaitable<bool> ProbeLoop::wait_for(ExchangePtr x, Channel::Step step) {
+  using Socket = asio::ip::tcp::socket;
+  const auto what = step == Channel::Step::wait_write ? Socket::wait_write : Socket::wait_read;
+  auto [error] = co_await x->link->channel.socket().async_wait(what, kAwaitable);
+  if (error) x->error = error;
+  co_return !error;
 }
 
 // True when an answer may be read, also when the request could not be written to its end: the
 // server may have said why (503, 408) before it closed.
-asio::awaitable<bool> ProbeLoop::send(ExchangePtr x) {
-  const std::string request = x->shape->head + x->id + x->shape->tail;
-  auto [error, written] = co_await asio::async_write(*x->socket, asio::buffer(request), kAwaitable);
-  x->error = error;
-  co_return x->socket->is_open();
+asio::awaitable<bool> ProbeLoop::send(ExchangePtr x, std::string text) {
+  Channel& channel = x->link->channel;
+  for (std::string_view rest = text; channel.open();) {
+    const auto step = channel.send(&rest);
+    if (step == Channel::Step::done) break;
+    if (step == Channel::Step::ended) {
+      x->error = channel.error();
+      break;
+    }
+    if (!co_await wait_for(x, step)) break;
+  }
+  co_return channel.open();
+}
+
+asio::awaitable<std::string_view> ProbeLoop::next_bytes(ExchangePtr x) {
+  Channel& channel = x->link->channel;
+  while (channel.open()) {
+    std::size_t got = 0;
+    const auto step = channel.receive(buffer_.data(), buffer_.size(), &got);
+    if (step == Channel::Step::done) co_return std::string_view(buffer_.data(), got);
+    if (step == Channel::Step::ended) {
+      if (!x->error || channel.error() != asio::error::eof) x->error = channel.error();
+      break;
+    }
+    if (!co_await wait_for(x, step)) break;
+  }
+  co_return std::string_view();
 }
 
 asio::awaitable<void> ProbeLoop::receive(ExchangePtr x) {
-  for (int reads = 1; x->socket->is_open(); ++reads) {
-    const ssize_t n =
-        ::recv(x->socket->native_handle(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-    if (n > 0) {
-      const auto state = x->reader.feed({buffer_.data(), static_cast<std::size_t>(n)});
-      if (state != ResponseReader::State::reading) co_return;
-      if (reads % kReadsInARow == 0) co_await asio::post(io_, asio::use_awaitable);
-      continue;
-    }
-    if (n == 0) {
-      x->reader.finish();
-      if (!x->error) x->error = asio::error::eof;
+  for (int reads = 1;; ++reads) {
+    const std::string_view bytes = co_await next_bytes(x);
+    if (bytes.empty()) {
+      if (x->error == asio::error::eof) x->reader.finish();
       co_return;
     }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) {
-      x->error = error_code(errno, boost::system::system_category());
-      co_return;
-    }
-    auto [error] = co_await x->socket->async_wait(Socket::wait_read, kAwaitable);
-    if (error) {
-      x->error = error;
-      co_return;
-    }
+    if (x->reader.feed(bytes) != ResponseReader::State::reading) co_return;
+    if (reads % kReadsInARow == 0) co_await asio::post(io_, asio::use_awaitable);
   }
 }
 
-void ProbeLoop::judge(const Exchange& x) {
-  using State = ResponseReader::State;
-  const ResponseReader& answer = x.reader;
-  if (answer.state() == State::complete && answer.status() < 500) {
-    tally_->answered(answer.status(), wall_now_ms(), us_between(x.sent_at, Clock::now()));
-  } else if (answer.status() >= 500) {
-    lose(x, LossKind::http_5xx, fmt::format("HTTP {}", answer.status()));
-  } else if (answer.state() == State::malformed) {
-    lose(x, LossKind::malformed, answer.why());
-  } else if (x.expired) {
-    const char* what = !answer.any_byte() ? "no answer" : "no whole answer";
-    lose(x, LossKind::timeout, fmt::format("{} in {}", what, format_duration(config_.timeout_ms)));
-  } else if (gave_up_) {
-    tally_->unfinished();
-  } else if (answer.any_byte()) {
-    lose(x, LossKind::short_body,
-         fmt::format("broke off after {} bytes of body: {}", answer.body_bytes(),
-                     x.error.message()));
-  } else if (x.reused) {
-    lose(x, LossKind::stale_close, "closed without an answer: " + x.error.message());
-  } else if (our_own_limit(x.error)) {
-    tally_->withdrawn(x.shape->type, x.error.message());
-  } else if (x.error == asio::error::eof || x.error == asio::error::connection_reset ||
-             x.error == asio::error::broken_pipe) {
-    lose(x, LossKind::reset, "closed without an answer: " + x.error.message());
-  } else if (x.error == asio::error::timed_out) {
-    lose(x, LossKind::timeout, "no connection: " + x.error.message());
-  } else {
-    lose(x, LossKind::refused, "no connection: " + x.error.message());
+asio::awaitable<void> ProbeLoop::upgrade(ExchangePtr x) {
+  auto ws = std::make_unique<WebSocket>();
+  if (!co_await send(x, x->shape->head + ws->upgrade_headers() + x->shape->tail)) co_return;
+  while (ws->state() == WebSocket::State::upgrading) {
+    const std::string_view bytes = co_await next_bytes(x);
+    if (bytes.empty()) co_return;
+    ws->feed(bytes);
   }
+  if (ws->state() == WebSocket::State::not_upgraded) {
+    if (x->reader.feed(ws->take_bytes()) == ResponseReader::State::reading) co_await receive(x);
+    co_return;
+  }
+  x->link->ws = std::move(ws);
 }
 
-void ProbeLoop::lose(const Exchange& x, LossKind kind, std::string detail) {
-  Loss loss;
-  loss.at_ms = x.sent_at_ms;
-  loss.kind = kind;
-  loss.type = x.shape->type;
-  loss.status = x.reader.status();
-  loss.after_us = us_between(x.sent_at, Clock::now());
-  loss.path = x.shape->path;
-  loss.server = escape_for_terminal(x.reader.server());
-  loss.id = x.id;
-  loss.detail = escape_for_terminal(detail);
-  tally_->lost(std::move(loss), wall_now_ms());
-}
-
-void ProbeLoop::release(Exchange& x) {
-  const bool open = x.socket && x.socket->is_open();
-  if (x.kept) {
-    if (open && x.reader.reusable() && !stopping_ && idle_.size() < config_.kept_connections) {
-      idle_.push_back(std::move(x.socket));
-      return;
-    }
-    --kept_open_;
+asio::awaitable<void> ProbeLoop::echo(ExchangePtr x) {
+  WebSocket& ws = *x->link->ws;
+  std::string message;
+  bool sent = co_await send(x, ws.take_owed() + WebSocket::text_frame(x->id));
+  while (sent && !ws.take_message(&message)) {
+    const std::string_view bytes = co_await next_bytes(x);
+    if (bytes.empty()) co_return;
+    if (ws.feed(bytes) != WebSocket::State::open && !ws.take_message(&message)) break;
+    if (!message.empty()) break;
+    if (const std::string owed = ws.take_owed(); !owed.empty()) sent = co_await send(x, owed);
   }
-  if (!open || x.reader.state() != ResponseReader::State::complete || stopping_) {
-    x.socket.reset();
-    return;
-  }
-  if (lingering_.size() >= max_lingering_) lingering_.pop_front();
-  lingering_.emplace_back(Clock::now() + kLinger, std::move(x.socket));
+  x->echoed = message == x->id;
+  x->wrong_echo = !message.empty() && !x->echoed;
+  x->ws_malformed = ws.state() == WebSocket::State::malformed;
+  if (x->ws_malformed) x->detail = ws.why();
 }
 
 }  // namespace hitless::witness

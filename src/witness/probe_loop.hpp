@@ -13,46 +13,54 @@
 #include <string>
 #include <vector>
 
+#include "witness/channel.hpp"
 #include "witness/response_reader.hpp"
+#include "witness/shapes.hpp"
 #include "witness/tally.hpp"
+#include "witness/websocket.hpp"
 
 namespace hitless::witness {
 
 using Clock = std::chrono::steady_clock;
 
-// One (type, path): its request text, and its credit in the smooth weighted round robin that
-// interleaves the mix evenly and the same way every time.
-struct Shape {
-  RequestType type = RequestType::get_new;
-  std::string path;
-  std::string head;  // up to the id of a POST
-  std::string tail;  // what follows the id
-  std::int64_t weight = 0;
-  std::int64_t credit = 0;
+// A connection and, when it was upgraded, what is known of its WebSocket.
+struct Link {
+  explicit Link(boost::asio::io_context& io) : channel(io) {}
+  Channel channel;
+  std::unique_ptr<WebSocket> ws;
 };
-[[nodiscard]] std::vector<Shape> shapes_of(const ProberConfig& config);
+using LinkPtr = std::unique_ptr<Link>;
+
+// Kept-alive connections of one sort; new ones are opened until there are `limit`.
+struct Pool {
+  std::deque<LinkPtr> idle;
+  std::size_t open = 0;  // idle or in use
+};
 
 class ProbeLoop {
  public:
   ProbeLoop(ProberConfig config, boost::asio::ip::tcp::endpoint target, std::size_t max_in_flight,
-            std::size_t max_lingering, Tally* tally);
+            std::size_t max_lingering, SslContext tls, Tally* tally);
   void run();           // returns when stopped and nothing is in flight
   void request_stop();  // from any thread
   void give_up();       // from any thread: what is in flight ends now, as unfinished
 
  private:
-  using Socket = boost::asio::ip::tcp::socket;
   struct Exchange {
     const Shape* shape = nullptr;
-    std::unique_ptr<Socket> socket;
+    LinkPtr link;
     std::list<std::shared_ptr<Exchange>>::iterator place;
     Clock::time_point sent_at;
     TimeMs sent_at_ms = 0;
     std::string id;
-    bool kept = false;                // it came from, or may go to, the idle ones
-    bool reused = false;              // an earlier request went over this connection
-    bool expired = false;             // the deadline closed it
+    Pool* pool = nullptr;   // the link came from, or may go to, these idle ones
+    bool reused = false;    // an earlier request went over this connection
+    bool expired = false;   // the deadline closed it
+    bool cut_idle = false;  // a WebSocket that ended without a close frame, unused
+    bool tls_failed = false;
+    bool echoed = false, wrong_echo = false, ws_malformed = false;
     boost::system::error_code error;  // what ended it, when something did
+    std::string detail;               // with tls_failed, ws_malformed
     ResponseReader reader;
   };
   using ExchangePtr = std::shared_ptr<Exchange>;
@@ -60,14 +68,22 @@ class ProbeLoop {
   boost::asio::awaitable<void> keep_time();
   void make_due(Clock::time_point now);
   void arrive(Clock::time_point due);
-  Shape& next_shape();
   void expire(Clock::time_point now);
   boost::asio::awaitable<void> exchange(ExchangePtr x);
   boost::asio::awaitable<bool> connect(ExchangePtr x);
-  boost::asio::awaitable<bool> send(ExchangePtr x);
+  boost::asio::awaitable<bool> handshake(ExchangePtr x);
+  boost::asio::awaitable<bool> send(ExchangePtr x, std::string text);
   boost::asio::awaitable<void> receive(ExchangePtr x);
-  std::unique_ptr<Socket> take_idle();
+  boost::asio::awaitable<void> upgrade(ExchangePtr x);
+  boost::asio::awaitable<void> echo(ExchangePtr x);
+  // The next bytes of the answer, in buffer_; empty: it ended, and x->error says how.
+  boost::asio::awaitable<std::string_view> next_bytes(ExchangePtr x);
+  boost::asio::awaitable<bool> wait_for(ExchangePtr x, Channel::Step step);
+  LinkPtr take_idle(Exchange* x);
+  bool fit_for_use(Link& link, Exchange* x);
   void judge(const Exchange& x);
+  bool judge_websocket(const Exchange& x);
+  void judge_broken(const Exchange& x);
   void lose(const Exchange& x, LossKind kind, std::string detail);
   void release(Exchange& x);
 
@@ -81,9 +97,9 @@ class ProbeLoop {
   std::string id_prefix_;
   std::vector<char> buffer_;          // shared by all reads: each is taken in before the next
   std::list<ExchangePtr> in_flight_;  // in the order of their deadlines
-  std::deque<std::unique_ptr<Socket>> idle_;
-  std::deque<std::pair<Clock::time_point, std::unique_ptr<Socket>>> lingering_;
-  std::size_t kept_open_ = 0;
+  SslContext tls_;
+  Pool http_, ws_;
+  std::deque<std::pair<Clock::time_point, LinkPtr>> lingering_;
   std::int64_t arrivals_ = 0;
   Clock::time_point start_;
   bool stopping_ = false;

@@ -21,6 +21,7 @@ namespace {
 constexpr double kMaxRatePerS = 2000;
 constexpr std::size_t kMaxPaths = 64;
 constexpr int kMaxWeight = 1000;
+constexpr std::size_t kMaxExpect = 4 * 1024;
 constexpr std::size_t kMaxPostBytes = 16 * 1024;
 constexpr std::size_t kMaxKept = 1024;
 constexpr DurationMs kMaxTimeoutMs = 120'000;
@@ -48,6 +49,7 @@ Status check(const ProberConfig& c) {
   for (const ProbePath& path : c.paths) {
     if (!visible(path.path) || path.path[0] != '/' || path.path.size() > 2048)
       return bad("a path must start with '/' and hold visible ASCII only");
+    if (path.expect.size() > kMaxExpect) return bad("expected text above 4 KiB");
     if (path.weight < 0 || path.weight > kMaxWeight) return bad("weights must be in 0..1000");
     total += path.weight;
   }
@@ -59,6 +61,10 @@ Status check(const ProberConfig& c) {
   if (total == 0 || types == 0) return bad("all weights are 0");
   if (!header_name(c.id_header)) return bad("bad name of the id header");
   if (!c.server_header.empty() && !header_name(c.server_header)) return bad("bad server header");
+  for (const std::string* path : {&c.post_path, &c.ws_path})
+    if (!path->empty() && (!visible(*path) || (*path)[0] != '/' || path->size() > 2048))
+      return bad("a path must start with '/' and hold visible ASCII only");
+  if (!c.tls_name.empty() && !visible(c.tls_name)) return bad("bad TLS name");
   if (!c.host_header.empty() && !visible(c.host_header)) return bad("bad host header");
   if (c.post_body_bytes > kMaxPostBytes) return bad("body of a POST above 16 KiB");
   if (c.timeout_ms < 1 || c.timeout_ms > kMaxTimeoutMs) return bad("timeout must be in 1ms..2m");
@@ -123,19 +129,34 @@ Status Prober::start() {
   if (auto ok = check(impl_->config); !ok) return ok;
   const auto target = resolve(impl_->config);
   if (!target) return tl::unexpected(target.error());
+  auto tls = make_ssl_context(impl_->config);
+  if (!tls) return tl::unexpected(tls.error());
 
   const std::size_t files = open_files_limit();
   const std::size_t lingering = std::min(kMaxLingering, files / 8);
-  const std::size_t others = kSpareFds + lingering + impl_->config.kept_connections;
+  const std::size_t others = kSpareFds + lingering + 2 * impl_->config.kept_connections;
   if (files < others + 16)
     return fail(ErrorCode::refused, fmt::format("only {} file descriptors allowed", files), {},
                 fmt::format("raise the limit: ulimit -n {}", others + 1024));
   impl_->loop = std::make_unique<ProbeLoop>(impl_->config, *target,
                                             std::min(impl_->config.max_in_flight, files - others),
-                                            lingering, &impl_->tally);
+                                            lingering, std::move(*tls), &impl_->tally);
   impl_->tally.started(wall_now_ms());
   impl_->start_thread();
   return {};
+}
+
+void Prober::enter(Window window) {
+  Mark mark;
+  mark.window = window;
+  impl_->tally.mark(std::move(mark));
+}
+
+void Prober::phase(const std::string& instance, core::PhaseName phase) {
+  Mark mark;
+  mark.instance = instance;
+  mark.phase = phase;
+  impl_->tally.mark(std::move(mark));
 }
 
 ProberSnapshot Prober::snapshot() const {

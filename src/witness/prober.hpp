@@ -21,6 +21,8 @@
 #include "base/error.hpp"
 #include "base/time.hpp"
 #include "witness/histogram.hpp"
+#include "witness/series.hpp"
+#include "witness/timeline.hpp"
 
 namespace hitless::witness {
 
@@ -29,8 +31,9 @@ enum class RequestType {
   get_kept,  // over a kept-alive connection, oldest idle one first
   post_new,  // with a body and a unique id header
   post_kept,
+  ws_echo,  // a message over a long-lived WebSocket; the server must send it back
 };
-inline constexpr std::size_t kRequestTypes = 4;
+inline constexpr std::size_t kRequestTypes = 5;
 
 enum class LossKind {
   refused,      // no connection could be made
@@ -39,9 +42,11 @@ enum class LossKind {
   timeout,      // no whole answer (or connection) within timeout_ms
   http_5xx,
   short_body,  // the answer began and broke off
-  malformed,   // not an HTTP/1.1 answer
+  malformed,   // not an HTTP/1.1 answer, or not a WebSocket's
+  wrong_body,  // a whole answer without what was expected in it
+  tls,         // the certificate was not accepted, or the handshake failed
 };
-inline constexpr std::size_t kLossKinds = 7;
+inline constexpr std::size_t kLossKinds = 9;
 
 [[nodiscard]] const char* name_of(RequestType type);
 [[nodiscard]] const char* name_of(LossKind kind);
@@ -49,21 +54,30 @@ inline constexpr std::size_t kLossKinds = 7;
 struct ProbePath {
   std::string path;  // "/", "/api?x=1"; visible ASCII, starts with '/'
   int weight = 1;
+  std::string expect =
+      {};  // must be in the body of an answer below 400, else wrong_body; empty: any
 };
 
 struct ProberConfig {
   std::string address;  // name or literal; resolved once, at start(), to its first address
   std::uint16_t port = 80;
   std::string host_header;  // empty: address:port
-  double rate_per_s = 20;   // at most 2,000
+  bool tls = false;
+  std::string ca_file;     // PEM; empty: the system's
+  bool verify_tls = true;  // the chain and the name
+  std::string tls_name;    // for SNI and the certificate's name; empty: address
+  double rate_per_s = 20;  // at most 2,000
   std::vector<ProbePath> paths = {{"/", 1}};
-  std::array<int, kRequestTypes> weights = {3, 5, 1, 1};  // by RequestType
-  std::size_t post_body_bytes = 256;                      // at most 16 KiB
+  std::array<int, kRequestTypes> weights = {3, 5, 1, 1, 0};  // by RequestType
+  std::string post_path;                                     // of all POSTs; empty: paths
+  std::string ws_path;                        // of the WebSockets, which must echo; empty: paths
+  std::size_t post_body_bytes = 256;          // at most 16 KiB
   std::string id_header = "X-Hitless-Probe";  // on POSTs: unique over all runs, so that the
                                               // receiver can count what was executed twice
   std::string server_header = "X-Host";       // on answers: who answered
   DurationMs timeout_ms = 5000;               // from sending (with connecting) to the last byte
-  std::size_t kept_connections = 8;           // at most 1,024; more are opened when all are busy
+  std::size_t kept_connections = 8;           // at most 1,024; more are opened when all are busy;
+                                              // as many WebSockets again when they have a weight
   std::size_t max_in_flight = 4096;           // lowered to what the fd limit allows
   std::int64_t max_requests = 0;              // ends by itself after that many; 0: until stopped
 };
@@ -102,6 +116,12 @@ struct ProberSnapshot {
   LatencyHistogram latency;                // of answers below 500, for since()
   std::optional<std::int64_t> p50_us, p95_us, p99_us;
   TimeMs started_ms = 0, stopped_ms = 0;  // stopped_ms is 0 while it runs
+  std::int64_t losses_forgotten = 0;      // in the counts, but no longer in recent_losses
+  std::vector<Mark> marks;
+  Mark now;                         // the counts and the gap since the last mark; no mark itself
+  std::int64_t marks_dropped = 0;   // more than kMaxMarks
+  std::vector<SeriesPoint> series;  // the whole run, in whole seconds that are over
+  std::string id_prefix;            // ids of POSTs are "<prefix>-<arrival>"
 
   [[nodiscard]] std::int64_t lost_as(LossKind kind) const {
     return by_kind[static_cast<std::size_t>(kind)];
@@ -110,7 +130,7 @@ struct ProberSnapshot {
   [[nodiscard]] bool trustworthy() const { return sent > 0 && not_sent == 0 && unfinished == 0; }
 };
 
-inline constexpr std::size_t kMaxRecentLosses = 200;
+inline constexpr std::size_t kMaxRecentLosses = 2000;
 
 class Prober {
  public:
@@ -122,6 +142,9 @@ class Prober {
   // Checks the config, resolves the address (blocking) and starts the thread. Once only.
   [[nodiscard]] Status start();
   [[nodiscard]] ProberSnapshot snapshot() const;  // from any thread
+  // The rollout as it goes on, from any thread: for what was lost, when and in which phase.
+  void enter(Window window);
+  void phase(const std::string& instance, core::PhaseName phase);
   // Sends nothing more; returns at once. snapshot().in_flight then falls to 0.
   void request_stop();
   // Waits up to grace_ms for what is in flight, counts the rest as unfinished, ends the thread.

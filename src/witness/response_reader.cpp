@@ -206,6 +206,7 @@ std::size_t ResponseReader::take_body(std::string_view bytes) {
       left_ -= used;
     }
     body_bytes_ += used;
+    look_for_expected(bytes.substr(0, used));
     if (body_bytes_ > max_body_bytes_) {
       bad("body longer than the limit");
     } else if (left_ == 0 && phase_ == Phase::counted) {
@@ -229,6 +230,15 @@ std::size_t ResponseReader::take_body(std::string_view bytes) {
   }
   line_.clear();
   return used;
+}
+
+void ResponseReader::look_for_expected(std::string_view bytes) {
+  if (expect_.empty() || found_) return;
+  const std::size_t keep = expect_.size() - 1;
+  seam_.append(bytes.substr(0, keep));
+  found_ = seam_.find(expect_) != std::string::npos || bytes.find(expect_) != std::string::npos;
+  if (bytes.size() > keep) seam_ = bytes.substr(bytes.size() - keep);
+  if (seam_.size() > keep) seam_.erase(0, seam_.size() - keep);
 }
 
 void ResponseReader::end_of_chunk_size() {

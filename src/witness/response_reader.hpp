@@ -21,9 +21,10 @@ class ResponseReader {
   static constexpr int kMaxInterim = 8;  // 1xx answers before the final one
 
   // server_header: its value is kept as server(); max_body_bytes: a longer body is malformed.
+  // expect: found() says whether the body held it. Both views must outlive the reader.
   explicit ResponseReader(std::string_view server_header = {},
-                          std::uint64_t max_body_bytes = 64u << 20)
-      : server_header_(server_header), max_body_bytes_(max_body_bytes) {}
+                          std::uint64_t max_body_bytes = 64u << 20, std::string_view expect = {})
+      : server_header_(server_header), max_body_bytes_(max_body_bytes), expect_(expect) {}
 
   State feed(std::string_view bytes);
   // The other side closed in order (not by a reset): completes a body that ends with the
@@ -39,6 +40,7 @@ class ResponseReader {
   [[nodiscard]] bool reusable() const { return state_ == State::complete && keep_ && !excess_; }
   [[nodiscard]] const std::string& server() const { return server_; }  // raw, at most 128 bytes
   [[nodiscard]] const char* why() const { return why_; }               // when malformed
+  [[nodiscard]] bool found() const { return found_ || expect_.empty(); }
   [[nodiscard]] std::uint64_t body_bytes() const { return body_bytes_; }
 
  private:
@@ -52,11 +54,15 @@ class ResponseReader {
   bool parse_status_line(std::string_view line);
   bool parse_header(std::string_view line);
   void choose_body();
+  void look_for_expected(std::string_view bytes);
   void end_of_chunk_size();
   void end_of_trailer_line();
 
   std::string_view server_header_;
   std::uint64_t max_body_bytes_;
+  std::string_view expect_;
+  std::string seam_;  // the end of the body so far: what is expected may be cut by two reads
+  bool found_ = false;
   State state_ = State::reading;
   Phase phase_ = Phase::head;
   std::string line_;  // the head, then the chunk line being read

@@ -15,7 +15,9 @@ class Tally {
   Tally();
   void started(TimeMs at_ms);
   void stopped(TimeMs at_ms);
-  void sent(RequestType type, TimeMs at_ms, std::int64_t lag_us);
+  void named(const std::string& id_prefix);
+  void sent(RequestType type, TimeMs at_ms, std::int64_t lag_us, std::int64_t arrival);
+  void mark(Mark mark);  // with the counts of this moment
   // What sent() counted did not leave this machine after all.
   void withdrawn(RequestType type, const std::string& why);
   void not_sent(std::int64_t count, const std::string& why);
@@ -34,12 +36,18 @@ class Tally {
   static constexpr std::size_t kSeconds = 61;  // a minute of whole ones and the current one
   Second& second_of(TimeMs at_ms);
   [[nodiscard]] std::vector<SecondWindow> last_seconds() const;
+  void close_second(std::int64_t number);  // it is over: into the series
+  [[nodiscard]] Mark count_now(Mark mark, TimeMs at_ms) const;
 
   mutable std::mutex mutex_;
   ProberSnapshot totals_;  // without what snapshot() works out
   std::deque<Loss> losses_;
   std::vector<Second> seconds_;
   std::int64_t newest_second_ = -1;
+  Series series_;
+  std::int64_t arrivals_ = 0;
+  TimeMs last_sent_ms_ = 0;
+  std::int64_t longest_gap_ms_ = 0;  // since the last mark
 };
 
 }  // namespace hitless::witness
