@@ -68,11 +68,21 @@ Status derive(const Line& line, Derived& derived) {
   return {};
 }
 
-Status check_chain(Database& db, ports::ChainReport& report, Derived& derived) {
+// By number; what is not there at the end is told by the greatest.
+using ExpectedBySeq = std::multimap<std::int64_t, const Expected*>;
+
+Status check_expected(const ExpectedBySeq& expected, const Line& line) {
+  const auto [from, to] = expected.equal_range(line.seq);
+  for (auto it = from; it != to; ++it) {
+    if (!line.hash.starts_with(it->second->hash)) return broken(line.seq, it->second->problem);
+  }
+  return {};
+}
+
+Status check_chain(Database& db, const ExpectedBySeq& expected, ports::ChainReport& report,
+                   Derived& derived) {
   auto statement = db.prepare(std::string(select_lines) + "ORDER BY seq");
   if (!statement) return tl::unexpected(statement.error());
-  const auto note =
-      report.head_seq > 0 ? std::optional(Head{report.head_seq, report.head}) : std::nullopt;
   std::string prev(genesis);
   std::int64_t seq = 0;
   while (true) {
@@ -88,14 +98,13 @@ Status check_chain(Database& db, ports::ChainReport& report, Derived& derived) {
     if (line.prev != prev) return broken(seq, "does not follow from the entry before it");
     if (hash_line(line) != line.hash) return broken(seq, "was altered: its hash does not fit");
     if (auto ok = derive(line, derived); !ok) return ok;
-    if (note && note->seq == seq && note->hash != line.hash) {
-      return broken(seq, "is not the one that was last committed");
-    }
+    if (auto ok = check_expected(expected, line); !ok) return ok;
     prev = line.hash;
     report.entries = seq;
   }
-  if (note && note->seq > seq) {
-    return broken(seq + 1, fmt::format("and all up to {} are gone from the end", note->seq));
+  if (!expected.empty() && expected.rbegin()->first > seq) {
+    return broken(seq + 1,
+                  fmt::format("and all up to {} are gone from the end", expected.rbegin()->first));
   }
   report.head = prev;
   report.head_seq = seq;
@@ -148,18 +157,26 @@ Status check_derived(Database& db, const Derived& derived) {
   return {};
 }
 
-Status check_all(Database& db, ports::ChainReport& report) {
+// The tables are those of this version, so that each row means what we think it does.
+Status check_format(Database& db) {
+  const auto format = read_meta(db, "format");
+  if (!format) return tl::unexpected(format.error());
+  return accept_format(*format);
+}
+
+Status check_all(Database& db, const ExpectedBySeq& expected, ports::ChainReport& report) {
   Derived derived;
   // One transaction: all of it as of one moment, also while others append.
   if (auto ok = db.exec("BEGIN"); !ok) return ok;
   const auto tables = check_schema(db);
   if (!tables) return tl::unexpected(tables.error());
-  if (!*tables && report.head_seq > 0) return fail(ErrorCode::storage, "all tables are gone");
+  if (!*tables && !expected.empty()) return fail(ErrorCode::storage, "all tables are gone");
   if (!*tables) {
     report.head = genesis;
     return db.exec("COMMIT");
   }
-  if (auto ok = check_chain(db, report, derived); !ok) return ok;
+  if (auto ok = check_format(db); !ok) return ok;
+  if (auto ok = check_chain(db, expected, report, derived); !ok) return ok;
   const auto head = read_head(db);
   if (!head) return tl::unexpected(head.error());
   if (auto ok = check_derived(db, derived); !ok) return ok;
@@ -169,8 +186,10 @@ Status check_all(Database& db, ports::ChainReport& report) {
 
 }  // namespace
 
-void check_rows(Database& db, ports::ChainReport& report) {
-  if (auto ok = check_all(db, report); !ok) {
+void check_rows(Database& db, const std::vector<Expected>& expected, ports::ChainReport& report) {
+  ExpectedBySeq by_seq;
+  for (const Expected& each : expected) by_seq.emplace(each.seq, &each);
+  if (auto ok = check_all(db, by_seq, report); !ok) {
     report.intact = false;
     if (!report.problem.empty()) report.problem += "; ";
     report.problem += describe(ok.error());

@@ -16,7 +16,7 @@ constexpr std::string_view corrupt_help =
 std::string help_for(int code) {
   switch (code & 0xff) {
     case SQLITE_FULL:
-      return "the disk is full: make space, then run again";
+      return "free disk space, then run again";
     case SQLITE_IOERR:
       return "the disk reports errors: see dmesg";
     case SQLITE_CORRUPT:

@@ -1,6 +1,8 @@
 #include "adapters/journal/rows.hpp"
 
 #include "adapters/journal/schema.hpp"
+#include "adapters/journal/signed_head.hpp"
+#include "base/text.hpp"
 
 namespace hitless::journal {
 namespace {
@@ -47,6 +49,14 @@ IndexRow index_of(const Statement& row) {
   return index;
 }
 
+Status accept_format(const std::string& format) {
+  if (format == format_version) return {};
+  return fail(ErrorCode::storage,
+              fmt::format("the journal has format `{}`, not {}",
+                          escape_for_terminal(truncate_utf8(format, 40)), format_version),
+              std::string(db_name), "use the hitless that wrote it, or another state folder");
+}
+
 Status ensure_schema(Database& db) {
   if (auto ok = db.exec("BEGIN IMMEDIATE"); !ok) return ok;
   const auto tables = one_text(db, "SELECT count(*) FROM sqlite_master", {});
@@ -60,10 +70,8 @@ Status ensure_schema(Database& db) {
     const auto format = read_meta(db, "format");
     if (!format) {
       status = tl::unexpected(format.error());
-    } else if (*format != format_version) {
-      status = fail(ErrorCode::storage,
-                    fmt::format("the journal has format `{}`, not {}", *format, format_version),
-                    std::string(db_name), "use the hitless that wrote it, or another state folder");
+    } else {
+      status = accept_format(*format);
     }
   }
   if (auto ok = db.exec("ROLLBACK"); !ok && status) return ok;
@@ -98,6 +106,12 @@ Result<Head> read_head(Database& db) {
         std::string(db_name), "entries were removed or added by hand: run `hitless audit verify`");
   }
   return head;
+}
+
+Result<std::string> read_journal_id(Database& db) {
+  auto hash = one_text(db, "SELECT hash FROM entries WHERE seq = 1", {});
+  if (!hash) return hash;
+  return (hash->empty() ? std::string(genesis) : *hash).substr(0, journal_id_digits);
 }
 
 Status insert_line(Database& db, const Line& line) {

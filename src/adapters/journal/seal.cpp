@@ -57,35 +57,89 @@ struct CloseDb {
   void operator()(sqlite3* db) const { sqlite3_close(db); }
 };
 
+std::string block_digest(std::string_view block) {
+  return sha256_hex(block).substr(0, 16);
+}
+
+// The file of a database, through SQLite's own file layer (see the header).
+class OpenFile {
+ public:
+  static Result<OpenFile> open(const std::string& db_path) {
+    sqlite3* raw = nullptr;
+    sqlite3_open_v2(db_path.c_str(), &raw, SQLITE_OPEN_READONLY, nullptr);
+    OpenFile opened(raw, db_path);
+    sqlite3_file_control(raw, "main", SQLITE_FCNTL_FILE_POINTER, &opened.file_);
+    sqlite3_int64 size = 0;
+    if (opened.file_ == nullptr || opened.file_->pMethods == nullptr ||
+        opened.file_->pMethods->xFileSize(opened.file_, &size) != SQLITE_OK) {
+      return tl::unexpected(storage_error("cannot be read", db_path, errno));
+    }
+    opened.size_ = static_cast<std::int64_t>(size);
+    return opened;
+  }
+  std::int64_t size() const { return size_; }
+
+  // Until visit says no.
+  template <class Visit>
+  Status each_block(std::int64_t block_bytes, Visit visit) {
+    std::string block;
+    for (std::int64_t at = 0; at < size_; at += block_bytes) {
+      block.resize(static_cast<std::size_t>(std::min(block_bytes, size_ - at)));
+      if (file_->pMethods->xRead(file_, block.data(), static_cast<int>(block.size()), at) !=
+          SQLITE_OK) {
+        return fail(ErrorCode::storage, fmt::format("cannot be read at byte {}", at), path_);
+      }
+      if (!visit(std::string_view(block))) return {};
+    }
+    return {};
+  }
+
+ private:
+  OpenFile(sqlite3* raw, std::string path) : db_(raw), path_(std::move(path)) {}
+  std::unique_ptr<sqlite3, CloseDb> db_;
+  std::string path_;
+  sqlite3_file* file_ = nullptr;
+  std::int64_t size_ = 0;
+};
+
 }  // namespace
 
 Result<FileDigest> digest_database_file(const std::string& db_path) {
-  sqlite3* raw = nullptr;
-  sqlite3_open_v2(db_path.c_str(), &raw, SQLITE_OPEN_READONLY, nullptr);
-  const std::unique_ptr<sqlite3, CloseDb> db(raw);
-  sqlite3_file* file = nullptr;
-  sqlite3_file_control(raw, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-  sqlite3_int64 size = 0;
-  if (file == nullptr || file->pMethods == nullptr ||
-      file->pMethods->xFileSize(file, &size) != SQLITE_OK) {
-    return tl::unexpected(storage_error("cannot be read", db_path, errno));
-  }
+  auto opened = OpenFile::open(db_path);
+  if (!opened) return tl::unexpected(opened.error());
   FileDigest digest;
-  digest.size = static_cast<std::int64_t>(size);
-  digest.block_bytes = block_bytes_for(size);
+  digest.size = opened->size();
+  digest.block_bytes = block_bytes_for(digest.size);
   Sha256 whole;
-  std::string block;
-  for (std::int64_t at = 0; at < digest.size; at += digest.block_bytes) {
-    block.resize(static_cast<std::size_t>(std::min(digest.block_bytes, digest.size - at)));
-    if (file->pMethods->xRead(file, block.data(), static_cast<int>(block.size()), at) !=
-        SQLITE_OK) {
-      return fail(ErrorCode::storage, fmt::format("cannot be read at byte {}", at), db_path);
-    }
+  const auto read = opened->each_block(digest.block_bytes, [&](std::string_view block) {
     whole.add(block);
-    digest.blocks.push_back(sha256_hex(block).substr(0, 16));
-  }
+    digest.blocks.push_back(block_digest(block));
+    return true;
+  });
+  if (!read) return tl::unexpected(read.error());
   digest.sha256 = whole.hex();
   return digest;
+}
+
+Result<std::string> first_difference(const std::string& db_path, const FileDigest& sealed) {
+  auto opened = OpenFile::open(db_path);
+  if (!opened) return tl::unexpected(opened.error());
+  FileDigest found{opened->size(), {}, sealed.block_bytes, {}};
+  if (found.size != sealed.size || sealed.block_bytes < min_block_bytes) {
+    return difference(sealed, found);
+  }
+  Sha256 whole;
+  bool same = true;
+  const auto read = opened->each_block(sealed.block_bytes, [&](std::string_view block) {
+    const std::size_t at = found.blocks.size();
+    found.blocks.push_back(block_digest(block));
+    same = at < sealed.blocks.size() && sealed.blocks[at] == found.blocks[at];
+    whole.add(block);
+    return same;
+  });
+  if (!read) return tl::unexpected(read.error());
+  if (same) found.sha256 = whole.hex();
+  return difference(sealed, found);
 }
 
 std::string seal_path(const std::string& db_path) {

@@ -3,8 +3,8 @@
 // SQLite leaves bytes in a file that no row depends on; a change there shows nowhere else. The seal
 // is removed (durably) before the first write of a session and written (atomically) after the last
 // writer closed. So a seal that is there must fit. After a crash there is none, and the rows speak
-// alone. It is not signed: who can write here can make a new one. Keep the head hash off this
-// machine.
+// alone. It is not signed: who can write here can make a new one; against that stands the signed
+// head (signed_head.hpp).
 //
 // The head file is a note of the last commit, not synced: after the death of a process (not of the
 // machine) it shows whether the end of the write-ahead log was cut off.
@@ -38,6 +38,9 @@ struct Seal {
 // Reads through SQLite's own file layer: opening and closing the file otherwise would drop the
 // locks that this process holds on it (POSIX locks belong to the process).
 [[nodiscard]] Result<FileDigest> digest_database_file(const std::string& db_path);
+// As the difference to what is in the file now, which is read only up to the first one.
+[[nodiscard]] Result<std::string> first_difference(const std::string& db_path,
+                                                   const FileDigest& sealed);
 
 [[nodiscard]] std::string seal_path(const std::string& db_path);
 [[nodiscard]] std::string seal_to_text(const Seal& seal);

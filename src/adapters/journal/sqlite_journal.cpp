@@ -103,9 +103,9 @@ class Impl final : public SqliteJournal {
   }
   ~Impl() override { static_cast<void>(Impl::close()); }
 
-  void write_with(Session session, Database db) {
+  void write_with(Session session, Database db, HeadSigner signer) {
     session_.emplace(std::move(session));
-    writer_ = std::make_unique<Writer>(std::move(db), path_);
+    writer_ = std::make_unique<Writer>(std::move(db), path_, std::move(signer));
   }
 
   Task<Result<std::vector<core::Entry>>> append(std::string rollout, std::int64_t at_ms,
@@ -124,12 +124,17 @@ class Impl final : public SqliteJournal {
 
   Result<std::vector<core::Entry>> read(std::string rollout, std::int64_t up_to_seq) override;
   Result<std::vector<ports::RolloutRow>> rollouts(int limit) override;
-  Result<ports::ChainReport> verify() override { return verify_journal(dir_); }
+  Result<ports::ChainReport> verify() override {
+    auto report = verify_journal(dir_);
+    if (!report) return tl::unexpected(report.error());
+    return ports::ChainReport(std::move(*report));
+  }
   Status put_fact(std::string key, std::string value) override;
   Result<std::string> get_fact(std::string key) override;
   Result<std::string> next_incident_id() override;
   Status export_jsonl(std::string rollout, std::function<Status(std::string_view)> write) override;
   Result<std::string> export_text(std::string rollout, std::size_t max_bytes) override;
+  Result<std::string> signed_head() override { return signed_head_line(dir_); }
   Status close() override;
 
  private:
@@ -142,7 +147,7 @@ class Impl final : public SqliteJournal {
   }
   // Blocks until it is durable.
   Seqs write_now(Job job);
-  Status seal(Database db);
+  Status seal(Database db, HeadSigner& signer);
 
   std::string dir_, path_;
   std::optional<Session> session_;
@@ -266,21 +271,27 @@ Status Impl::close() {
   if (writer_ == nullptr) return {};
   auto db = writer_->stop();
   const bool wrote = writer_->wrote();
-  writer_.reset();
   Status status;
   // A seal that is still there was not broken by anyone; a journal that failed is left as it is.
   const bool sealed = !wrote && size_of(seal_path(path_)) >= 0;
-  if (db && !sealed && session_->become_last()) status = seal(std::move(*db));
+  if (db && !sealed && session_->become_last()) {
+    status = seal(std::move(*db), writer_->signer());
+  }
+  writer_.reset();
   session_.reset();
   return status;
 }
 
-Status Impl::seal(Database db) {
+Status Impl::seal(Database db, HeadSigner& signer) {
   const auto emptied = db.checkpoint();
   if (!emptied) return tl::unexpected(emptied.error());
   if (!*emptied) return {};  // someone reads an old state; the next session will seal
   const auto head = read_head(db);
   if (!head) return tl::unexpected(head.error());
+  const auto journal = read_journal_id(db);
+  if (!journal) return tl::unexpected(journal.error());
+  // First, so that a sealed journal is signed to its end.
+  if (auto ok = signer.sign(*journal, *head); !ok) return ok;
   {
     const Database closed = std::move(db);
   }
@@ -301,20 +312,46 @@ Result<std::unique_ptr<SqliteJournal>> open_for_reading(const std::string& dir) 
     db = Database::open(path, Access::immutable);
   }
   if (!db) return tl::unexpected(db.error());
+  // What has no format yet has no entries either, and says so when it is asked.
+  const auto format = read_meta(*db, "format");
+  if (format && !format->empty()) {
+    if (auto ok = accept_format(*format); !ok) return tl::unexpected(ok.error());
+  }
   return std::make_unique<Impl>(dir, std::move(*db));
 }
 
-Result<std::unique_ptr<SqliteJournal>> open_for_writing(const std::string& dir) {
+// Looks twice when the first files of a key were just being made, by us before a crash or by
+// another process now.
+Status check_before_writing(const std::string& dir, const std::string& key_file) {
+  std::string problem;
+  for (int look = 0; look < 2; ++look) {
+    const bool key_complete = size_of(public_key_path(dir)) >= 0;
+    const auto report = verify_journal(dir, Depth::quick);
+    if (!report) return tl::unexpected(report.error());
+    if (report->intact) return {};
+    problem = report->problem;
+    if (key_complete) break;
+    if (auto ok = HeadSigner::finish_creation(dir, key_file); !ok) return ok;
+  }
+  return fail(ErrorCode::storage, "the journal is not intact: " + problem, path_of_db(dir),
+              "keep the folder as evidence, move it away, and find out who changed it");
+}
+
+Result<HeadSigner> open_signer(const std::string& dir, const std::string& key_file, Database& db) {
+  const auto head = read_head(db);
+  if (!head) return tl::unexpected(head.error());
+  const auto journal = read_journal_id(db);
+  if (!journal) return tl::unexpected(journal.error());
+  return HeadSigner::open(dir, key_file, *journal, *head);
+}
+
+Result<std::unique_ptr<SqliteJournal>> open_for_writing(const std::string& dir,
+                                                        const std::string& key_file) {
   if (auto ok = make_private_dir(dir); !ok) return tl::unexpected(ok.error());
   const std::string path = path_of_db(dir);
   auto session = Session::join(path);
   if (!session) return tl::unexpected(session.error());
-  const auto report = verify_journal(dir, Depth::quick);
-  if (!report) return tl::unexpected(report.error());
-  if (!report->intact) {
-    return fail(ErrorCode::storage, "the journal is not intact: " + report->problem, path,
-                "keep the folder as evidence, move it away, and find out who changed it");
-  }
+  if (auto ok = check_before_writing(dir, key_file); !ok) return tl::unexpected(ok.error());
   // SQLite would make it readable for all; its -wal and -shm take the mode over.
   const Fd made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (made.get() < 0 && errno != EEXIST) {
@@ -323,17 +360,20 @@ Result<std::unique_ptr<SqliteJournal>> open_for_writing(const std::string& dir) 
   auto writer = Database::open(path, Access::read_write);
   if (!writer) return tl::unexpected(writer.error());
   if (auto ok = ensure_schema(*writer); !ok) return tl::unexpected(ok.error());
+  auto signer = open_signer(dir, key_file, *writer);
+  if (!signer) return tl::unexpected(signer.error());
   auto reader = Database::open(path, Access::read);
   if (!reader) return tl::unexpected(reader.error());
   auto journal = std::make_unique<Impl>(dir, std::move(*reader));
-  journal->write_with(std::move(*session), std::move(*writer));
+  journal->write_with(std::move(*session), std::move(*writer), std::move(*signer));
   return journal;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteJournal>> open_journal(const std::string& dir, Mode mode) {
-  return mode == Mode::read_only ? open_for_reading(dir) : open_for_writing(dir);
+Result<std::unique_ptr<SqliteJournal>> open_journal(const std::string& dir, Mode mode,
+                                                    const std::string& key_file) {
+  return mode == Mode::read_only ? open_for_reading(dir) : open_for_writing(dir, key_file);
 }
 
 }  // namespace hitless::journal

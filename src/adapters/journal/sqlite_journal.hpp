@@ -3,7 +3,8 @@
 // append() returns when the entries are on disk. A crash at any point leaves whole transactions.
 // Any failure to write (disk full, I/O error, locked, read-only) fails that append and all later
 // ones: the caller must stop acting. The last writer that closes leaves a seal (seal.hpp). Opening
-// for writing verifies first and refuses a journal that was tampered with.
+// for writing verifies first and refuses a journal that was tampered with. The head is signed at
+// the end of each rollout and at the seal (signed_head.hpp).
 //
 // Use it from one thread. An append() that is cancelled may or may not have been written: read to
 // know.
@@ -30,13 +31,16 @@ class SqliteJournal : public ports::Journal {
   // The same as one string, refused when longer than max_bytes: for attachments.
   [[nodiscard]] virtual Result<std::string> export_text(std::string rollout,
                                                         std::size_t max_bytes) = 0;
+  // The latest signed head as one line, to be kept where this machine cannot change it.
+  [[nodiscard]] virtual Result<std::string> signed_head() = 0;
   // Waits for what is queued and seals when no other process writes. The destructor does it too,
   // but cannot say what went wrong.
   virtual Status close() = 0;
 };
 
 // dir is made with mode 0700 when read_write; not_found when there is no journal and read_only.
-[[nodiscard]] Result<std::unique_ptr<SqliteJournal>> open_journal(const std::string& dir,
-                                                                  Mode mode);
+// key_file: the private key that signs, when it is not to be kept in dir.
+[[nodiscard]] Result<std::unique_ptr<SqliteJournal>> open_journal(const std::string& dir, Mode mode,
+                                                                  const std::string& key_file = {});
 
 }  // namespace hitless::journal

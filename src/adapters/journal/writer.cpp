@@ -7,9 +7,27 @@
 #include "runtime/durable_file.hpp"
 
 namespace hitless::journal {
+namespace {
 
-Writer::Writer(Database db, std::string path)
-    : db_(std::move(db)), path_(std::move(path)), thread_([this] { run(); }) {}
+constexpr std::string_view run_again = ", then run again";
+
+// What a rollout that can no longer be journaled tells its operator.
+Error nothing_more(Error cause) {
+  cause.what = "nothing more is done, because the journal cannot be written: " + cause.what;
+  std::string& help = cause.help;
+  if (help.ends_with(run_again)) help.resize(help.size() - run_again.size());
+  if (help.empty()) help = "see that the state folder can be written";
+  help += ", then `hitless resume`";
+  return cause;
+}
+
+}  // namespace
+
+Writer::Writer(Database db, std::string path, HeadSigner signer)
+    : db_(std::move(db)),
+      path_(std::move(path)),
+      signer_(std::move(signer)),
+      thread_([this] { run(); }) {}
 
 Writer::~Writer() {
   stop();
@@ -59,11 +77,12 @@ void Writer::finish(std::vector<Job> batch) {
   if (!broken_) {
     auto written = commit(batch);
     if (written) {
+      if (auto ok = sign_if_due(); !ok) broken_ = nothing_more(ok.error());
       for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(std::move((*written)[i]));
       return;
     }
     static_cast<void>(db_.exec("ROLLBACK"));  // there may be no transaction; the first error counts
-    broken_ = written.error();
+    broken_ = nothing_more(written.error());
   }
   for (auto& job : batch) job.done(tl::unexpected(*broken_));
 }
@@ -100,7 +119,16 @@ Result<std::vector<std::vector<std::int64_t>>> Writer::commit(std::vector<Job>& 
   if (auto ok = write_meta(db_, "head_hash", head->hash); !ok) return tl::unexpected(ok.error());
   if (auto ok = db_.exec("COMMIT"); !ok) return tl::unexpected(ok.error());
   note_head(*head);
+  head_ = *head;
   return written;
+}
+
+Status Writer::sign_if_due() {
+  if (!rollout_ended_ && head_.seq - signer_.signed_seq() < sign_every) return {};
+  const auto journal = read_journal_id(db_);
+  if (!journal) return tl::unexpected(journal.error());
+  rollout_ended_ = false;
+  return signer_.sign(*journal, head_);
 }
 
 Result<std::vector<std::vector<std::int64_t>>> Writer::append_all(std::vector<Job>& batch,
@@ -130,6 +158,7 @@ Status Writer::append_one(const Draft& draft, Head& head) {
   auto index = read_index(db_, draft.rollout);
   if (!index) return tl::unexpected(index.error());
   fold(*index, line.seq, line.at_ms, draft.event);
+  rollout_ended_ |= index->row.ended_at != 0;
   return write_index(db_, *index);
 }
 

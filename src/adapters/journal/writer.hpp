@@ -4,7 +4,8 @@
 // Several processes may write: the head is read inside BEGIN IMMEDIATE, so that all extend one
 // chain. A crash leaves whole transactions only. After a failed write nothing more is written: an
 // entry that is missing in the middle would be a lie, so every later job fails with the first
-// error.
+// error. The head is signed before the end of a rollout is reported, and every sign_every entries;
+// when that fails, the entries are reported as durable, as they are, and later jobs fail.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -18,6 +19,7 @@
 #include "adapters/journal/chain.hpp"
 #include "adapters/journal/database.hpp"
 #include "adapters/journal/seal.hpp"
+#include "adapters/journal/signed_head.hpp"
 #include "runtime/child.hpp"
 
 namespace hitless::journal {
@@ -43,13 +45,16 @@ class Writer {
   static constexpr std::size_t max_queued = 10'000;
   static constexpr std::size_t max_batch = 256;
 
-  Writer(Database db, std::string path);
+  static constexpr std::int64_t sign_every = 500;
+
+  Writer(Database db, std::string path, HeadSigner signer);
   ~Writer();
   Writer(const Writer&) = delete;
   void submit(Job job);
   // Ends the thread after what is queued; returns the database when nothing ever failed.
   std::optional<Database> stop();
-  [[nodiscard]] bool wrote() const { return wrote_; }  // after stop()
+  [[nodiscard]] bool wrote() const { return wrote_; }     // after stop()
+  [[nodiscard]] HeadSigner& signer() { return signer_; }  // after stop()
 
  private:
   void run();
@@ -59,9 +64,13 @@ class Writer {
   Status append_one(const Draft& draft, Head& head);
   Status begin_session();
   void note_head(const Head& head);
+  Status sign_if_due();
 
   Database db_;
   std::string path_;
+  HeadSigner signer_;
+  Head head_;                   // the last one that we committed
+  bool rollout_ended_ = false;  // since the last signature
   Fd head_note_;
   bool wrote_ = false;
   std::optional<Error> broken_;
