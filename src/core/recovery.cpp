@@ -65,4 +65,10 @@ void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
   }
 }
 
+bool may_put_back_unjournaled(const Instance& instance) {
+  if (!instance.taken_out) return false;
+  const bool unchanged = !instance.acted && !instance.config_touched;
+  return unchanged || std::holds_alternative<Rejoining>(instance.phase);
+}
+
 }  // namespace hitless::core

@@ -89,10 +89,33 @@ Task<Outcome> do_install(const EffectContext* context, const InstanceParts* inst
   co_return outcome_of(co_await install_new(instance, context->plan.files));
 }
 
-Task<Outcome> do_act(const InstanceParts* instance, const core::Effect* effect) {
-  const DurationMs left = std::max<DurationMs>(effect->deadline - wall_now_ms(), 1'000);
-  auto outcome =
-      co_await instance->service->act(effect->action, effect->id, effect->expected, left);
+// The timer first: from the moment the load balancer is told, somebody must be able to put it back.
+Task<Outcome> do_drain(const EffectContext* context, const InstanceParts* instance) {
+  Status armed = co_await context->guard->arm({instance->id, context->drain_left_ms});
+  if (!armed) {
+    Error error = armed.error();
+    error.what = "the watchdog could not be armed: " + error.what;
+    error.help += " (or set `watchdog: false` in the policy)";
+    co_return outcome_of(error);
+  }
+  co_return outcome_of(co_await drain_everywhere(context->parts, instance->id));
+}
+
+Task<Outcome> do_rejoin(const EffectContext* context, const InstanceParts* instance) {
+  Status status = co_await rejoin_everywhere(context->parts, instance->id);
+  if (status) co_await context->guard->disarm(instance->id);
+  co_return outcome_of(status);
+}
+
+Task<Outcome> do_act(const EffectContext* context, const InstanceParts* instance,
+                     const core::Effect* effect) {
+  ports::ActOrder order;
+  order.action = effect->action;
+  order.operation_id = effect->id;
+  order.expected = effect->expected;
+  order.deadline_ms = std::max<DurationMs>(effect->deadline - wall_now_ms(), 1'000);
+  if (context->guard->fences()) order.fence = {context->parts->name, instance->port, effect->epoch};
+  auto outcome = co_await instance->service->act(std::move(order));
   if (!outcome) co_return outcome_of(outcome.error());
   co_return std::move(*outcome);
 }
@@ -133,15 +156,25 @@ Task<Outcome> diagnose(const EffectContext* context, const InstanceParts* instan
   co_return outcome;
 }
 
+// Would a controller that was paused past its lease do harm here? The host itself fences `act`.
+bool changes_the_world(EffectKind kind) {
+  return kind == EffectKind::drain || kind == EffectKind::close_remaining ||
+         kind == EffectKind::install_config || kind == EffectKind::rejoin;
+}
+
 Task<Outcome> on_instance(const EffectContext* context, const InstanceParts* instance,
                           const core::Effect* effect) {
+  if (changes_the_world(effect->kind)) {
+    if (Status ours = co_await context->guard->check(instance->id); !ours)
+      co_return outcome_of(ours);
+  }
   switch (effect->kind) {
     case EffectKind::preflight:
       co_return co_await do_preflight(context, instance);
     case EffectKind::recheck:
       co_return co_await recheck(context->parts, instance);
     case EffectKind::drain:
-      co_return outcome_of(co_await drain_everywhere(context->parts, instance->id));
+      co_return co_await do_drain(context, instance);
     case EffectKind::confirm_out:
       co_return co_await confirm_out(context, instance);
     case EffectKind::close_remaining:
@@ -149,9 +182,9 @@ Task<Outcome> on_instance(const EffectContext* context, const InstanceParts* ins
     case EffectKind::install_config:
       co_return co_await do_install(context, instance, effect);
     case EffectKind::act:
-      co_return co_await do_act(instance, effect);
+      co_return co_await do_act(context, instance, effect);
     case EffectKind::rejoin:
-      co_return outcome_of(co_await rejoin_everywhere(context->parts, instance->id));
+      co_return co_await do_rejoin(context, instance);
     case EffectKind::diagnose:
       co_return co_await diagnose(context, instance);
     case EffectKind::open_incident:
@@ -171,6 +204,8 @@ Task<Result<Outcome>> route(const EffectContext* context, const core::Effect* ef
       outcome.incident = *id;
       outcome.detail = effect->reason;
     }
+    // What stays out stays out on purpose, with an incident: no timer may undo that.
+    for (const core::InstanceId& id : context->quarantined) co_await context->guard->disarm(id);
     co_return outcome;
   }
   const InstanceParts* instance = find(*context->parts, effect->instance);

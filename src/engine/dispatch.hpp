@@ -3,6 +3,7 @@
 #pragma once
 #include "core/event.hpp"
 #include "core/state.hpp"
+#include "engine/guard.hpp"
 #include "engine/parts.hpp"
 #include "ports/journal.hpp"
 
@@ -13,6 +14,9 @@ struct EffectContext {
   ports::Journal* journal = nullptr;
   core::Plan plan;
   std::vector<core::Backup> backups;  // of the effect's instance, from its preflight
+  Guard* guard = nullptr;
+  DurationMs drain_left_ms = 0;               // until the drain's own deadline
+  std::vector<core::InstanceId> quarantined;  // finish: left out on purpose
 };
 
 Task<core::Outcome> carry_out(EffectContext context, core::Effect effect);

@@ -1,9 +1,12 @@
 #include "engine/run_loop.hpp"
 
+#include <algorithm>
+
 #include "core/decide.hpp"
 #include "core/invariants.hpp"
 #include "core/names.hpp"
 #include "engine/dispatch.hpp"
+#include "engine/recovery.hpp"
 #include "engine/watchers.hpp"
 
 namespace hitless::engine {
@@ -25,11 +28,13 @@ class Rollout {
  public:
   explicit Rollout(RunContext context)
       : context_(std::move(context)),
+        guard_(context_.guard),
         watchers_(context_.parts, [this](core::Event event) { arrive(std::move(event)); }) {}
 
   Task<Result<core::State>> run();
 
  private:
+  Task<Status> begin();
   // What happened outside, in order of arrival; taken in by the loop.
   void arrive(core::Event event) {
     inbox_.push_back(std::move(event));
@@ -39,21 +44,27 @@ class Rollout {
   Task<Status> record(std::vector<core::Event> events);
   Task<Status> decide_and_act();
   Task<void> dispatch(core::Effect effect);
-  Error stopped(const Error& cause) const;
+  Task<Error> wind_up(Error cause);
+  EffectContext context_of(const core::Effect& effect);
+  DurationMs drain_left(const core::Instance& instance) const;
+  std::vector<Guard::Out> out_now() const;
 
   RunContext context_;
+  Guard guard_;
   core::State state_;
   std::vector<core::Event> inbox_;
   Signal wake_;
   Watchers watchers_;
   int dispatched_ = 0;
   std::optional<TimeMs> wake_at_;
+  std::optional<Error> lost_;  // another controller has the service
 };
 
 // The loop. Everything else in this file serves it.
 Task<Result<core::State>> Rollout::run() {
   if (context_.wishes != nullptr) context_.wishes->on_push([this] { wake_.notify(); });
-  Status status = co_await record({core::RolloutStarted{context_.plan, context_.actor, 1}});
+  Status status = co_await begin();
+  const bool began = status.has_value();
   while (status && !state_.ended) {
     status = co_await decide_and_act();
     if (!status || state_.ended) break;
@@ -66,18 +77,42 @@ Task<Result<core::State>> Rollout::run() {
   if (context_.wishes != nullptr) context_.wishes->on_push({});
   co_await watchers_.stop();
   while (dispatched_ > 0) (void)co_await wake_.wait_for(kLongestSleepMs);
-  if (!status) co_return tl::unexpected<Error>(stopped(status.error()));
+  std::optional<Error> failure;
+  if (!status) failure = began ? co_await wind_up(status.error()) : status.error();
+  co_await guard_.stop();
+  if (failure) co_return tl::unexpected<Error>(*failure);
   co_return state_;
+}
+
+Task<Status> Rollout::begin() {
+  for (const core::Entry& entry : context_.past) core::apply_to(state_, entry.event, entry.at);
+  if (state_.ended) co_return Status{};
+  auto epoch = co_await guard_.take(state_.epoch);
+  if (!epoch) co_return tl::unexpected<Error>(epoch.error());
+  co_await guard_.keep([this] { return out_now(); },
+                       [this](Error error) {
+                         lost_ = std::move(error);
+                         wake_.notify();
+                       });
+  if (context_.past.empty()) {
+    co_return co_await record({core::RolloutStarted{context_.plan, context_.actor, *epoch}});
+  }
+  // The old controller can start nothing more; what it started ends before anything is decided.
+  Status status = co_await record(co_await outcomes_left_behind(context_.parts, state_));
+  if (!status) co_return status;
+  co_return co_await record({core::ControllerTookOver{*epoch, context_.actor}});
 }
 
 // Journals the events, durably, then applies them. An intent that would break a rule is not taken.
 Task<Status> Rollout::record(std::vector<core::Event> events) {
+  if (lost_) co_return tl::unexpected<Error>(*lost_);
   if (events.empty()) co_return Status{};
   const TimeMs at = std::max(wall_now_ms(), state_.now);
   for (const core::Event& event : events) {
     if (Status ok = keeps_rules(core::check_before(state_, event)); !ok) co_return ok;
   }
-  auto entries = co_await context_.journal->append(context_.plan.rollout, at, std::move(events));
+  const std::string& rollout = context_.past.empty() ? context_.plan.rollout : state_.plan.rollout;
+  auto entries = co_await context_.journal->append(rollout, at, std::move(events));
   if (!entries) co_return tl::unexpected<Error>(entries.error());
   for (const core::Entry& entry : *entries) {
     core::apply_to(state_, entry.event, entry.at);
@@ -119,26 +154,68 @@ Task<Status> Rollout::decide_and_act() {
                  "This is a bug in hitless.");
 }
 
-Task<void> Rollout::dispatch(core::Effect effect) {
-  EffectContext context{context_.parts, context_.journal, context_.plan, {}};
-  if (const core::Instance* instance = core::find(state_, effect.instance);
-      instance != nullptr && instance->report) {
-    context.backups = instance->report->backups;
+EffectContext Rollout::context_of(const core::Effect& effect) {
+  EffectContext context;
+  context.parts = context_.parts;
+  context.journal = context_.journal;
+  context.plan = state_.plan;
+  context.guard = &guard_;
+  if (const core::Instance* instance = core::find(state_, effect.instance); instance != nullptr) {
+    if (instance->report) context.backups = instance->report->backups;
+    context.drain_left_ms = drain_left(*instance);
   }
-  core::EffectFinished finished{effect.id, co_await carry_out(std::move(context), effect)};
+  if (effect.kind == core::EffectKind::finish) {
+    for (const core::Instance& instance : state_.instances) {
+      if (instance.taken_out) context.quarantined.push_back(instance.plan.id);
+    }
+  }
+  return context;
+}
+
+Task<void> Rollout::dispatch(core::Effect effect) {
+  core::EffectFinished finished{effect.id, co_await carry_out(context_of(effect), effect)};
   watchers_.forget(effect.instance);
   --dispatched_;
   arrive(std::move(finished));
 }
 
-Error Rollout::stopped(const Error& cause) const {
-  Error error = cause;
-  std::string out;
+DurationMs Rollout::drain_left(const core::Instance& instance) const {
+  const auto* draining = std::get_if<core::Draining>(&instance.phase);
+  if (draining == nullptr) return 0;
+  const TimeMs end = draining->since + state_.plan.policy.drain.deadline_ms;
+  return std::max<DurationMs>(end - wall_now_ms(), 0);
+}
+
+std::vector<Guard::Out> Rollout::out_now() const {
+  std::vector<Guard::Out> out;
   for (const core::Instance& instance : state_.instances) {
-    if (instance.taken_out) out += (out.empty() ? "" : ", ") + instance.plan.id.value;
+    const bool on_purpose = std::holds_alternative<core::Quarantined>(instance.phase);
+    if (!instance.taken_out || on_purpose) continue;
+    // Told to come back, or about to be: its timer is disarmed with the rejoin.
+    const auto* rejoining = std::get_if<core::Rejoining>(&instance.phase);
+    const bool going_back =
+        instance.pending && instance.pending->effect.kind == core::EffectKind::rejoin;
+    if (going_back || (rejoining != nullptr && rejoining->commanded)) continue;
+    out.push_back({instance.plan.id, drain_left(instance)});
   }
-  if (!out.empty()) error.what += " (out of rotation by this rollout: " + out + ")";
-  return error;
+  return out;
+}
+
+// Nothing more can be journaled, so nothing more is done; but staying out serves nobody.
+Task<Error> Rollout::wind_up(Error cause) {
+  std::vector<core::InstanceId> back;
+  if (!lost_) back = co_await put_back_unjournaled(context_.parts, &guard_, state_);
+  std::string out, returned;
+  for (const core::Instance& instance : state_.instances) {
+    if (!instance.taken_out) continue;
+    const bool is_back = std::find(back.begin(), back.end(), instance.plan.id) != back.end();
+    std::string& list = is_back ? returned : out;
+    list += (list.empty() ? "" : ", ") + instance.plan.id.value;
+  }
+  if (!returned.empty()) cause.what += "; put back into rotation unchanged or proven: " + returned;
+  if (!out.empty()) cause.what += "; out of rotation by this rollout: " + out;
+  if (cause.help.empty()) cause.help = "mend the cause, then `hitless resume`";
+  co_return cause;
 }
 
 }  // namespace

@@ -3,13 +3,14 @@
 // Invariants: every event is journaled, durably, before it changes the state; every effect is
 // journaled as intended before it is dispatched (I3); the core's invariants are checked on each
 // step, and a step that would break one is not taken. A crash at any point leaves a journal whose
-// fold is the state.
+// fold is the state; another call with that journal's entries takes the rollout over and ends it.
 #pragma once
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "core/state.hpp"
+#include "engine/guard.hpp"
 #include "engine/parts.hpp"
 #include "ports/journal.hpp"
 
@@ -33,15 +34,19 @@ class Wishes {
 struct RunContext {
   const ServiceParts* parts = nullptr;
   ports::Journal* journal = nullptr;
-  core::Plan plan;
+  core::Plan plan;                // of a new rollout
+  std::vector<core::Entry> past;  // not empty: a rollout to take over, all that is journaled of it
   std::string actor;
+  GuardParts guard;
   Wishes* wishes = nullptr;  // may be null
   // Called for each entry after it was applied, for screens; must not block.
   std::function<void(const core::Entry&, const core::State&)> on_entry;
 };
 
-// The state at the end. Fails only when the journal could not be written or a rule would have been
-// broken: then nothing more was done, and the error says what is left out of rotation.
+// The state at the end. Fails with refused when another controller holds the service (nothing was
+// done) or took it from us; otherwise only when the journal could not be written or a rule would
+// have been broken. Then nothing more is done, but what can go back safely does, and the error says
+// what is left out of rotation.
 Task<Result<core::State>> run_rollout(RunContext context);
 
 }  // namespace hitless::engine

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "core/event.hpp"
 #include "core/types.hpp"
+#include "ports/host.hpp"
 #include "runtime/task.hpp"
 
 namespace hitless::ports {
@@ -19,6 +20,16 @@ struct ServiceCapabilities {
   bool proves_reload = false;  // otherwise a reload is never chosen
   ReloadFailureMode reload_failure_mode = ReloadFailureMode::unknown;
   bool proves_restart = true;
+};
+
+// One reload or restart. It happens only while `expected` is still who runs, and only while nobody
+// holds the service with a higher epoch than the fence.
+struct ActOrder {
+  core::Action action = core::Action::none;
+  std::string operation_id;  // the same id happens once
+  core::ServiceIdentity expected;
+  DurationMs deadline_ms = 60'000;
+  Fence fence = {};
 };
 
 using Files = std::map<std::string, std::string>;  // absolute path on the host → content
@@ -36,9 +47,11 @@ class Service {
   virtual Task<core::Check> test_config(Files changed) = 0;
   // Everything the configuration on disk consists of (includes followed), for diff and digest.
   virtual Task<Result<Files>> config_files() = 0;
-  virtual Task<Result<core::Outcome>> act(core::Action action, std::string operation_id,
-                                          core::ServiceIdentity expected,
-                                          DurationMs deadline_ms) = 0;
+  virtual Task<Result<core::Outcome>> act(ActOrder order) = 0;
+  // The outcome of an act that a controller which is gone may have started; waits for its end.
+  // not_found: no trace of it (Host::await_operation).
+  virtual Task<Result<core::Outcome>> await_act(std::string operation_id,
+                                                DurationMs deadline_ms) = 0;
   // What the world says now, compared with `before`. One reading; the core judges over time.
   virtual Task<core::ServiceReading> verify(core::Action action, core::ServiceIdentity before) = 0;
 };

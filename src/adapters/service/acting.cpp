@@ -120,51 +120,71 @@ const char* command_script() {
   return kCommandScript;
 }
 
-Task<Outcome> act_on_unit(ports::Host* host, std::string unit, core::Action action,
-                          std::string operation_id, ServiceIdentity expected,
-                          DurationMs deadline_ms) {
-  if (action == core::Action::none) co_return outcome(OutcomeStatus::ok, "nothing to do");
-  if (!was_looked_at(expected)) co_return not_looked_at();
-  const std::string verb = action == core::Action::reload ? "reload" : "restart";
-  const bool unwell = !expected.active || expected.restarts > 0;
+Task<Outcome> act_on_unit(ports::Host* host, std::string unit, ports::ActOrder order) {
+  if (order.action == core::Action::none) co_return outcome(OutcomeStatus::ok, "nothing to do");
+  if (!was_looked_at(order.expected)) co_return not_looked_at();
+  const std::string verb = order.action == core::Action::reload ? "reload" : "restart";
+  const bool unwell = !order.expected.active || order.expected.restarts > 0;
   ports::Operation operation;
-  operation.id = std::move(operation_id);
+  operation.id = std::move(order.operation_id);
   operation.argv = {"sh",
                     "-c",
                     kUnitScript,
                     "hitless-act",
                     unit,
                     verb,
-                    expected.invocation_id,
+                    order.expected.invocation_id,
                     unwell ? "1" : "0"};
-  operation.deadline_ms = deadline_ms;
+  operation.deadline_ms = order.deadline_ms;
+  operation.fence = std::move(order.fence);
   const auto ran = co_await host->run_operation(std::move(operation));
   co_return to_outcome(ran, "systemctl " + verb + " " + unit);
 }
 
-Task<Outcome> act_by_command(ports::Host* host, std::string pid_file, core::Action action,
-                             std::vector<std::string> argv, std::string operation_id,
-                             ServiceIdentity expected, DurationMs deadline_ms) {
-  if (action == core::Action::none) co_return outcome(OutcomeStatus::ok, "nothing to do");
+Task<Outcome> act_by_command(ports::Host* host, std::string pid_file, std::vector<std::string> argv,
+                             ports::ActOrder order) {
+  if (order.action == core::Action::none) co_return outcome(OutcomeStatus::ok, "nothing to do");
   if (argv.empty())
     co_return failed("no command is configured for a " +
-                     std::string(action == core::Action::reload ? "reload" : "restart"));
-  if (!was_looked_at(expected)) co_return not_looked_at();
+                     std::string(order.action == core::Action::reload ? "reload" : "restart"));
+  if (!was_looked_at(order.expected)) co_return not_looked_at();
   const std::string what = join(argv, " ");
   ports::Operation operation;
-  operation.id = std::move(operation_id);
+  operation.id = std::move(order.operation_id);
   operation.argv = {"sh",
                     "-c",
                     kCommandScript,
                     "hitless-act",
                     pid_file,
-                    std::to_string(expected.main_pid),
-                    expected.start_time};
+                    std::to_string(order.expected.main_pid),
+                    order.expected.start_time};
   operation.argv.insert(operation.argv.end(), argv.begin(), argv.end());
   operation.privileged = host->sudo();
-  operation.deadline_ms = deadline_ms;
+  operation.deadline_ms = order.deadline_ms;
+  operation.fence = std::move(order.fence);
   const auto ran = co_await host->run_operation(std::move(operation));
   co_return to_outcome(ran, what);
+}
+
+namespace {
+
+Task<Result<Outcome>> await_act(ports::Host* host, std::string id, DurationMs deadline_ms,
+                                bool privileged) {
+  const auto ran = co_await host->await_operation(id, deadline_ms, privileged);
+  if (!ran) co_return tl::unexpected<Error>(ran.error());
+  co_return to_outcome(ran, "operation " + id + " of the controller that is gone");
+}
+
+}  // namespace
+
+Task<Result<Outcome>> await_unit_act(ports::Host* host, std::string operation_id,
+                                     DurationMs deadline_ms) {
+  co_return co_await await_act(host, std::move(operation_id), deadline_ms, true);
+}
+
+Task<Result<Outcome>> await_command_act(ports::Host* host, std::string operation_id,
+                                        DurationMs deadline_ms) {
+  co_return co_await await_act(host, std::move(operation_id), deadline_ms, host->sudo());
 }
 
 }  // namespace hitless::service

@@ -8,18 +8,21 @@
 #include <vector>
 
 #include "core/event.hpp"
-#include "ports/host.hpp"
+#include "ports/service.hpp"
 
 namespace hitless::service {
 
 // systemctl --job-mode=fail restart|reload, only while the unit's InvocationID is the expected one.
-Task<core::Outcome> act_on_unit(ports::Host* host, std::string unit, core::Action action,
-                                std::string operation_id, core::ServiceIdentity expected,
-                                DurationMs deadline_ms);
+Task<core::Outcome> act_on_unit(ports::Host* host, std::string unit, ports::ActOrder order);
 
 // argv, only while the pid file names the expected process (or still none).
-Task<core::Outcome> act_by_command(ports::Host* host, std::string pid_file, core::Action action,
-                                   std::vector<std::string> argv, std::string operation_id,
-                                   core::ServiceIdentity expected, DurationMs deadline_ms);
+Task<core::Outcome> act_by_command(ports::Host* host, std::string pid_file,
+                                   std::vector<std::string> argv, ports::ActOrder order);
+
+// What became of one that an earlier controller may have started; not_found: no trace of it.
+Task<Result<core::Outcome>> await_unit_act(ports::Host* host, std::string operation_id,
+                                           DurationMs deadline_ms);
+Task<Result<core::Outcome>> await_command_act(ports::Host* host, std::string operation_id,
+                                              DurationMs deadline_ms);
 
 }  // namespace hitless::service

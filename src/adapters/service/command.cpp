@@ -101,11 +101,14 @@ class CommandService final : public ports::Service {
 
   Task<Result<ports::Files>> config_files() override { return tree_.read_all(); }
 
-  Task<Result<core::Outcome>> act(Action action, std::string operation_id, ServiceIdentity expected,
-                                  DurationMs deadline_ms) override {
-    co_return co_await act_by_command(host_, config_.pid_file, action,
-                                      action == Action::reload ? config_.reload : config_.restart,
-                                      std::move(operation_id), std::move(expected), deadline_ms);
+  Task<Result<core::Outcome>> act(ports::ActOrder order) override {
+    std::vector<std::string> argv =
+        order.action == Action::reload ? config_.reload : config_.restart;
+    co_return co_await act_by_command(host_, config_.pid_file, std::move(argv), std::move(order));
+  }
+
+  Task<Result<core::Outcome>> await_act(std::string operation_id, DurationMs deadline_ms) override {
+    co_return co_await await_command_act(host_, std::move(operation_id), deadline_ms);
   }
 
   Task<ServiceReading> verify(Action action, ServiceIdentity before) override {

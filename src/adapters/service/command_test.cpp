@@ -71,7 +71,7 @@ TEST_F(Command, APidFileIsBelievedOnlyWithALivingProcess) {
 TEST_F(Command, ARestartIsProvenByAnotherProcess) {
   runs(child());
   const auto before = identity();
-  EXPECT_EQ(wait_for(service_->act(Action::restart, "R.1", before, 5'000))->status,
+  EXPECT_EQ(wait_for(service_->act({Action::restart, "R.1", before, 5'000}))->status,
             OutcomeStatus::ok);
   EXPECT_TRUE(exists(folder_ / "restarted"));
   EXPECT_EQ(wait_for(service_->verify(Action::restart, before)).verdict,
@@ -92,14 +92,15 @@ TEST_F(Command, ActsOnWhoWasSeenOnly) {
   runs(child());
   const auto before = identity();
   runs(child());
-  EXPECT_EQ(wait_for(service_->act(Action::restart, "R.1", before, 5'000))->status,
+  EXPECT_EQ(wait_for(service_->act({Action::restart, "R.1", before, 5'000}))->status,
             OutcomeStatus::failed);
   EXPECT_FALSE(exists(folder_ / "restarted"));
   std::filesystem::remove(config_.pid_file);
-  EXPECT_EQ(wait_for(service_->act(Action::restart, "R.2", before, 5'000))->status,
+  EXPECT_EQ(wait_for(service_->act({Action::restart, "R.2", before, 5'000}))->status,
             OutcomeStatus::failed);
   const auto none = identity();
-  EXPECT_EQ(wait_for(service_->act(Action::restart, "R.3", none, 5'000))->status, OutcomeStatus::ok)
+  EXPECT_EQ(wait_for(service_->act({Action::restart, "R.3", none, 5'000}))->status,
+            OutcomeStatus::ok)
       << "from nothing to something";
   EXPECT_FALSE(host_.operations[0].privileged) << "the host has no sudo";
 }
@@ -107,7 +108,7 @@ TEST_F(Command, ActsOnWhoWasSeenOnly) {
 TEST_F(Command, ItsOwnExitCodesAreNotMistakenForOurs) {
   config_.restart = {"sh", "-c", "exit 96"};
   make();
-  const auto outcome = wait_for(service_->act(Action::restart, "R.1", identity(), 5'000));
+  const auto outcome = wait_for(service_->act({Action::restart, "R.1", identity(), 5'000}));
   EXPECT_EQ(outcome->status, OutcomeStatus::failed);
   EXPECT_EQ(outcome->detail.find("someone"), std::string::npos) << outcome->detail;
 }

@@ -87,19 +87,22 @@ class NginxService final : public ports::Service {
 
   Task<Result<ports::Files>> config_files() override { return tree_.read_all(); }
 
-  Task<Result<core::Outcome>> act(Action action, std::string operation_id, ServiceIdentity expected,
-                                  DurationMs deadline_ms) override {
+  Task<Result<core::Outcome>> act(ports::ActOrder order) override {
     if (!config_.unit.empty()) {
-      co_return co_await act_on_unit(host_, config_.unit, action, std::move(operation_id),
-                                     std::move(expected), deadline_ms);
+      co_return co_await act_on_unit(host_, config_.unit, std::move(order));
     }
     std::vector<std::string> argv;
-    if (action == Action::reload) {
+    if (order.action == Action::reload) {
       argv = {config_.binary, "-c", config_.main_config, "-s", "reload"};
       if (!config_.prefix.empty()) argv.insert(argv.end(), {"-p", config_.prefix});
     }
-    co_return co_await act_by_command(host_, config_.pid_file, action, std::move(argv),
-                                      std::move(operation_id), std::move(expected), deadline_ms);
+    co_return co_await act_by_command(host_, config_.pid_file, std::move(argv), std::move(order));
+  }
+
+  Task<Result<core::Outcome>> await_act(std::string operation_id, DurationMs deadline_ms) override {
+    if (!config_.unit.empty())
+      co_return co_await await_unit_act(host_, std::move(operation_id), deadline_ms);
+    co_return co_await await_command_act(host_, std::move(operation_id), deadline_ms);
   }
 
   Task<ServiceReading> verify(Action action, ServiceIdentity before) override {

@@ -114,7 +114,7 @@ core::ServiceIdentity NginxTest::identity() {
 void NginxTest::start() {
   core::ServiceIdentity none;
   none.state = "inactive";
-  const auto outcome = wait_for(service_->act(core::Action::restart, "t.1", none, 10'000));
+  const auto outcome = wait_for(service_->act({core::Action::restart, "t.1", none, 10'000}));
   ASSERT_TRUE(outcome);
   ASSERT_EQ(outcome->status, core::OutcomeStatus::ok) << outcome->detail;
   const TimeMs end = wall_now_ms() + kWatchMs;
@@ -133,7 +133,7 @@ core::ServiceReading NginxTest::watch(core::Action action, const core::ServiceId
 }
 
 core::ServiceReading NginxTest::reload_and_watch(const core::ServiceIdentity& before) {
-  const auto outcome = wait_for(service_->act(core::Action::reload, "t.2", before, 10'000));
+  const auto outcome = wait_for(service_->act({core::Action::reload, "t.2", before, 10'000}));
   EXPECT_TRUE(outcome && outcome->status == core::OutcomeStatus::ok)
       << (outcome ? outcome->detail : "");
   return watch(core::Action::reload, before);

@@ -159,14 +159,14 @@ TEST_F(NginxReload, AMasterThatIsGoneIsDown) {
 TEST_F(NginxReload, ARestartIsProvenAndOnlyOnWhoWasSeen) {
   start();
   const auto before = identity();
-  const auto outcome = wait_for(service_->act(Action::restart, "t.3", before, 15'000));
+  const auto outcome = wait_for(service_->act({Action::restart, "t.3", before, 15'000}));
   ASSERT_EQ(outcome->status, OutcomeStatus::ok) << outcome->detail;
   const auto reading = watch(Action::restart, before);
   EXPECT_EQ(reading.verdict, ServiceVerdict::proven) << reading.evidence;
   EXPECT_NE(reading.evidence.find("PID changed: " + std::to_string(before.main_pid)),
             std::string::npos);
 
-  const auto late = wait_for(service_->act(Action::restart, "t.4", before, 15'000));
+  const auto late = wait_for(service_->act({Action::restart, "t.4", before, 15'000}));
   EXPECT_EQ(late->status, OutcomeStatus::failed);
   EXPECT_NE(late->detail.find("someone restarted it"), std::string::npos) << late->detail;
   EXPECT_EQ(identity().main_pid, reading.now.main_pid) << "nothing was done";

@@ -69,10 +69,12 @@ class SystemdService final : public ports::Service {
 
   Task<Result<ports::Files>> config_files() override { return tree_.read_all(); }
 
-  Task<Result<core::Outcome>> act(core::Action action, std::string operation_id,
-                                  ServiceIdentity expected, DurationMs deadline_ms) override {
-    co_return co_await act_on_unit(host_, config_.unit, action, std::move(operation_id),
-                                   std::move(expected), deadline_ms);
+  Task<Result<core::Outcome>> act(ports::ActOrder order) override {
+    co_return co_await act_on_unit(host_, config_.unit, std::move(order));
+  }
+
+  Task<Result<core::Outcome>> await_act(std::string operation_id, DurationMs deadline_ms) override {
+    co_return co_await await_unit_act(host_, std::move(operation_id), deadline_ms);
   }
 
   Task<ServiceReading> verify(core::Action action, ServiceIdentity before) override {

@@ -59,7 +59,7 @@ class Live : public ::testing::Test {
     }
   }
   core::Outcome act(ports::Service& service, Action action, const ServiceIdentity& expected) {
-    return wait_for(service.act(action, "R-1.1", expected, 30'000)).value();
+    return wait_for(service.act({action, "R-1.1", expected, 30'000})).value();
   }
   TestHost host_;
 };

@@ -58,7 +58,7 @@ class Systemd : public ::testing::Test {
   void set(const std::string& name, const std::string& value) { write_file(folder_ / name, value); }
   core::ServiceIdentity identity() { return *wait_for(service_->identity()); }
   core::Outcome act(Action action, const core::ServiceIdentity& expected) {
-    return *wait_for(service_->act(action, "R-1.1", expected, 5'000));
+    return *wait_for(service_->act({action, "R-1.1", expected, 5'000}));
   }
   core::Check find(const std::string& name) {
     for (const auto& line : wait_for(service_->validate())) {

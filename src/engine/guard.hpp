@@ -1,0 +1,61 @@
+// What a rollout holds while it runs: the lease on its service, and a watchdog timer for each
+// instance that is out by its hand. Both are kept alive in the background.
+//
+// Invariants: no load balancer is told anything without asking the host whether our epoch still
+// holds (rule I4); no instance is drained before its timer is armed (rule I7). A lease that another
+// controller took is lost for good: the rollout must end.
+// After a crash the lease runs out and the timers fire: that is what they are for.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/state.hpp"
+#include "ports/coordination.hpp"
+#include "ports/watchdog.hpp"
+
+namespace hitless::engine {
+
+struct GuardParts {
+  ports::Coordination* coordination = nullptr;  // null: the caller's file lock is all there is
+  ports::Watchdog* watchdog = nullptr;          // null: none, by policy
+  ports::Claimant claimant;
+};
+
+class Guard {
+ public:
+  explicit Guard(GuardParts parts) : parts_(std::move(parts)) {}
+  ~Guard();
+  Guard(const Guard&) = delete;
+
+  // Takes the service; the epoch is above `at_least`.
+  Task<Result<std::int64_t>> take(std::int64_t at_least);
+  // Renews and re-arms in the background. `out`: who is out by our hand now, and for how long its
+  // drain may still take. `on_lost`: another controller has the service.
+  struct Out {
+    core::InstanceId instance;
+    DurationMs drain_left_ms = 0;
+  };
+  Task<void> keep(std::function<std::vector<Out>()> out, std::function<void(Error)> on_lost);
+  // Ends the background work and gives the lease back.
+  Task<void> stop();
+
+  // False: no lease is held on the hosts, so they have nothing to compare an epoch with.
+  [[nodiscard]] bool fences() const { return parts_.coordination != nullptr; }
+  Task<Status> check(core::InstanceId instance);
+  Task<Status> arm(Out out);
+  // Best effort: a timer that stays finds nothing to put back.
+  Task<void> disarm(core::InstanceId instance);
+
+ private:
+  struct Keeping;
+  static Task<void> keep_loop(std::shared_ptr<Keeping> keeping);
+
+  GuardParts parts_;
+  std::int64_t epoch_ = 0;
+  DurationMs ttl_ms_ = 0;
+  std::shared_ptr<Keeping> keeping_;
+};
+
+}  // namespace hitless::engine
