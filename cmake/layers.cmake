@@ -27,6 +27,15 @@ hitless_layer(adapters/notify SEES ports LINKS Boost::json)
 hitless_layer(adapters/coordination SEES ports)
 hitless_layer(adapters/watchdog SEES ports)
 hitless_layer(adapters/journal SEES ports LINKS Boost::json SQLite::SQLite3)
+# Their tests run on real hosts, and with a real HAProxy.
+if(HITLESS_TESTS)
+  foreach(name coordination watchdog)
+    if(TARGET hitless_adapters_${name}_tests)
+      target_link_libraries(hitless_adapters_${name}_tests
+        PRIVATE hitless_adapters_host hitless_adapters_traffic)
+    endif()
+  endforeach()
+endif()
 hitless_layer(witness SEES base core runtime LINKS Boost::json OpenSSL::SSL OpenSSL::Crypto)
 
 hitless_layer(engine SEES ports confdiff)
