@@ -1,4 +1,5 @@
-// Writes described values as canonical JSON (see codec.hpp). For codec.cpp only.
+// Writes described values as canonical JSON (see codec.hpp). For codec.cpp and state_json.cpp
+// only.
 #pragma once
 #include <charconv>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "adapters/journal/describe.hpp"
+#include "core/state.hpp"
 
 namespace hitless::journal {
 
@@ -24,6 +26,7 @@ class JsonWriter {
   void write(double value);
   void write(const std::string& value);
   void write(const core::InstanceId& value) { write(value.value); }
+  void write(const core::Phase& phase);  // its name, then its fields; in state_json.cpp
 
   template <class T>
   void write(const std::optional<T>& value) {
