@@ -168,4 +168,20 @@ std::string_view to_string(Direction value) {
   return value == Direction::forward ? "forward" : "backward";
 }
 
+std::string_view to_string(OperatorWish value) {
+  switch (value) {
+    case OperatorWish::stop:
+      return "stop";
+    case OperatorWish::abort:
+      return "abort";
+    case OperatorWish::pause:
+      return "pause";
+    case OperatorWish::resume:
+      return "resume";
+    case OperatorWish::force_drain:
+      return "force_drain";
+  }
+  return "?";
+}
+
 }  // namespace hitless::core

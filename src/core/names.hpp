@@ -16,5 +16,6 @@ namespace hitless::core {
 [[nodiscard]] std::string_view to_string(OutcomeStatus value);
 [[nodiscard]] std::string_view to_string(CheckStatus value);
 [[nodiscard]] std::string_view to_string(Direction value);
+[[nodiscard]] std::string_view to_string(OperatorWish value);
 
 }  // namespace hitless::core
