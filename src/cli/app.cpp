@@ -7,7 +7,9 @@
 
 #include <cstdlib>
 
+#include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
+#include "base/time.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -78,7 +80,13 @@ int failed(const App& app, const Error& error, int exit_code) {
 
 Result<std::unique_ptr<journal::SqliteJournal>> open_journal(const App& app, bool writable) {
   return journal::open_journal(state_dir(app),
-                               writable ? journal::Mode::read_write : journal::Mode::read_only);
+                               writable ? journal::Mode::read_write : journal::Mode::read_only,
+                               env("HITLESS_AUDIT_KEY"));
+}
+
+std::string entry_as_json(const core::Entry& entry) {
+  return fmt::format("{{\"seq\":{},\"at\":\"{}\",\"event\":{}}}", entry.seq,
+                     format_timestamp(entry.at), journal::event_to_json(entry.event));
 }
 
 Result<Replay> replay(ports::Journal& journal, const std::string& rollout, std::int64_t up_to_seq) {

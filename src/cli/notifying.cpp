@@ -66,12 +66,27 @@ ports::Notification ended_notification(journal::SqliteJournal& journal, const co
   n.fields = {{"result", n.result},
               {"duration", format_duration(state.ended_at - state.started_at)}};
   if (!good) n.fields.emplace_back("why", core::why(state));
+  // Off this machine: whoever rewrites the journal later cannot rewrite this.
+  if (const auto head = journal.signed_head()) n.fields.emplace_back("audit head", *head);
   n.attachments.push_back({state.plan.rollout + "-audit.jsonl", "application/x-ndjson",
                            audit_log(journal, state.plan.rollout)});
   if (!state.incident.empty()) {
     n.attachments.push_back(
         {state.incident + ".txt", "text/plain; charset=utf-8", incident_report(state, entries)});
   }
+  return n;
+}
+
+ports::Notification stopped_notification(const std::string& rollout, const Error& error) {
+  ports::Notification n;
+  n.key = rollout + "/stopped/" + std::to_string(wall_now_ms());
+  n.kind = ports::NotificationKind::failed;
+  n.rollout = rollout;
+  n.result = "stopped";
+  n.title = rollout + " stopped before its end and needs a human";
+  n.text = describe(error) + (error.help.empty() ? "" : "\n" + error.help);
+  n.actor = actor_name();
+  n.at = wall_now_ms();
   return n;
 }
 

@@ -75,6 +75,34 @@ struct Binder {
     selection(sub);
   }
 
+  // What goes on after the start: of a rollout that runs, was cut off or has ended.
+  void recovery() {
+    const auto on_one = [this](const char* name, const char* about, const char* example) {
+      CLI::App* sub = verb(name, about, example);
+      sub->add_option("rollout", o.id, "its id; without one, the only one that fits");
+      return sub;
+    };
+    const auto asks = [this](CLI::App* sub) {
+      sub->add_flag("-y,--yes", o.yes, "do not ask");
+      sub->add_flag("--no-input", o.no_input, "never ask; needs --yes");
+      sub->add_flag("--dry-run", o.dry_run, "only show the plan");
+      sub->add_flag("--no-notify", o.no_notify, "send no notifications");
+    };
+    on_one("watch",
+           "The live screen of a rollout that runs elsewhere; Ctrl-C only ends the watching",
+           "hitless watch");
+    on_one("pause", "Take no further instance; what is in work comes back first",
+           "hitless pause R-7f3a21");
+    on_one("resume", "Go on after a pause, or end a rollout that was cut off", "hitless resume");
+    on_one("abort", "Stop and roll back; also a rollout that was cut off",
+           "hitless abort R-7f3a21");
+    asks(on_one("retry", "The same again, for what a rollout failed on or did not come to",
+                "hitless retry R-7f3a21"));
+    asks(on_one("rollback",
+                "Put back the configuration that a rollout replaced, under the same rules",
+                "hitless rollback R-7f3a21"));
+  }
+
   void verbs() {
     CLI::App* check = verb("check", "Validate the fleet file; all errors at once", "hitless check");
     check->add_flag("--offline", o.offline,
@@ -100,6 +128,7 @@ struct Binder {
             "hitless reload web");
     rollout("apply", "Roll out new configuration; reload or restart as the change needs",
             "hitless apply web --plan web.plan");
+    recovery();
     verb("status", "What is in rotation, what is not, and by whose hand", "hitless status web")
         ->add_option("service", o.service, "only this service");
     verb("history", "Past rollouts", "hitless history --last 5")
@@ -107,7 +136,8 @@ struct Binder {
         ->check(CLI::Range(1, 10'000));
     CLI::App* show = verb("show", "One rollout, step by step", "hitless show R-7f3a21");
     show->add_option("rollout", o.id, "its id")->required();
-    show->add_option("--at", o.at_seq, "as it stood after this journal entry");
+    show->add_option("--at", o.at_seq, "as it stood after this journal entry")
+        ->check(CLI::PositiveNumber);
     verb("diff", "The configuration change of a rollout", "hitless diff R-7f3a21")
         ->add_option("rollout", o.id, "its id")
         ->required();
@@ -115,11 +145,17 @@ struct Binder {
          "hitless incident INC-3")
         ->add_option("incident", o.id, "its id");
     CLI::App* audit =
-        verb("audit", "The journal: verify its chain, export it", "hitless audit verify");
-    audit->add_option("action", o.audit_action, "verify or export")
+        verb("audit", "The journal: verify it, export it, its signed head, replay all rollouts",
+             "hitless audit verify --key /mnt/usb/journal.pub --head heads.txt");
+    audit->add_option("action", o.audit_action, "verify, export, head or replay")
         ->required()
-        ->check(CLI::IsMember({"verify", "export"}));
-    audit->add_option("rollout", o.id, "export only this rollout");
+        ->check(CLI::IsMember({"verify", "export", "head", "replay"}));
+    audit->add_option("what", o.id,
+                      "export: only this rollout; replay: the journal in this state folder");
+    audit->add_option("--key", o.audit_key,
+                      "verify: the public key, from a copy that was kept elsewhere");
+    audit->add_option("--head", o.audit_head,
+                      "verify: against a signed head from before (its line, or a file of them)");
     verb("explain", "What an error code means and how to mend it", "hitless explain HL0104")
         ->add_option("code", o.id, "its code; without one, all codes");
     verb("schema", "The JSON Schema of the fleet file", "hitless schema > hitless.schema.json");

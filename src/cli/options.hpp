@@ -30,7 +30,9 @@ struct Options {
   std::string id;            // rollout, incident or error code
   std::int64_t at_seq = 0;   // show --at
   int last = 20;             // history
-  std::string audit_action;  // verify, export
+  std::string audit_action;  // verify, export, head, replay
+  std::string audit_key;     // audit verify --key
+  std::string audit_head;    // audit verify --head
   std::string shell;         // completion
 };
 

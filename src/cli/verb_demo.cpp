@@ -139,6 +139,8 @@ int conclude(Demo& demo) {
   run_hitless(demo, {"history"});
   demo.expect("journal intact (hitless audit verify)",
               run_hitless(demo, {"audit", "verify"}) == kOk);
+  demo.expect("every rollout replays to the same state (hitless audit replay)",
+              run_hitless(demo, {"audit", "replay"}) == kOk);
   demo.clients->request_stop();
   demo.downloads->request_stop();
   const auto a = demo.clients->stop();
