@@ -22,3 +22,5 @@ foreach(file IN LISTS HITLESS_CLI_TESTS)
   add_test(NAME cli.${name} COMMAND ${Python3_EXECUTABLE} ${file})
   set_tests_properties(cli.${name} PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TEST_ENV}")
 endforeach()
+
+include(tests/certify/certify.cmake)

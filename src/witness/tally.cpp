@@ -69,6 +69,7 @@ Mark Tally::count_now(Mark mark, TimeMs at_ms) const {
   mark.sent = totals_.sent;
   mark.ok = totals_.ok;
   mark.answered_4xx = totals_.answered_4xx;
+  mark.http_answers = http_answers_;
   mark.arrivals = arrivals_;
   mark.longest_gap_ms =
       std::max(longest_gap_ms_, last_sent_ms_ > 0 ? at_ms - last_sent_ms_ : std::int64_t{0});
@@ -132,6 +133,7 @@ void Tally::answered(int status, TimeMs at_ms, std::int64_t latency_us) {
   const std::lock_guard lock(mutex_);
   --totals_.in_flight;
   totals_.latency.add(latency_us);
+  if (status != 101) ++http_answers_;
   Second& second = second_of(at_ms);
   second.latency.add(latency_us);
   if (status >= 400) {

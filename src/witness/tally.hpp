@@ -46,6 +46,7 @@ class Tally {
   std::int64_t newest_second_ = -1;
   Series series_;
   std::int64_t arrivals_ = 0;
+  std::int64_t http_answers_ = 0;
   TimeMs last_sent_ms_ = 0;
   std::int64_t longest_gap_ms_ = 0;  // since the last mark
 };

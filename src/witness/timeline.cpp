@@ -109,6 +109,7 @@ std::map<Window, Stretch> by_window(const std::vector<Mark>& marks, const Mark& 
     stretch.sent += to.sent - from.sent;
     stretch.ok += to.ok - from.ok;
     stretch.answered_4xx += to.answered_4xx - from.answered_4xx;
+    stretch.http_answers += to.http_answers - from.http_answers;
     stretch.longest_gap_ms = std::max(stretch.longest_gap_ms, to.longest_gap_ms);
   });
   return all;

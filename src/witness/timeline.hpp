@@ -29,8 +29,9 @@ struct Mark {
   std::string instance;
   core::PhaseName phase = core::PhaseName::waiting;
   std::int64_t sent = 0, ok = 0, answered_4xx = 0;  // until then
-  std::int64_t arrivals = 0;                        // due until then; the number in a POST's id
-  std::int64_t longest_gap_ms = 0;                  // without a request, since the mark before
+  std::int64_t http_answers = 0;  // below 500, until then: what a load balancer counts as requests
+  std::int64_t arrivals = 0;      // due until then; the number in a POST's id
+  std::int64_t longest_gap_ms = 0;  // without a request, since the mark before
 };
 inline constexpr std::size_t kMaxMarks = 20'000;
 
@@ -52,7 +53,7 @@ struct Where {
 [[nodiscard]] Window window_at(const std::vector<Mark>& marks, TimeMs moment);
 
 struct Stretch {
-  std::int64_t sent = 0, ok = 0, answered_4xx = 0, longest_gap_ms = 0;
+  std::int64_t sent = 0, ok = 0, answered_4xx = 0, http_answers = 0, longest_gap_ms = 0;
 };
 // Counts of each window; `end` closes the last one.
 [[nodiscard]] std::map<Window, Stretch> by_window(const std::vector<Mark>& marks, const Mark& end);

@@ -1,0 +1,29 @@
+// A traffic port's PoolCounters as a sample. A template, because witness does not see ports.
+#pragma once
+#include <optional>
+#include <utility>
+
+#include "witness/counters.hpp"
+
+namespace hitless::witness {
+
+template <class PoolCounters>
+[[nodiscard]] CounterSample sample_of(const PoolCounters& counters, TimeMs at_ms) {
+  CounterSample sample;
+  sample.at_ms = at_ms;
+  sample.epoch = counters.epoch;
+  const std::pair<const char*, std::optional<std::int64_t>> all[] = {
+      {"requests", counters.requests},
+      {"responses_5xx", counters.responses_5xx},
+      {"connect_errors", counters.connect_errors},
+      {"response_errors", counters.response_errors},
+      {"server_aborts", counters.server_aborts},
+      {"retries", counters.retries},
+      {"redispatches", counters.redispatches}};
+  for (const auto& [name, value] : all)
+    if (value) sample.values[name] = *value;
+  if (sample.values.empty()) sample.problem = "the load balancer could not be read";
+  return sample;
+}
+
+}  // namespace hitless::witness

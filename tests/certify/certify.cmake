@@ -1,0 +1,8 @@
+# hitless-certify: can the certificate say no? (./dev certify; docs/certificate.md)
+file(GLOB HITLESS_CERTIFY CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/certify/*.cpp)
+add_executable(hitless-certify ${HITLESS_CERTIFY})
+target_include_directories(hitless-certify PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(hitless-certify PRIVATE hitless_witness hitless_adapters_traffic hitless_flags)
+target_precompile_headers(hitless-certify PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
+add_test(NAME certify COMMAND hitless-certify --quick)
+set_tests_properties(certify PROPERTIES TIMEOUT 180 RUN_SERIAL ON LABELS slow)
