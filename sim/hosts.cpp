@@ -1,0 +1,261 @@
+// Hosts: the service's process, operations that run by themselves, the fence.
+#include "sim/planted.hpp"
+#include "sim/world.hpp"
+
+namespace hitless::sim {
+namespace {
+
+constexpr DurationMs kNoticeLongestMs = 600;  // until the load balancer's check sees a change
+constexpr DurationMs kBootLongestMs = 15'000;
+
+}  // namespace
+
+// Something that a reading would show is different now.
+void World::changed(int i, bool by_us) {
+  Host& host = hosts_[i];
+  ++version_[i];
+  const bool serves = truly_serves(i);
+  if (host.serves && !serves) {
+    host.bad_since = now_;
+    host.bad_by_us = by_us;
+  }
+  host.serves = serves;
+  bool in = false;
+  int busy = host.direct;
+  for (int node = 0; node < scenario_.nodes; ++node) {
+    in |= sends_work(node, i);
+    busy += nodes_[node].servers[i].in_flight;
+  }
+  if (in && !host.in) host.in_since = now_;
+  host.in = in;
+  if (busy > 0 && !host.busy) host.busy_since = now_;
+  host.busy = busy > 0;
+  for (int home = 0; home < scenario_.homes; ++home) {
+    Process& process = homes_[home];
+    if (!process.alive || process.stage != Stage::running) continue;
+    poll_soon(home);
+    WatchState& watch = process.service[i];
+    if (!watch.on) continue;
+    const TimeMs due = std::max(now_, watch.polled_at + watch.interval);
+    if (watch.poll_at != 0 && watch.poll_at <= due) continue;
+    watch.poll_at = due;
+    at(due - now_, Happens::poll_service, home, i, process.life);
+  }
+}
+
+void World::begin_host(const Fault& fault, bool on) {
+  Host& host = hosts_[fault.host];
+  switch (fault.kind) {
+    case FaultKind::host_reboot:
+      if (on && host.up) reboot(fault.host);
+      break;
+    case FaultKind::restart_hangs:
+      host.hangs = on;
+      if (on || host.running || !host.up) break;
+      for (const Operation& operation : host.operations) {
+        if (operation.running) process_up(fault.host, host.generation + 1);
+      }
+      break;
+    case FaultKind::restart_sick:
+      host.sick = on;
+      break;
+    case FaultKind::new_config_sick:
+      host.new_sick = on;
+      break;
+    case FaultKind::flaps:
+      host.flaps = on;
+      if (!on) host.flapping = false;
+      break;
+    case FaultKind::ssh_refused:
+      host.no_ssh = on;
+      changed(fault.host, false);
+      break;
+    case FaultKind::slow_start:
+      host.slow = on;
+      break;
+    case FaultKind::start_limit:
+      host.start_limit = on;
+      break;
+    case FaultKind::disk_full:
+      host.disk_full = on;
+      break;
+    case FaultKind::peer_dies:
+      if (!on) {
+        process_up(fault.host, host.generation + 1);
+        break;
+      }
+      for (int node = 0; node < scenario_.nodes; ++node) {
+        count(node, fault.host);
+        nodes_[node].servers[fault.host].in_flight = 0;
+      }
+      host.running = false;
+      at(random_.between(50, kNoticeLongestMs), Happens::check_notices, fault.host);
+      changed(fault.host, false);
+      break;
+    case FaultKind::direct_clients:
+      host.direct = on ? 2 : 0;
+      changed(fault.host, false);
+      break;
+    default:
+      break;
+  }
+  if (on || !host.running || host.healthy) return;
+  host.healthy = true;  // what made it sick is over
+  at(50, Happens::check_notices, fault.host);
+  changed(fault.host, false);
+}
+
+void World::reboot(int i) {
+  Host& host = hosts_[i];
+  for (int node = 0; node < scenario_.nodes; ++node) {
+    count(node, i);
+    nodes_[node].servers[i].in_flight = 0;
+  }
+  host.up = host.running = false;
+  host.claim = Claim{};  // lives in /run
+  host.operations.clear();
+  host.flapping = false;
+  at(random_.between(3'000, kBootLongestMs), Happens::boot, i);
+  at(random_.between(50, kNoticeLongestMs), Happens::check_notices, i);
+  changed(i, false);
+}
+
+void World::process_up(int i, int generation) {
+  Host& host = hosts_[i];
+  if (!host.up || generation <= host.generation) return;
+  for (int node = 0; node < scenario_.nodes; ++node) count(node, i);
+  host.generation = generation;
+  host.running = true;
+  host.healthy = !host.sick && !(host.new_sick && host.new_config);
+  host.flapping = host.flaps;
+  tell("host", [&] {
+    return "web0" + std::to_string(i + 1) + ": process " + std::to_string(generation) + " is up" +
+           (host.healthy ? "" : ", sick") + (host.flapping ? ", flapping" : "");
+  });
+  operation_ends(i, core::OutcomeStatus::ok);
+  at(random_.between(20, 300), Happens::check_notices, i);
+  changed(i, false);
+}
+
+void World::check_notices(int i) {
+  const Host& host = hosts_[i];
+  for (int node = 0; node < scenario_.nodes; ++node) {
+    count(node, i);
+    nodes_[node].servers[i].passes = host.running && host.healthy;
+  }
+  changed(i, false);
+}
+
+void World::request_ends(int i) {
+  bool more = false, fewer = false;
+  for (int node = 0; node < scenario_.nodes; ++node) {
+    Server& server = nodes_[node].servers[i];
+    if (server.admin == Admin::ready || server.in_flight == 0) continue;
+    --server.in_flight;
+    fewer = true;
+    more |= server.in_flight > 0;
+  }
+  if (fewer) changed(i, true);
+  if (more) at(std::max<DurationMs>(1, scenario_.drain_ms / 3), Happens::request_ends, i);
+}
+
+// ---- operations ---------------------------------------------------------------------------------
+Operation* World::find_operation(int i, std::int64_t number) {
+  for (Operation& operation : hosts_[i].operations) {
+    if (operation.number == number) return &operation;
+  }
+  return nullptr;
+}
+
+// The host's own rule: the claim must be of this epoch and alive by the host's clock. After a
+// reboot there is no claim, and then nothing starts until it was taken anew.
+bool World::fence_refuses(int i, std::int64_t epoch) const {
+  if (planted(ShellBug::no_host_fence)) return false;
+  const Claim& claim = hosts_[i].claim;
+  if (planted(ShellBug::no_lease_check)) return claim.epoch > epoch;
+  return claim.epoch != epoch || now_ > claim.until;
+}
+
+void World::land_on_host(int index) {
+  Flight& flight = flights_[static_cast<std::size_t>(index)];
+  const int i = flight.host;
+  Host& host = hosts_[i];
+  const auto answer = [&](core::OutcomeStatus status) {
+    const bool lost = lose_reply_ || (links_[flight.home].lost_replies && random_.percent(50));
+    lose_reply_ = false;
+    if (lost) return;  // asked for again until the deadline, in vain
+    at(delay(flight.home), Happens::reply, index, static_cast<int>(status), flight.life);
+  };
+  if (!host.up || host.no_ssh) return answer(core::OutcomeStatus::unknown);
+  if (Operation* known = find_operation(i, flight.number);
+      known != nullptr && !planted(ShellBug::retry_with_new_id)) {
+    if (!known->running) answer(known->status);
+    return;  // a running one answers when it ends
+  }
+  if (fence_refuses(i, flight.effect->epoch)) {
+    tell("host", [&] { return flight.effect->instance.value + " refuses " + flight.effect->id; });
+    return answer(core::OutcomeStatus::failed);
+  }
+  rule_command(flight, true);
+  host.landed_at = now_;
+  host.operations.push_back(Operation{flight.number, 1, false, core::OutcomeStatus::ok});
+  Operation& operation = host.operations.back();
+  if (flight.effect->kind == core::EffectKind::install_config) {
+    operation.status = host.disk_full ? core::OutcomeStatus::failed : core::OutcomeStatus::ok;
+    if (!host.disk_full) host.new_config = flight.effect->direction == core::Direction::forward;
+    return answer(operation.status);
+  }
+  start_act(flight, operation);
+  if (!operation.running) answer(operation.status);
+}
+
+// A restart: refused unless what was seen is what still runs.
+void World::start_act(Flight& flight, Operation& operation) {
+  const int i = flight.host;
+  Host& host = hosts_[i];
+  const bool expected = flight.effect->expected.main_pid == host.generation;
+  if (!expected && !planted(ShellBug::unconditional_restart)) {
+    operation.status = core::OutcomeStatus::failed;
+    return;
+  }
+  rule_act(flight);
+  for (int node = 0; node < scenario_.nodes; ++node) {
+    count(node, i);
+    nodes_[node].servers[i].in_flight = 0;
+  }
+  ++host.acts;
+  host.running = false;
+  host.flapping = false;
+  tell("host", [&] { return flight.effect->instance.value + " restarts"; });
+  at(random_.between(50, kNoticeLongestMs), Happens::check_notices, i);
+  if (host.start_limit) {
+    operation.status = core::OutcomeStatus::failed;
+  } else {
+    operation.running = true;
+    if (!host.hangs) {
+      const DurationMs takes = fixed_delays ? 100
+                               : host.slow  ? random_.between(3'000, 6'000)
+                                            : random_.between(30, 400);
+      at(takes, Happens::process_up, i, host.generation + 1);
+    }
+  }
+  changed(i, true);
+}
+
+void World::operation_ends(int i, core::OutcomeStatus status) {
+  for (Operation& operation : hosts_[i].operations) {
+    if (!operation.running) continue;
+    operation.running = false;
+    operation.status = status;
+    for (std::size_t f = 0; f < flights_.size(); ++f) {
+      const Flight& flight = flights_[f];
+      if (!flight.live || flight.host != i || flight.number != operation.number) continue;
+      if (links_[flight.home].lost_replies && random_.percent(50)) continue;
+      if (reaches_host(flight.home, i))
+        at(delay(flight.home), Happens::reply, static_cast<int>(f), static_cast<int>(status),
+           flight.life);
+    }
+  }
+}
+
+}  // namespace hitless::sim

@@ -1,0 +1,154 @@
+// The rules of core/invariants once more, and more strictly: against what is true in this world. A
+// controller can only know what it could see, so what a fault did after its last look is excused;
+// what a controller of ours did never is.
+#include "sim/planted.hpp"
+#include "sim/world.hpp"
+
+namespace hitless::sim {
+namespace {
+
+// A check of the load balancer needs some time to notice, and a reading to arrive.
+constexpr DurationMs kSightMs = 1'000;
+
+}  // namespace
+
+void World::violate(const char* rule, std::string what) {
+  if (broken_) return;
+  tell("RULE", [&] { return std::string(rule) + " is broken: " + what; });
+  broken_ = Broken{rule, std::move(what), now_};
+}
+
+bool World::excused(const Flight& flight, int i, TimeMs since) const {
+  return since > flight.seen[i] - kSightMs;
+}
+
+// I3 and I4, for everything that a controller changes in the world.
+void World::rule_command(const Flight& flight, bool touches_host) {
+  if (!flight.safe && !store_.intents[static_cast<std::size_t>(number_of(*flight.effect))])
+    violate("I3", "effect " + flight.effect->id + " starts, and its intent is not durable");
+  if (flight.effect->epoch < granted_epoch_)
+    violate("I4", std::string("effect ") + flight.effect->id + " of an old epoch changes " +
+                      (touches_host ? "a host" : "the load balancer"));
+}
+
+// I1: who serves besides this one, whatever a controller believes.
+void World::rule_drain(const Flight& flight) {
+  if (!hosts_[flight.host].serves) return;
+  std::int64_t others = 0;
+  for (int i = 0; i < scenario_.hosts; ++i) {
+    if (i == flight.host) continue;
+    const Host& host = hosts_[i];
+    const bool unseen = !host.bad_by_us && (excused(flight, i, host.bad_since) ||
+                                            !scenario_.lb_checks || any_node_lies());
+    others += host.serves || unseen ? 1 : 0;
+  }
+  const std::int64_t floor = scenario_.plan.policy.capacity.floor;
+  if (others < floor)
+    violate("I1", "drain of " + flight.effect->instance.value + " leaves " +
+                      std::to_string(others) + " serving, floor " + std::to_string(floor));
+}
+
+bool World::any_node_lies() const {
+  for (int n = 0; n < scenario_.nodes; ++n) {
+    if (nodes_[n].fails_open) return true;
+  }
+  return false;
+}
+
+// I2: nothing is restarted while it is in rotation or has work.
+void World::rule_act(const Flight& flight) {
+  const int i = flight.host;
+  const Host& host = hosts_[i];
+  for (const Operation& operation : host.operations) {
+    if (operation.running)
+      violate("I6", "two operations at once on " + flight.effect->instance.value);
+  }
+  if (host.in && !excused(flight, i, host.in_since))
+    violate("I2", flight.effect->instance.value + " is restarted in rotation");
+  if (host.busy && host.busy_since <= flight.counted_at)
+    violate("I2", flight.effect->instance.value + " is restarted with requests in flight");
+  int runs = 0;
+  for (const Operation& operation : host.operations)
+    runs += operation.number % 100'000 == flight.number % 100'000 ? operation.times : 0;
+  if (runs > 1) violate("I6", "effect " + flight.effect->id + " ran twice");
+}
+
+// The rollout says that it is over: is what it says true?
+void World::rule_end() {
+  const core::State& state = *durable_state();
+  for (int i = 0; i < scenario_.hosts; ++i) {
+    const core::Instance& instance = state.instances[static_cast<std::size_t>(i)];
+    const core::PhaseName phase = core::name_of(instance.phase);
+    const Host& host = hosts_[i];
+    const std::string& name = instance.plan.id.value;
+    bool out = false;
+    for (int n = 0; n < scenario_.nodes; ++n) {
+      const Server& server = nodes_[n].servers[i];
+      out |= server.admin == Admin::drain && server.by_us;
+    }
+    if (phase == core::PhaseName::quarantined) {
+      if (state.incident.empty()) violate("I7", name + " is quarantined and nobody was told");
+      continue;
+    }
+    if (out) violate("I7", name + " was left out of rotation");
+    if (*state.ended == core::RolloutResult::succeeded && phase == core::PhaseName::done) {
+      if (host.acts == 0) violate("I12", name + " is done and was never restarted");
+      if (state.plan.changes_config && !host.new_config)
+        violate("I12", name + " is done and has the previous configuration");
+      if (!host.serves && host.bad_by_us && scenario_.lb_checks && !lb_ever_lied())
+        violate("I12", name + " is done and does not serve");
+    }
+    if (phase == core::PhaseName::rolled_back && host.new_config)
+      violate("I9", name + " is rolled back and has the new configuration");
+  }
+  rule_replay(state);
+}
+
+bool World::lb_ever_lied() const {
+  for (const Fault& fault : scenario_.faults) {
+    if (fault.kind == FaultKind::lb_fails_open || fault.kind == FaultKind::lb_stale) return true;
+  }
+  return false;
+}
+
+// I10: the journal gives the same state as the controller that wrote it has.
+void World::rule_replay(const core::State& live) {
+  core::State again;
+  for (const auto& entry : store_.entries) core::apply_to(again, entry->event, entry->at);
+  if (digest_of(again, 0) != digest_of(live, 0))
+    violate("I10", "replaying the journal gives another state");
+}
+
+// Nothing happens any more.
+void World::rule_settled() {
+  if (!store_.started) return;
+  const core::State& state = *durable_state();
+  for (int i = 0; i < scenario_.hosts; ++i) {
+    const core::Instance& instance = state.instances[static_cast<std::size_t>(i)];
+    if (core::name_of(instance.phase) == core::PhaseName::quarantined && store_.ended) continue;
+    for (int n = 0; n < scenario_.nodes; ++n) {
+      const Server& server = nodes_[n].servers[i];
+      if (server.admin == Admin::drain && server.by_us && !server.alarm)
+        violate("I7", instance.plan.id.value + " is an orphan: out on lb-" + std::to_string(n + 1) +
+                          ", and no controller is left");
+    }
+  }
+  if (scenario_.somebody_resumes && !store_.ended)
+    violate("I5", "nothing happens any more and the rollout has not ended");
+  if (harmless(scenario_) && store_.ended && *result_ != core::RolloutResult::succeeded)
+    violate("I5", "it did not succeed, and nothing that happened was a reason");
+}
+
+// Of the controller that runs, or the fold of the journal.
+const core::State* World::durable_state() {
+  for (const Process& process : homes_) {
+    const bool current = process.alive && process.epoch == store_.epoch && !process.journal_broken;
+    if (current && (process.stage == Stage::running || process.stage == Stage::closing))
+      return &process.controller.state();
+  }
+  folded_ = core::State{};
+  for (const auto& entry : store_.entries) core::apply_to(folded_, entry->event, entry->at);
+  return &folded_;
+}
+
+}  // namespace hitless::sim

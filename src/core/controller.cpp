@@ -1,0 +1,69 @@
+#include "core/controller.hpp"
+
+#include <utility>
+
+namespace hitless::core {
+namespace {
+
+// Would this transaction break a rule at any of its events?
+std::optional<Violation> check(const State& state, const std::vector<Event>& events, TimeMs now) {
+  if (events.empty()) return std::nullopt;
+  if (auto broken = check_before(state, events.front()); !broken.empty()) return broken.front();
+  if (events.size() == 1) return std::nullopt;
+  State ahead = state;
+  for (std::size_t i = 1; i < events.size(); ++i) {
+    apply_to(ahead, events[i - 1], now);
+    if (auto broken = check_before(ahead, events[i]); !broken.empty()) return broken.front();
+  }
+  return std::nullopt;
+}
+
+Turn broken_turn(Violation violation) {
+  Turn turn;
+  turn.broken = std::move(violation);
+  return turn;
+}
+
+}  // namespace
+
+Turn Controller::take(std::vector<Event> came_in, TimeMs now) const {
+  Turn turn;
+  turn.broken = check(state_, came_in, now);
+  if (!turn.broken) turn.events = std::move(came_in);
+  return turn;
+}
+
+Turn Controller::next(TimeMs now) const {
+  Turn turn;
+  Decision decision = decide(state_, now);
+  if (!decision.records.empty()) {
+    turn.events = std::move(decision.records);
+  } else {
+    turn.at_rest = true;
+    turn.effects = std::move(decision.effects);
+    turn.events.reserve(turn.effects.size());
+    for (const Effect& effect : turn.effects) turn.events.push_back(EffectIntended{effect});
+    turn.watches = std::move(decision.watches);
+    turn.wake_at = decision.wake_at;
+  }
+  if (auto violation = check(state_, turn.events, now)) return broken_turn(std::move(*violation));
+  return turn;
+}
+
+std::optional<Violation> Controller::journaled(const Event& event, TimeMs at) {
+  apply_to(state_, event, at);
+  if (auto broken = check_after(state_, event); !broken.empty()) return broken.front();
+  return std::nullopt;
+}
+
+std::vector<InstanceId> safe_to_put_back(const State& state) {
+  std::vector<InstanceId> ids;
+  for (const Instance& instance : state.instances) {
+    const bool changed = instance.acted || instance.config_touched;
+    const bool on_purpose = name_of(instance.phase) == PhaseName::quarantined;
+    if (instance.taken_out && !changed && !on_purpose) ids.push_back(instance.plan.id);
+  }
+  return ids;
+}
+
+}  // namespace hitless::core
