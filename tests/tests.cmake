@@ -24,3 +24,9 @@ foreach(file IN LISTS HITLESS_CLI_TESTS)
 endforeach()
 
 include(tests/certify/certify.cmake)
+
+# Every bit and every length of a journal; here a sample, in full with `./dev journal-faults`.
+add_executable(journal_faults ${CMAKE_SOURCE_DIR}/tests/journal/journal_faults.cpp)
+target_link_libraries(journal_faults PRIVATE hitless_adapters_journal hitless_flags)
+add_test(NAME journal.faults COMMAND journal_faults --quick)
+set_tests_properties(journal.faults PROPERTIES TIMEOUT 120)

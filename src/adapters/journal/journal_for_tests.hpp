@@ -16,8 +16,9 @@ namespace fs = std::filesystem;
 using core::Event;
 
 struct TempDir {
-  TempDir() {
-    std::string name = "/tmp/hitless-journal-XXXXXX";
+  // /dev/shm for tests that sync thousands of times.
+  explicit TempDir(const std::string& base = "/tmp") {
+    std::string name = base + "/hitless-journal-XXXXXX";
     path = ::mkdtemp(name.data());
   }
   ~TempDir() { fs::remove_all(path); }

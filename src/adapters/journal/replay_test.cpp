@@ -92,7 +92,7 @@ TEST(replay, a_history_row_that_says_something_else_is_named) {
   for (const Change change :
        std::initializer_list<Change>{[](ports::RolloutRow& r) { r.result = "succeeded"; },
                                      [](ports::RolloutRow& r) { r.reason = "another"; },
-           [](ports::RolloutRow& r) { r.incident = "INC-9"; },
+                                     [](ports::RolloutRow& r) { r.incident = "INC-9"; },
                                      [](ports::RolloutRow& r) { r.ended_at = 0; },
                                      [](ports::RolloutRow& r) { r.actor = "bob"; },
                                      [](ports::RolloutRow& r) { r.last_seq = 5; }}) {

@@ -154,11 +154,19 @@ Result<std::optional<PublicKey>> read_public_key(const std::string& path) {
   return std::optional(std::move(*key));
 }
 
+Result<std::optional<PublicKey>> own_public_key(const std::string& dir) {
+  auto known = read_public_key(public_key_path(dir));
+  if (!known || known->has_value() || size_of(signed_path(path_of_db(dir))) < 0) return known;
+  const auto key = read_signing_key(private_key_path(dir));
+  if (key && key->has_value()) *known = (*key)->public_key();
+  return known;
+}
+
 Result<std::string> signed_head_line(const std::string& dir) {
   const std::string db_path = path_of_db(dir);
   const auto head = read_signed_head(db_path);
   if (!head) return tl::unexpected(head.error());
-  const auto key = read_public_key(public_key_path(dir));
+  const auto key = own_public_key(dir);
   if (!key) return tl::unexpected(key.error());
   if (!head->has_value() || !key->has_value()) {
     return fail(ErrorCode::not_found, "there is no signed head yet", signed_path(db_path),

@@ -9,7 +9,8 @@
 //
 // What is signed was committed before; so the signed head is never ahead of the journal. A crash
 // leaves the one before (write, fsync, rename). Files of a new key come in the order key, signed
-// head, public key: a public key without a signed head means that the signed head was removed.
+// head, public key: a public key without a signed head means that the signed head was removed. When
+// the last of them could not be written, the next writer writes it.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -45,6 +46,8 @@ inline constexpr std::size_t journal_id_digits = 16;
 // nullopt: there is no such file.
 [[nodiscard]] Result<std::optional<SignedHead>> read_signed_head(const std::string& db_path);
 [[nodiscard]] Result<std::optional<PublicKey>> read_public_key(const std::string& path);
+// journal.pub; while it is not written yet, from journal.key. nullopt: no key is there.
+[[nodiscard]] Result<std::optional<PublicKey>> own_public_key(const std::string& dir);
 // The line of the latest signed head of the journal in dir, checked against journal.pub: for
 // notifications and other places that this machine cannot change.
 [[nodiscard]] Result<std::string> signed_head_line(const std::string& dir);

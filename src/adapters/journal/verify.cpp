@@ -50,7 +50,7 @@ void expect_head_note(Look& look) {
 // What the signatures say.
 void expect_signed(Look& look) {
   auto head = read_signed_head(look.path);
-  auto own = read_public_key(public_key_path(look.dir));
+  auto own = own_public_key(look.dir);
   if (!head) return add_problem(look.report, describe(head.error()));
   if (!own) return add_problem(look.report, describe(own.error()));
   if (look.trust.key && own->has_value() && (*own)->pem() != look.trust.key->pem()) {
