@@ -37,8 +37,8 @@ private_folder() {
 take_lock() {
   tries=0
   if command -v flock >/dev/null 2>&1; then
-    exec 9>>"$1"
-    until flock -n 9; do
+    # The file may be gone, and be another one, by the time that its lock is free.
+    until exec 9>>"$1"; flock -n 9 && [ "$1" -ef /proc/self/fd/9 ]; do
       tries=$((tries + 1))
       [ $tries -le 100 ] || { echo "$1 stays locked" >&2; return 1; }
       sleep 0.05 2>/dev/null || sleep 1
@@ -53,12 +53,15 @@ take_lock() {
   held=$1.held
   trap 'rmdir -- "$held"' EXIT
 }
-open_claims() {
-  private_folder claims && take_lock "$folder/$1.lock" || return 1
+find_claims() {
+  private_folder claims || return 1
   case $2 in
     0) files="$folder/$1@*" ;;
     *) files="$folder/$1@$2 $folder/$1@0" ;;
   esac
+}
+open_claims() {
+  find_claims "$1" "$2" && take_lock "$folder/$1.lock"
 }
 read_claim() {
   { IFS= read -r c_epoch && IFS= read -r c_end && IFS= read -r c_boot && IFS= read -r c_token &&
