@@ -41,7 +41,8 @@ hitless_layer(witness SEES base core runtime LINKS Boost::json OpenSSL::SSL Open
 hitless_layer(engine SEES ports confdiff)
 hitless_layer(demo SEES base core runtime witness LINKS Boost::json OpenSSL::Crypto)
 hitless_layer(cli SEES engine fleet confdiff witness demo adapters/host adapters/traffic adapters/service
-  adapters/health adapters/notify adapters/journal LINKS Boost::json)
+  adapters/health adapters/notify adapters/journal adapters/coordination adapters/watchdog
+  LINKS Boost::json)
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/src/main.cpp)
   add_executable(hitless src/main.cpp)

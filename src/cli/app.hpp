@@ -33,6 +33,9 @@ int failed(const App& app, const Error& error, int exit_code = kError);
 [[nodiscard]] Result<std::unique_ptr<journal::SqliteJournal>> open_journal(const App& app,
                                                                            bool writable);
 
+// One line for --json.
+[[nodiscard]] std::string entry_as_json(const core::Entry& entry);
+
 // The fold of a rollout's journal, up to a sequence number (0: all of it).
 struct Replay {
   core::State state;
@@ -46,6 +49,10 @@ int verb_check(App& app);
 int verb_doctor(App& app);
 int verb_plan(App& app);
 int verb_rollout(App& app);  // restart, reload, apply
+int verb_resume(App& app);   // resume, pause, abort
+int verb_retry(App& app);
+int verb_rollback(App& app);
+int verb_watch(App& app);
 int verb_status(App& app);
 int verb_history(App& app);
 int verb_show(App& app);

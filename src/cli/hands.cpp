@@ -12,12 +12,14 @@ Hand hand_of(const core::State& state, const core::Instance& instance) {
   const bool quarantined = core::name_of(instance.phase) == core::PhaseName::quarantined;
   const std::string& rollout = state.plan.rollout;
   Hand hand;
-  hand.text =
-      quarantined ? "quarantined by " + rollout : "taken out by " + rollout + ", which did not end";
+  const bool ended = state.ended.has_value();
+  hand.text = quarantined ? "quarantined by " + rollout
+                          : "taken out by " + rollout + (ended ? "" : ", which has not ended");
   if (!state.incident.empty()) hand.text += " (" + state.incident + ")";
   hand.since = quarantined ? instance.ended_at : instance.started_at;
-  hand.next =
-      state.incident.empty() ? "hitless show " + rollout : "hitless incident " + state.incident;
+  hand.next = !ended                   ? "hitless resume " + rollout
+              : state.incident.empty() ? "hitless show " + rollout
+                                       : "hitless incident " + state.incident;
   return hand;
 }
 

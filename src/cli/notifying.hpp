@@ -16,6 +16,10 @@ namespace hitless::cli {
                                                      const std::vector<core::Entry>& entries,
                                                      const std::string& clients);
 
+// A rollout that could neither end nor go on: the journal failed, or another controller took over.
+[[nodiscard]] ports::Notification stopped_notification(const std::string& rollout,
+                                                       const Error& error);
+
 struct SendReport {
   std::vector<std::string> lines;  // "ops ✓ (audit log attached)"
   bool required_failed = false;

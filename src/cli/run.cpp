@@ -16,7 +16,9 @@ constexpr Verb kVerbs[] = {
     {"status", verb_status},   {"history", verb_history},   {"show", verb_show},
     {"diff", verb_diff},       {"incident", verb_incident}, {"audit", verb_audit},
     {"explain", verb_explain}, {"schema", verb_schema},     {"completion", verb_completion},
-    {"demo", verb_demo},
+    {"demo", verb_demo},       {"resume", verb_resume},     {"pause", verb_resume},
+    {"abort", verb_resume},    {"retry", verb_retry},       {"rollback", verb_rollback},
+    {"watch", verb_watch},
 };
 
 }  // namespace

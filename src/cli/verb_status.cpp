@@ -4,25 +4,43 @@
 #include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "cli/control.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/narrate.hpp"
 #include "cli/wiring.hpp"
 #include "core/names.hpp"
 #include "engine/traffic_ops.hpp"
+#include "runtime/timeout.hpp"
 
 namespace hitless::cli {
 namespace {
+
+constexpr DurationMs kAlarmsDeadlineMs = 5'000;
 
 struct Row {
   core::InstanceId id;
   core::TargetReading reading;
 };
 
-Task<void> read(const Wiring* wiring, std::vector<Row>* rows) {
+struct Seen {
+  std::vector<Row> rows;
+  std::vector<ports::WatchdogAlarm> alarms;
+  std::string alarms_problem;
+};
+
+Task<void> read(const Wiring* wiring, Seen* seen) {
   engine::FullReading reading = co_await engine::read_traffic(&wiring->parts, {});
   for (const engine::InstanceParts& instance : wiring->parts.instances) {
-    rows->push_back({instance.id, reading.merged.at(instance.id)});
+    seen->rows.push_back({instance.id, reading.merged.at(instance.id)});
+  }
+  if (wiring->watchdog == nullptr) co_return;
+  auto alarms = co_await with_timeout(wiring->watchdog->alarms(), kAlarmsDeadlineMs,
+                                      "asking the hosts for watchdog alarms");
+  if (alarms) {
+    seen->alarms = std::move(*alarms);
+  } else {
+    seen->alarms_problem = describe(alarms.error());
   }
 }
 
@@ -64,6 +82,27 @@ void print_row(const App& app, const Row& row, const std::map<core::InstanceId, 
              app.out.plain(escape_for_terminal(why)));
 }
 
+void print_unfinished(const App& app, const ports::RolloutRow& row) {
+  const bool runs = is_running(state_dir(app), row.rollout);
+  fmt::print("  {} {} ({}, started {}) {}. Next: hitless {} {}\n",
+             app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.intent,
+             format_timestamp(row.started_at), runs ? "runs now" : "was cut off",
+             runs ? "watch" : "resume", row.rollout);
+}
+
+void print_alarms(const App& app, const Seen& seen) {
+  for (const ports::WatchdogAlarm& alarm : seen.alarms) {
+    fmt::print("  {} {}: the watchdog of {} fired on {} at {}: {}\n",
+               app.out.paint(Ink::warn, app.out.warning()), host_part(alarm.instance),
+               escape_for_terminal(alarm.rollout), escape_for_terminal(alarm.at),
+               format_timestamp(alarm.fired_at), app.out.plain(escape_for_terminal(alarm.what)));
+  }
+  if (!seen.alarms_problem.empty()) {
+    fmt::print("  {} watchdog alarms unknown: {}\n", app.out.paint(Ink::warn, app.out.warning()),
+               app.out.plain(escape_for_terminal(seen.alarms_problem)));
+  }
+}
+
 // Returns false when something is out or unknown.
 bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
                   ports::Journal* journal) {
@@ -72,10 +111,11 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
     print_error(app, wiring.error());
     return false;
   }
-  std::vector<Row> rows;
+  Seen seen;
   const std::vector<std::string> pools = (*wiring)->pool_texts();
   const std::int64_t floor = (*wiring)->parts.policy.capacity.floor;
-  run_with(std::move(*wiring), [&](Wiring* w) { return read(w, &rows); });
+  run_with(std::move(*wiring), [&](Wiring* w) { return read(w, &seen); });
+  const std::vector<Row>& rows = seen.rows;
   Hands found;
   if (journal != nullptr) found = find_hands(*journal, name);
   const std::map<core::InstanceId, Hand>& hands = found.out;
@@ -87,12 +127,8 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
     fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving,
                rows.size(), floor, join(pools, "; "));
     for (const Row& row : rows) print_row(app, row, hands);
-    for (const ports::RolloutRow& row : found.unfinished) {
-      fmt::print(
-          "  {} {} {} started {} has not ended: it runs now, or was cut off. `hitless show {}`\n",
-          app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.intent,
-          format_timestamp(row.started_at), row.rollout);
-    }
+    for (const ports::RolloutRow& row : found.unfinished) print_unfinished(app, row);
+    print_alarms(app, seen);
   }
   for (const Row& row : rows) {
     if (row.reading.state != core::TargetState::in) return false;

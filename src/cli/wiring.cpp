@@ -3,11 +3,13 @@
 #include <filesystem>
 #include <fstream>
 
+#include "adapters/coordination/claims.hpp"
 #include "adapters/health/probes.hpp"
 #include "adapters/host/host.hpp"
 #include "adapters/notify/notify.hpp"
 #include "adapters/service/services.hpp"
 #include "adapters/traffic/haproxy.hpp"
+#include "adapters/watchdog/watchdog.hpp"
 #include "base/text.hpp"
 #include "cli/service_configs.hpp"
 #include "confdiff/config_diff.hpp"
@@ -42,8 +44,8 @@ Result<std::unique_ptr<ports::Host>> wire_host(const fleet::Fleet& fleet, const 
 // Builds the drivers of one service, sharing hosts between instances and load balancer nodes.
 class Builder {
  public:
-  Builder(const fleet::Fleet& fleet, const fleet::Service& service)
-      : fleet_(fleet), service_(service) {}
+  Builder(const fleet::Fleet& fleet, const fleet::Service& service, Sources sources)
+      : fleet_(fleet), service_(service), sources_(sources) {}
 
   Result<std::unique_ptr<Wiring>> build() {
     wiring_->parts.name = service_.name;
@@ -58,6 +60,10 @@ class Builder {
       fleet::HealthCheck check = fleet::resolve(dependency, service_, service_.instances.front());
       ports::Health* made = add_check(check, wiring_->parts.instances.front().host);
       wiring_->parts.dependencies.push_back({dependency.name, made});
+    }
+    add_coordination();
+    if (service_.policy.watchdog) {
+      if (Status ok = add_watchdog(); !ok) return tl::unexpected<Error>(ok.error());
     }
     return std::move(wiring_);
   }
@@ -145,6 +151,10 @@ class Builder {
       to.health = add_check(fleet::resolve(*service_.health, service_, from), *reached);
     for (const fleet::ConfigFile& file : service_.config) {
       auto read = read_source(file, from);
+      if (!read && sources_ == Sources::optional) {
+        to.files.push_back({absolute(file.source), file.dest, {}, {}});
+        continue;
+      }
       if (!read) return tl::unexpected<Error>(read.error());
       to.files.push_back(std::move(*read));
     }
@@ -231,8 +241,51 @@ class Builder {
     return {};
   }
 
+  void add_coordination() {
+    coordination::ClaimsConfig config;
+    config.service = service_.name;
+    config.home_is_locked = true;  // a rollout starts only under the service's file lock
+    for (const engine::InstanceParts& instance : wiring_->parts.instances)
+      config.instances.push_back({instance.id, instance.host, instance.port});
+    wiring_->coordination = coordination::make_host_claims(std::move(config));
+  }
+
+  // A node without a host is reached from this machine.
+  Result<ports::Host*> watch_from(const fleet::LbNode& node) {
+    if (node.host) return host(*node.host);
+    if (here_ == nullptr) {
+      wiring_->hosts.push_back(host::make_local_host("localhost", "127.0.0.1", false));
+      here_ = wiring_->hosts.back().get();
+    }
+    return here_;
+  }
+
+  Status add_watchdog() {
+    watchdog::WatchdogConfig config;
+    for (const fleet::Instance& instance : service_.instances) {
+      const engine::InstanceParts& parts =
+          *engine::find(wiring_->parts, core::InstanceId{instance.id});
+      watchdog::WatchedInstance watched{parts.id, service_.name, parts.port, parts.host, {}};
+      for (const fleet::Target& target : instance.targets) {
+        const fleet::LoadBalancer* lb = fleet_.load_balancer(target.lb);
+        if (lb == nullptr) continue;  // add_pools has refused it
+        for (const fleet::LbNode& node : lb->nodes) {
+          auto from = watch_from(node);
+          if (!from) return tl::unexpected<Error>(from.error());
+          watched.targets.push_back(
+              {node.name, node.socket.text, target.backend, target.server, *from});
+        }
+      }
+      config.instances.push_back(std::move(watched));
+    }
+    wiring_->watchdog = watchdog::make_watchdog(std::move(config));
+    return {};
+  }
+
   const fleet::Fleet& fleet_;
   const fleet::Service& service_;
+  Sources sources_;
+  ports::Host* here_ = nullptr;
   std::unique_ptr<Wiring> wiring_ = std::make_unique<Wiring>();
   std::map<std::string, ports::Host*> hosts_;
 };
@@ -281,7 +334,8 @@ std::vector<std::string> Wiring::pool_texts() const {
   return texts;
 }
 
-Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet, const std::string& service) {
+Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet, const std::string& service,
+                                     Sources sources) {
   const fleet::Service* found = fleet.service(service);
   if (found == nullptr) {
     std::vector<std::string> names;
@@ -290,7 +344,7 @@ Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet, const std::strin
     return fail(ErrorCode::not_found, "no service `" + service + "` in the fleet file", fleet.file,
                 near.empty() ? "it has: " + join(names, ", ") : "did you mean `" + near + "`?");
   }
-  return Builder(fleet, *found).build();
+  return Builder(fleet, *found, sources).build();
 }
 
 }  // namespace hitless::cli

@@ -8,7 +8,9 @@
 #include "base/error.hpp"
 #include "engine/parts.hpp"
 #include "fleet/fleet.hpp"
+#include "ports/coordination.hpp"
 #include "ports/notify.hpp"
+#include "ports/watchdog.hpp"
 
 namespace hitless::cli {
 
@@ -17,6 +19,8 @@ struct Wiring {
   std::vector<std::unique_ptr<ports::Traffic>> pools;
   std::vector<std::unique_ptr<ports::Service>> services;
   std::vector<std::unique_ptr<ports::Health>> checks;
+  std::unique_ptr<ports::Coordination> coordination;
+  std::unique_ptr<ports::Watchdog> watchdog;  // null: switched off in the policy
   engine::ServiceParts parts;
 
   [[nodiscard]] std::vector<std::string> pool_texts() const;
@@ -26,8 +30,11 @@ struct Wiring {
 // connections belong to it and must not outlive it.
 void run_with(std::unique_ptr<Wiring> wiring, std::function<Task<void>(Wiring*)> task);
 
+// optional: a file to install that cannot be read is taken as empty; only going back is possible.
+enum class Sources { required, optional };
 [[nodiscard]] Result<std::unique_ptr<Wiring>> wire(const fleet::Fleet& fleet,
-                                                   const std::string& service);
+                                                   const std::string& service,
+                                                   Sources sources = Sources::required);
 // A check of the fleet file as a driver; host: where a `command:` check runs.
 [[nodiscard]] std::unique_ptr<ports::Health> make_check(const fleet::HealthCheck& check,
                                                         ports::Host* host);

@@ -84,6 +84,7 @@ void decode_policy(LoadContext& context, Service& service, const Node& node) {
   made.max_failures = policy.whole("max_failures");
   made.capacity_wait_ms = policy.duration("capacity_wait");
   made.zone_by_zone = policy.flag("zone_by_zone");
+  made.watchdog = policy.flag("watchdog");
   resolve_canaries(context, policy, service);
   decode_phases(policy, made);
 }

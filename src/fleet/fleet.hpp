@@ -133,6 +133,7 @@ struct Policy {
   std::int64_t max_failures = 0;
   DurationMs capacity_wait_ms = 0;
   bool zone_by_zone = true;
+  bool watchdog = true;  // no instance is taken out without a timer that brings it back
   struct Drain {
     DurationMs deadline_ms = 0, quiet_ms = 0, settle_ms = 0;
     OnDeadline on_deadline = OnDeadline::abort;

@@ -172,6 +172,8 @@ const Table& policy_table() {
        key("max_failures", whole(0, 10'000), "0", "Failed instances before the rollout stops."),
        key("capacity_wait", duration(), "60s", "How long to wait for capacity to come back."),
        key("zone_by_zone", boolean(), "true", "Never instances of two zones at the same time."),
+       key("watchdog", boolean(), "true",
+           "A timer on the hosts brings an instance back if no controller is left alive."),
        also({"drain_timeout"}, key("drain", object(drain_table()), "", "Taking an instance out.")),
        key("verify", object(verify_table()), "", "Proving that it runs again."),
        key("rejoin", object(rejoin_table()), "", "Putting it back.")},

@@ -1,0 +1,64 @@
+#include "cli/pick_rollout.hpp"
+
+#include "base/text.hpp"
+
+namespace hitless::cli {
+namespace {
+
+constexpr int kLookBack = 1'000;  // rollouts
+
+Error does_not_fit(const ports::RolloutRow& row, Pick pick) {
+  if (pick == Pick::unfinished) {
+    return {ErrorCode::refused,
+            row.rollout + " has ended: " + row.result,
+            {},
+            "`hitless retry " + row.rollout + "` works on what it left undone"};
+  }
+  return {ErrorCode::refused,
+          row.rollout + " has not ended",
+          {},
+          "`hitless resume " + row.rollout + "` goes on with it, `hitless abort " + row.rollout +
+              "` rolls it back"};
+}
+
+Result<ports::RolloutRow> by_id(const std::vector<ports::RolloutRow>& rows, const std::string& id,
+                                Pick pick) {
+  std::vector<std::string> ids;
+  for (const ports::RolloutRow& row : rows) {
+    ids.push_back(row.rollout);
+    if (row.rollout != id) continue;
+    const bool fits = pick == Pick::any || (pick == Pick::ended) == !row.result.empty();
+    if (!fits) return tl::unexpected<Error>(does_not_fit(row, pick));
+    return row;
+  }
+  const std::string near = nearest(id, ids);
+  return fail(ErrorCode::not_found, "no rollout `" + id + "` in the journal", {},
+              near.empty() ? "`hitless history` lists them" : "did you mean `" + near + "`?");
+}
+
+}  // namespace
+
+Result<ports::RolloutRow> pick_rollout(const App& app, Pick pick) {
+  auto journal = open_journal(app, false);
+  if (!journal) return tl::unexpected<Error>(journal.error());
+  auto rows = (*journal)->rollouts(kLookBack);
+  if (!rows) return tl::unexpected<Error>(rows.error());
+  if (!app.options.id.empty()) return by_id(*rows, app.options.id, pick);
+  std::vector<ports::RolloutRow> unfinished;
+  for (const ports::RolloutRow& row : *rows) {
+    if (row.result.empty()) unfinished.push_back(row);
+  }
+  if (unfinished.size() == 1 || (pick == Pick::any && !unfinished.empty())) return unfinished[0];
+  if (unfinished.empty()) {
+    if (pick == Pick::any && !rows->empty()) return rows->front();
+    return fail(ErrorCode::not_found, "no rollout runs or was cut off", {},
+                "`hitless history` lists those that ended");
+  }
+  std::string ids;
+  for (const ports::RolloutRow& row : unfinished)
+    ids += (ids.empty() ? "" : ", ") + row.rollout + " (" + row.service + ")";
+  return fail(ErrorCode::refused, "which rollout? " + ids, {},
+              "hitless " + app.options.verb + " ROLLOUT");
+}
+
+}  // namespace hitless::cli

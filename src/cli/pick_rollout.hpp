@@ -1,0 +1,17 @@
+// Which rollout a verb means: the id that was given, or the only one that fits.
+#pragma once
+#include "cli/app.hpp"
+#include "ports/journal.hpp"
+
+namespace hitless::cli {
+
+enum class Pick {
+  unfinished,  // runs, or was cut off
+  ended,
+  any,  // the newest unfinished one, else the newest
+};
+
+// Fails with not_found or refused, saying which there are.
+[[nodiscard]] Result<ports::RolloutRow> pick_rollout(const App& app, Pick pick);
+
+}  // namespace hitless::cli

@@ -1,0 +1,282 @@
+#include "cli/rollout_session.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "adapters/journal/codec.hpp"
+#include "base/digest.hpp"
+#include "base/text.hpp"
+#include "cli/card.hpp"
+#include "cli/control.hpp"
+#include "cli/hands.hpp"
+#include "cli/load.hpp"
+#include "cli/notifying.hpp"
+#include "cli/progress.hpp"
+#include "core/names.hpp"
+#include "runtime/durable_file.hpp"
+#include "runtime/signals.hpp"
+
+namespace hitless::cli {
+namespace {
+
+constexpr DurationMs kTickMs = 200;
+constexpr int kLookBack = 50;  // rollouts
+constexpr std::string_view kOwed = "notify:";
+
+Task<void> tick(Progress* progress, bool* running) {
+  while (*running) {
+    progress->on_tick(wall_now_ms());
+    co_await sleep_for(kTickMs);
+  }
+}
+
+// First Ctrl-C: stop at the next safe point. Second: abort and roll back.
+void on_interrupt(RolloutSession* session, int* presses) {
+  ++*presses;
+  const bool first = *presses == 1;
+  session->wishes.push(first ? core::OperatorWish::stop : core::OperatorWish::abort, actor_name());
+}
+
+// Whoever holds the file lock of the same machine and state folder knows that an earlier holder
+// from there is dead.
+std::string home_name(const App& app) {
+  const auto machine = read_if_there("/etc/machine-id", 64);
+  std::error_code ignored;
+  const auto folder = std::filesystem::weakly_canonical(state_dir(app), ignored);
+  return (machine && *machine ? std::string(trim(**machine)) : std::string("no-machine-id")) + ":" +
+         folder.string();
+}
+
+engine::GuardParts guard_of(const RolloutSession& session, const std::string& rollout) {
+  engine::GuardParts guard;
+  guard.coordination = session.wiring->coordination.get();
+  guard.watchdog = session.wiring->watchdog.get();
+  guard.claimant = {home_name(*session.app), actor_name(), rollout};
+  return guard;
+}
+
+ProgressContext progress_context(RolloutSession* session) {
+  App& app = *session->app;
+  ProgressContext context;
+  context.terminal = app.options.json ? app.out : app.err;
+  context.stream = app.options.json ? stdout : stderr;
+  context.clients = [session] {
+    return session->clients ? session->clients->line() : std::string();
+  };
+  context.entry_as_json = entry_as_json;
+  return context;
+}
+
+Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::RunContext run,
+                                            std::string rollout) {
+  App& app = *session->app;
+  auto progress = make_progress(app.options.json ? ProgressKind::json : app.options.progress,
+                                progress_context(session));
+  bool running = true;
+  int presses = 0;
+  auto catcher =
+      co_await SignalCatcher::start([session, &presses](int) { on_interrupt(session, &presses); });
+  // Without the socket the rollout runs all the same; only Ctrl-C can stop it then.
+  auto control = co_await ControlServer::start(
+      state_dir(app), rollout, [session](core::OperatorWish wish, std::string actor) {
+        session->wishes.push(wish, std::move(actor));
+      });
+  if (!control) print_error(app, control.error());
+  co_await detach(tick(progress.get(), &running));
+
+  run.parts = &session->wiring->parts;
+  run.journal = session->journal.get();
+  run.actor = actor_name();
+  run.guard = guard_of(*session, rollout);
+  run.wishes = &session->wishes;
+  run.on_entry = [session, shown = progress.get()](const core::Entry& entry,
+                                                   const core::State& after) {
+    session->entries.push_back(entry);
+    shown->on_entry(entry, after);
+  };
+  auto state = co_await engine::run_rollout(std::move(run));
+  running = false;
+  co_await sleep_for(kTickMs + 50);  // the ticker sees it and ends before the screen goes
+  progress->finish();
+  co_return state;
+}
+
+Task<std::vector<std::string>> notify_ended(RolloutSession* session, const core::State* state,
+                                            std::string clients) {
+  if (session->sinks.empty()) co_return std::vector<std::string>{};
+  auto notification = ended_notification(*session->journal, *state, session->entries, clients);
+  SendReport sent = co_await send_all(*session->app, &session->sinks, std::move(notification));
+  // Spooled by now: a crash from here on loses nothing.
+  (void)session->journal->put_fact(std::string(kOwed) + state->plan.rollout, "sent");
+  co_return std::move(sent.lines);
+}
+
+Task<void> conclude(RolloutSession* session, core::State state) {
+  App& app = *session->app;
+  CardExtras extras;
+  if (session->clients) extras.clients = session->clients->finish();
+  extras.sent = co_await notify_ended(session, &state, extras.clients);
+  const core::RolloutResult result = *state.ended;
+  session->exit_code = exit_code_of(result);
+  if (app.options.json) {
+    fmt::print("{{\"rollout\":\"{}\",\"result\":\"{}\",\"exit_code\":{}}}\n", state.plan.rollout,
+               core::to_string(result), session->exit_code);
+  } else {
+    fmt::print("{}", result_card(state, extras, app.out));
+  }
+}
+
+// Nobody may sleep through a rollout that could not go on.
+Task<void> stopped(RolloutSession* session, std::string rollout, Error error) {
+  const bool refused = error.code == ErrorCode::refused && session->entries.empty();
+  session->exit_code = failed(*session->app, error, refused ? kBlocked : kHumanNeeded);
+  if (refused || session->sinks.empty()) co_return;
+  SendReport sent =
+      co_await send_all(*session->app, &session->sinks, stopped_notification(rollout, error));
+  for (const std::string& line : sent.lines)
+    fmt::print(stderr, "sent: {}\n", escape_for_terminal(line));
+}
+
+Task<void> run_and_conclude(RolloutSession* session, engine::RunContext run, std::string rollout) {
+  session->clients = make_clients(*session->fleet);
+  if (session->clients) session->clients->start();
+  auto state = co_await run_with_progress(session, std::move(run), rollout);
+  if (state) {
+    co_await conclude(session, std::move(*state));
+    co_return;
+  }
+  if (session->clients) (void)session->clients->finish();
+  co_await stopped(session, rollout, state.error());
+}
+
+// A source that is no longer what was planned cannot be installed on the rest; going back needs no
+// source.
+std::string changed_source(const Wiring& wiring, const core::State& state) {
+  for (const core::PlannedFile& planned : state.plan.files) {
+    const engine::InstanceParts* instance = engine::find(wiring.parts, planned.instance);
+    if (instance == nullptr) continue;
+    for (const engine::ConfigFile& file : instance->files) {
+      if (file.dest == planned.path && sha256_hex(file.content) != planned.sha256)
+        return file.source;
+    }
+  }
+  return {};
+}
+
+std::string missing_instance(const Wiring& wiring, const core::State& state) {
+  for (const core::InstancePlan& instance : state.plan.instances) {
+    if (engine::find(wiring.parts, instance.id) == nullptr) return instance.id.value;
+  }
+  return {};
+}
+
+}  // namespace
+
+Opened open_session(RolloutSession& session, App& app, const std::string& service,
+                    Sources sources) {
+  session.app = &app;
+  auto fleet = load_fleet_or_complain(app);
+  if (!fleet) return {nullptr, kConfig};
+  auto wiring = wire(*fleet, service, sources);
+  if (!wiring) return {nullptr, failed(app, wiring.error(), kConfig)};
+  if (!app.options.no_notify) {
+    auto sinks = wire_sinks(*fleet);
+    if (!sinks) return {nullptr, failed(app, sinks.error(), kConfig)};
+    session.sinks = std::move(*sinks);
+  }
+  auto journal = open_journal(app, true);
+  if (!journal) return {nullptr, failed(app, journal.error())};
+  session.journal = std::move(*journal);
+  auto lock = journal::ServiceLock::acquire(state_dir(app), service,
+                                            actor_name() + ", " + app.options.verb);
+  if (!lock) return {nullptr, failed(app, lock.error(), kBlocked)};
+  session.lock.emplace(std::move(*lock));
+  for (const auto& [id, hand] : find_hands(*session.journal, service).out)
+    (*wiring)->parts.left_out.push_back(id);
+  session.fleet = std::move(fleet);
+  return {std::move(*wiring), kOk};
+}
+
+Task<void> run_new(RolloutSession* session, core::Plan plan) {
+  App& app = *session->app;
+  if (!session->sinks.empty()) {
+    SendReport sent =
+        co_await send_all(app, &session->sinks, started_notification(plan, actor_name()));
+    if (sent.required_failed) {
+      session->exit_code =
+          failed(app,
+                 Error{ErrorCode::refused,
+                       "a required notification sink does not answer; nothing was touched",
+                       {},
+                       "mend it, or set `required: false`; `hitless doctor` tests it"},
+                 kBlocked);
+      co_return;
+    }
+    if (Status owed = session->journal->put_fact(std::string(kOwed) + plan.rollout, "due"); !owed) {
+      session->exit_code = failed(app, owed.error());
+      co_return;
+    }
+  }
+  session->entries.clear();
+  engine::RunContext run;
+  const std::string rollout = plan.rollout;
+  run.plan = std::move(plan);
+  co_await run_and_conclude(session, std::move(run), rollout);
+}
+
+Task<void> run_again(RolloutSession* session, std::string rollout) {
+  App& app = *session->app;
+  auto found = replay(*session->journal, rollout);
+  if (!found) {
+    session->exit_code = failed(app, found.error());
+    co_return;
+  }
+  if (const std::string missing = missing_instance(*session->wiring, found->state);
+      !missing.empty()) {
+    session->exit_code = failed(
+        app,
+        Error{ErrorCode::refused, missing + " of " + rollout + " is no longer in the fleet file",
+              app.options.fleet_file, "put it back there until the rollout has ended"},
+        kConfig);
+    co_return;
+  }
+  if (const std::string source = changed_source(*session->wiring, found->state); !source.empty()) {
+    fmt::print(stderr, "{} is not what {} was planned with: rolling back\n",
+               escape_for_terminal(source), rollout);
+    session->wishes.push(core::OperatorWish::abort, actor_name() + " (source changed)");
+  }
+  // Who asks to go on does not want it to stay paused.
+  if (found->state.paused) session->wishes.push(core::OperatorWish::resume, actor_name());
+  engine::RunContext run;
+  run.past = found->entries;
+  session->entries = std::move(found->entries);
+  co_await run_and_conclude(session, std::move(run), rollout);
+}
+
+std::vector<ports::RolloutRow> cut_off(ports::Journal& journal, const std::string& service) {
+  std::vector<ports::RolloutRow> unfinished;
+  auto rows = journal.rollouts(kLookBack);
+  if (!rows) return unfinished;
+  for (const ports::RolloutRow& row : *rows) {
+    if (row.service == service && row.result.empty()) unfinished.push_back(row);
+  }
+  return unfinished;
+}
+
+Task<void> send_what_is_due(RolloutSession* session, std::string service) {
+  auto rows = session->journal->rollouts(kLookBack);
+  if (!rows || session->sinks.empty()) co_return;
+  for (const ports::RolloutRow& row : *rows) {
+    if (row.service != service || row.result.empty()) continue;
+    const auto owed = session->journal->get_fact(std::string(kOwed) + row.rollout);
+    if (!owed || *owed != "due") continue;
+    auto found = replay(*session->journal, row.rollout);
+    if (!found || !found->state.ended) continue;
+    session->entries = std::move(found->entries);
+    for (const std::string& line : co_await notify_ended(session, &found->state, {}))
+      fmt::print(stderr, "sent late, for {}: {}\n", row.rollout, escape_for_terminal(line));
+  }
+}
+
+}  // namespace hitless::cli
