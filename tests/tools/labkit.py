@@ -179,6 +179,7 @@ class Lab:
         self.size, self.reused = hosts, os.environ.get("HITLESS_LAB", "")
         self.name = name or self.reused or "t%d" % os.getpid()
         self.programs, self.loads, self.tmp, self.reset_first = [], [], None, reset
+        self.state_dirs = set()
 
     def command(self, *argv, check=True, stdin=None, timeout_s=300):
         """Runs `lab ...` and returns the CompletedProcess."""
@@ -227,6 +228,18 @@ class Lab:
         if self.tmp:
             shutil.rmtree(self.tmp, ignore_errors=True)
 
+    def replay_journals(self):
+        """Every journal that a test made is whole, and each rollout in it gives its state again."""
+        folders, self.state_dirs = sorted(self.state_dirs), set()
+        for folder in folders:
+            if not os.path.exists(os.path.join(folder, "journal.db")):
+                continue
+            for argv in (["verify", "--state-dir", folder], ["replay", folder]):
+                done = subprocess.run([HITLESS, "audit", *argv], text=True, capture_output=True, timeout=120,
+                                      stdin=subprocess.DEVNULL, check=False)
+                if done.returncode:
+                    raise LabError("hitless audit %s: exit %d\n%s%s" % (shlex.join(argv), done.returncode, done.stdout, done.stderr))
+
     def reset(self):
         self.stop_all()
         self.command("reset")
@@ -269,6 +282,7 @@ class Lab:
             with open(os.path.join(folder, "hitless.yaml"), "w") as file:
                 file.write(fleet)
         full = dict(os.environ, HITLESS_STATE_DIR=os.path.join(self.tmp, "state"), **(env or {}))
+        self.state_dirs.add(full["HITLESS_STATE_DIR"])
         program = Program([HITLESS, *argv], folder, full, stdin)
         self.programs.append(program)
         return program
@@ -302,6 +316,7 @@ class LabTest(unittest.TestCase):
         else:
             lab.reset()
         self.lab = lab
+        self.addCleanup(lab.replay_journals)  # the last one
         self.addCleanup(lab.stop_all)
 
 
