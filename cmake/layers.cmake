@@ -37,6 +37,7 @@ if(HITLESS_TESTS)
   endforeach()
 endif()
 hitless_layer(witness SEES base core runtime LINKS Boost::json OpenSSL::SSL OpenSSL::Crypto)
+hitless_layer(report SEES base core witness)
 
 hitless_layer(engine SEES ports confdiff)
 hitless_layer(demo SEES base core runtime witness LINKS Boost::json OpenSSL::Crypto)

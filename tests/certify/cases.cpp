@@ -30,20 +30,23 @@ const Way kWays[] = {
     {"502", Fault::cut, Trick::none, Front::http, LossKind::http_5xx, kNew},
     {"timeout", Fault::hang, Trick::none, Front::http, LossKind::timeout, {3, 5, 1, 1, 0}},
     {"refused", Fault::none, Trick::refuse, Front::http, LossKind::http_5xx, kNew},
+    {"closed front", Fault::none, Trick::front_closed, Front::http, LossKind::refused, kNew},
     {"short", Fault::short_body, Trick::none, Front::http, LossKind::short_body, {3, 5, 1, 1, 0}},
     {"stale", Fault::cut, Trick::none, Front::http, LossKind::stale_close, kKept},
 };
 
 Case losing(const Way& way, int k, std::size_t phase) {
   Case c;
-  c.name = fmt::format("lose {} by {} in {}", k, way.name, kPhaseWords[phase]);
+  const bool some = way.trick == Trick::front_closed;
+  c.name = fmt::format("lose {} by {} in {}", some ? "some" : std::to_string(k), way.name,
+                       kPhaseWords[phase]);
   c.expected = Verdict::refuted;
   c.fault = way.fault;
   c.k = k;
   c.phase = kPhases[phase];
   c.kind = way.kind;
   c.trick = way.trick;
-  c.exact = way.trick != Trick::refuse;  // a few may come before the port is open again
+  c.exact = way.trick == Trick::none;  // a few may come before the port is open again
   c.front = way.front;
   c.weights = way.weights;
   return c;
@@ -175,9 +178,11 @@ void append(std::vector<Case>* all, std::vector<Case> more) {
 std::vector<Case> all_cases() {
   std::vector<Case> all = good_cases();
   for (const Way& way : kWays)
-    for (const int k : {1, 2, 10})
+    for (const int k : {1, 2, 10}) {
+      if (k > 1 && way.trick == Trick::front_closed) continue;  // how many cannot be chosen
       for (std::size_t phase = 0; phase < std::size(kPhases); ++phase)
         all.push_back(losing(way, k, phase));
+    }
   append(&all, unclear_cases());
   append(&all, mixed_cases());
   return all;

@@ -13,6 +13,7 @@ enum class Front { http, tcp, https };
 enum class Trick {
   none,
   refuse,            // the listener is closed until k connections were refused
+  front_closed,      // the load balancer itself refuses connections for a moment
   retried,           // the same, but the load balancer tries again: nobody notices
   real_drain,        // web01 is drained, stopped, started, put back, for real
   counters_reset,    // the load balancer is reloaded in mid-rollout

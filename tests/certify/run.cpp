@@ -134,6 +134,11 @@ class Run {
     if (case_.trick == Trick::real_drain) restart_for_real(phase);
     if (phase != case_.phase) return;
     if (case_.trick == Trick::refuse) refuse([this] { return connect_errors(); });
+    if (case_.trick == Trick::front_closed) {
+      haproxy_.ask("disable frontend fe");
+      sleep(std::chrono::milliseconds(60));
+      haproxy_.ask("enable frontend fe");
+    }
     if (case_.trick == Trick::retried) refuse([this] { return retries(); });
     if (case_.trick == Trick::counters_reset) haproxy_.reload();
     if (case_.trick == Trick::other_client) ask_for_trouble();
@@ -227,6 +232,7 @@ class Run {
     result.certificate = witness::certify(input);
     result.truth = backends_.at(0).lost();
     if (case_.trick == Trick::refuse) result.truth = static_cast<int>(last_errors_ - first_errors_);
+    if (case_.trick == Trick::front_closed) result.truth = static_cast<int>(seen.lost);
     if (case_.retry_all) result.truth = 0;  // nobody noticed
     for (const CertifiedLoss& lost : result.certificate.losses) {
       if (lost.blame != Blame::ours) continue;
