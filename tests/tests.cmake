@@ -30,3 +30,5 @@ add_executable(journal_faults ${CMAKE_SOURCE_DIR}/tests/journal/journal_faults.c
 target_link_libraries(journal_faults PRIVATE hitless_adapters_journal hitless_flags)
 add_test(NAME journal.faults COMMAND journal_faults --quick)
 set_tests_properties(journal.faults PROPERTIES TIMEOUT 120)
+add_executable(journal_fixture ${CMAKE_SOURCE_DIR}/tests/journal/journal_fixture.cpp)
+target_link_libraries(journal_fixture PRIVATE hitless_adapters_journal hitless_flags)
