@@ -51,10 +51,7 @@ void World::begin_host(const Fault& fault, bool on) {
       break;
     case FaultKind::restart_hangs:
       host.hangs = on;
-      if (on || host.running || !host.up) break;
-      for (const Operation& operation : host.operations) {
-        if (operation.running) process_up(fault.host, host.generation + 1);
-      }
+      if (!on && host.hung) process_up(fault.host, host.generation + 1);
       break;
     case FaultKind::restart_sick:
       host.sick = on;
@@ -126,6 +123,7 @@ void World::process_up(int i, int generation) {
   for (int node = 0; node < scenario_.nodes; ++node) count(node, i);
   host.generation = generation;
   host.running = true;
+  host.hung = false;
   host.healthy = !host.sick && !(host.new_sick && host.new_config);
   host.flapping = host.flaps;
   tell("host", [&] {
@@ -232,7 +230,12 @@ void World::start_act(Flight& flight, Operation& operation) {
     operation.status = core::OutcomeStatus::failed;
   } else {
     operation.running = true;
-    if (!host.hangs) {
+    host.hung = host.hangs;
+    const TimeMs left = flight.effect->deadline - homes_[flight.home].clock.at(now_);
+    operation.ends_at = now_ + std::max<DurationMs>(left, 1'000);
+    if (host.hangs) {
+      at(operation.ends_at - now_, Happens::operation_over, i);
+    } else {
       const DurationMs takes = fixed_delays ? 100
                                : host.slow  ? random_.between(3'000, 6'000)
                                             : random_.between(30, 400);
@@ -240,6 +243,16 @@ void World::start_act(Flight& flight, Operation& operation) {
     }
   }
   changed(i, true);
+}
+
+// It ran past its deadline and is killed; what it left is a service that is down.
+void World::operation_over(int i) {
+  for (Operation& operation : hosts_[i].operations) {
+    if (!operation.running || now_ < operation.ends_at) continue;
+    operation.running = false;
+    operation.status = core::OutcomeStatus::failed;
+    changed(i, true);
+  }
 }
 
 void World::operation_ends(int i, core::OutcomeStatus status) {

@@ -14,6 +14,7 @@ namespace hitless::sim {
 namespace {
 
 constexpr int kShownFailures = 3;           // with their transcripts; more are only counted
+constexpr int kNamedFailures = 100;
 constexpr std::uint64_t kTwiceEvery = 256;  // I11: these seeds run twice
 constexpr std::uint64_t kPlantedSeeds = 1'000;
 
@@ -68,8 +69,8 @@ int run_seeds(std::uint64_t first, std::uint64_t count) {
     takeovers += ending.takeovers;
     if (!ending.broken) continue;
     ++rules[ending.broken->rule];
-    if (++violations > kShownFailures) continue;
-    print_transcript(scenario);
+    if (++violations <= kShownFailures) print_transcript(scenario);
+    if (violations > kNamedFailures) continue;
     fmt::print("seed {} breaks {}: {}\nreplay: {}\n\n", seed, ending.broken->rule,
                ending.broken->what, command_of(seed));
   }

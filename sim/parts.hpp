@@ -56,6 +56,7 @@ struct Operation {
   std::int64_t number = 0;
   int times = 0;
   bool running = false;
+  TimeMs ends_at = 0;  // the host kills it then
   core::OutcomeStatus status = core::OutcomeStatus::unknown;
 };
 
@@ -64,6 +65,7 @@ struct Host {
   bool running = true;  // the service's process
   bool healthy = true;
   bool flapping = false;
+  bool hung = false;  // a restart stopped it and does not get on
   bool new_config = false;
   int generation = 1;  // the service's process
   int acts = 0;        // how often we reloaded or restarted it

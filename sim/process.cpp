@@ -238,12 +238,31 @@ void World::await_zombies(int home) {
       return at(kZombieLookMs, Happens::zombies, home, 0, process.life);
   }
   process.armed.fill(true);  // whatever the old one armed
+  record_outcomes_left_behind(home);
+  if (!process.alive || process.journal_broken) return;
   process.stage = Stage::running;
   ++takeovers_;
   const std::string who = "root@ctl" + std::to_string(home + 1);
   if (!record(home, {core::ControllerTookOver{process.epoch, who}})) return;
   arm_and_disarm(home, true);
   turn(home);
+}
+
+// What the hosts know of acts that the old controller started.
+void World::record_outcomes_left_behind(int home) {
+  const core::State& state = homes_[home].controller.state();
+  std::vector<core::Event> events;
+  for (int i = 0; i < scenario_.hosts; ++i) {
+    const auto& pending = state.instances[static_cast<std::size_t>(i)].pending;
+    if (!pending || pending->effect.kind != core::EffectKind::act || !reaches_host(home, i))
+      continue;
+    const Operation* operation = find_operation(i, number_of(pending->effect));
+    if (operation == nullptr || operation->running) continue;
+    core::Outcome outcome;
+    outcome.status = operation->status;
+    events.push_back(core::EffectFinished{pending->effect.id, std::move(outcome)});
+  }
+  if (!events.empty()) record(home, std::move(events));
 }
 
 // True when the events are durable and this controller is still there to know it.

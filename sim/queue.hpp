@@ -28,6 +28,7 @@ enum class Happens : std::uint8_t {
   reply,           // a: flight, b: outcome
   flight_over,     // a: flight: its deadline
   process_up,      // a: host, b: generation that was started
+  operation_over,  // a: host
   check_notices,   // a: host
   request_ends,    // a: host
   boot,            // a: host

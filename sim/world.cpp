@@ -160,6 +160,8 @@ void World::happen(const Item& item) {
       return;
     case Happens::process_up:
       return process_up(item.a, item.b);
+    case Happens::operation_over:
+      return operation_over(item.a);
     case Happens::check_notices:
       return check_notices(item.a);
     case Happens::request_ends:

@@ -70,6 +70,7 @@ class World {
   void request_ends(int host);
   Operation* find_operation(int host, std::int64_t number);
   void start_act(Flight& flight, Operation& operation);
+  void operation_over(int host);
   void operation_ends(int host, core::OutcomeStatus status);
   void land_on_host(int flight);
   bool fence_refuses(int host, std::int64_t epoch) const;
@@ -92,6 +93,7 @@ class World {
   void acquire(int home);
   void load_journal(int home);
   void await_zombies(int home);
+  void record_outcomes_left_behind(int home);
   void heartbeat(int home);
   bool renew_all(int home);
   bool renew_one(int home, int host);

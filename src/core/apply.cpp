@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/capacity.hpp"
+#include "core/planted.hpp"
 #include "core/recovery.hpp"
 #include "core/state.hpp"
 #include "core/traffic.hpp"
@@ -86,9 +87,22 @@ std::int64_t others_total(const State& state, const Instance& self,
   return sum;
 }
 
+// What happened at it before now is not held against it.
+void count_from_here(const State& state, const Instance& instance, Soaking& soaking) {
+  if (instance.reading) {
+    soaking.epoch = instance.reading->epoch;
+    soaking.requests_at = instance.reading->requests.value_or(0);
+    soaking.errors_at = instance.reading->errors.value_or(0);
+  }
+  soaking.others_requests_at = others_total(state, instance, &TargetReading::requests);
+  soaking.others_errors_at = others_total(state, instance, &TargetReading::errors);
+}
+
 void see_back(const State& state, Instance& instance, Rejoining& rejoining, TimeMs at) {
   const TargetReading& reading = *instance.reading;
-  const bool back = rejoining.commanded && reading.state == TargetState::in;
+  const bool unchecked =
+      HITLESS_PLANTED(rejoin_without_check) && reading.state == TargetState::in_unhealthy;
+  const bool back = rejoining.commanded && (reading.state == TargetState::in || unchecked);
   if (!back) {
     rejoining.in_since.reset();
     return;
@@ -224,11 +238,8 @@ void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
     if (auto* rejoining = std::get_if<Rejoining>(&instance.phase)) {
       see_back(state, instance, *rejoining, at);
     } else if (auto* soaking = std::get_if<Soaking>(&instance.phase)) {
-      if (soaking->epoch != instance.reading->epoch) {  // the LB's counters began anew
-        soaking->epoch = instance.reading->epoch;
-        soaking->requests_at = soaking->errors_at = 0;
-        soaking->others_requests_at = soaking->others_errors_at = 0;
-      }
+      // Some node's counters began anew; the others' did not. Count from here.
+      if (soaking->epoch != instance.reading->epoch) count_from_here(state, instance, *soaking);
     }
   }
   // The fewest that were seen to serve. What the load balancer does not know, as its checks just
@@ -253,7 +264,9 @@ void see_service(State& state, const ServiceSeen& event, TimeMs at) {
   const bool same_process = verifying->service &&
                             verifying->service->now.main_pid == reading.now.main_pid &&
                             verifying->service->now.start_time == reading.now.start_time;
-  if (reading.verdict != ServiceVerdict::proven) {
+  const bool taken_for_proof =
+      HITLESS_PLANTED(unproven_is_proven) && reading.verdict == ServiceVerdict::indeterminate;
+  if (reading.verdict != ServiceVerdict::proven && !taken_for_proof) {
     verifying->proven_since.reset();
   } else if (!verifying->proven_since || !same_process) {
     verifying->proven_since = at;
@@ -274,7 +287,10 @@ void see_health(State& state, const HealthSeen& event) {
   if (auto* verifying = std::get_if<Verifying>(&instance->phase)) {
     ++verifying->probes;
     verifying->last_health = reading.evidence;
-    verifying->passes = reading.status == HealthStatus::pass ? verifying->passes + 1 : 0;
+    const bool passes =
+        reading.status == HealthStatus::pass ||
+        (HITLESS_PLANTED(unknown_health_passes) && reading.status == HealthStatus::unknown);
+    verifying->passes = passes ? verifying->passes + 1 : 0;
     verifying->fails = reading.status == HealthStatus::fail ? verifying->fails + 1 : 0;
     if (reading.status == HealthStatus::pass) {
       auto& latencies = verifying->latencies_us;
@@ -320,13 +336,7 @@ Phase fresh_phase(const State& state, Instance& instance, const Advanced& event,
     case PhaseName::soaking: {
       Soaking soaking;
       soaking.since = at;
-      if (instance.reading) {
-        soaking.epoch = instance.reading->epoch;
-        soaking.requests_at = instance.reading->requests.value_or(0);
-        soaking.errors_at = instance.reading->errors.value_or(0);
-      }
-      soaking.others_requests_at = others_total(state, instance, &TargetReading::requests);
-      soaking.others_errors_at = others_total(state, instance, &TargetReading::errors);
+      count_from_here(state, instance, soaking);
       return soaking;
     }
     case PhaseName::rolling_back:

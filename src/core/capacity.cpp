@@ -2,20 +2,42 @@
 
 #include <algorithm>
 
+#include "core/planted.hpp"
+
 namespace hitless::core {
 
 namespace {
 
 // Ours by intent, whatever the load balancer still says: chosen for its turn, or taken out already.
 bool is_leaving(const Instance& instance) {
+  if (HITLESS_PLANTED(floor_ignores_intents)) return false;
   if (instance.taken_out || std::holds_alternative<Draining>(instance.phase)) return true;
   const auto* preflight = std::get_if<Preflight>(&instance.phase);
   return preflight != nullptr && (preflight->cleared || in_work(instance));
 }
 
+// Not known to serve, and not known not to: the load balancer cannot be asked, or it does not know
+// yet, as its checks just after a reload.
+bool may_serve(const Instance& instance) {
+  if (instance.taken_out) return false;
+  if (!instance.reading) return true;
+  switch (instance.reading->state) {
+    case TargetState::in:
+    case TargetState::unknown:
+      return true;
+    case TargetState::in_unhealthy:
+      return instance.reading->check != LbCheck::fail;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 bool serves(const Instance& instance) {
+  if (HITLESS_PLANTED(unknown_counts_as_in) && instance.reading &&
+      instance.reading->state == TargetState::unknown)
+    return !is_leaving(instance);
   return instance.reading && instance.reading->state == TargetState::in && !is_leaving(instance);
 }
 
@@ -29,17 +51,19 @@ Permission may_take_out(const State& state, const Instance& instance) {
   if (!serves(instance)) {
     // It does not count today, so taking it out costs nothing. But below the floor an instance that
     // could still come back by itself is needed more than our work is; one that we took out
-    // ourselves only comes back by our work.
+    // ourselves only comes back by our work. And one that merely cannot be seen may well serve.
     const bool ours = instance.taken_out || instance.direction == Direction::backward;
-    const bool in = instance.reading && instance.reading->state == TargetState::in;
-    if (in && now >= floor) {  // chosen already, and therefore not counted any more
-      return {true, std::to_string(now) + " others serving, floor " + std::to_string(floor)};
-    }
-    if (ours || now >= floor) return {true, "it does not serve now"};
+    const std::string others =
+        std::to_string(now) + " others serving, floor " + std::to_string(floor);
+    if (HITLESS_PLANTED(rollback_ignores_floor) && ours) return {true, others};
+    if (now >= floor) return {true, may_serve(instance) ? others : "it does not serve now"};
+    if (ours && !may_serve(instance)) return {true, "it does not serve now"};
     return {false,
             std::to_string(now) + " serving, already below the floor of " + std::to_string(floor)};
   }
   std::string sum = std::to_string(now) + " serving − 1 = " + std::to_string(now - 1);
+  if (HITLESS_PLANTED(rollback_ignores_floor) && instance.direction == Direction::backward)
+    return {true, sum};
   if (now - 1 >= floor) return {true, sum + ", floor " + std::to_string(floor)};
   return {false, sum + ", below the floor of " + std::to_string(floor)};
 }

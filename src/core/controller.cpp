@@ -59,9 +59,10 @@ std::optional<Violation> Controller::journaled(const Event& event, TimeMs at) {
 std::vector<InstanceId> safe_to_put_back(const State& state) {
   std::vector<InstanceId> ids;
   for (const Instance& instance : state.instances) {
-    const bool changed = instance.acted || instance.config_touched;
-    const bool on_purpose = name_of(instance.phase) == PhaseName::quarantined;
-    if (instance.taken_out && !changed && !on_purpose) ids.push_back(instance.plan.id);
+    const bool unchanged = !instance.acted && !instance.config_touched;
+    const bool on_purpose = std::holds_alternative<Quarantined>(instance.phase);
+    const bool proven = std::holds_alternative<Rejoining>(instance.phase);
+    if (instance.taken_out && !on_purpose && (unchanged || proven)) ids.push_back(instance.plan.id);
   }
   return ids;
 }

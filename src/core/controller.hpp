@@ -57,8 +57,8 @@ class Controller {
   State state_;
 };
 
-// Once the journal cannot be written nothing new is done; but an instance that was taken out and
-// not changed may be put back without an entry, as it was before.
+// Who may be put back into rotation when nothing can be journaled any more: only what we took out
+// and did not change, or changed and have proven. Going back can do no harm then, staying out does.
 [[nodiscard]] std::vector<InstanceId> safe_to_put_back(const State& state);
 
 }  // namespace hitless::core

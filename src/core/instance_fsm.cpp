@@ -4,6 +4,7 @@
 
 #include "core/capacity.hpp"
 #include "core/names.hpp"
+#include "core/planted.hpp"
 #include "core/traffic.hpp"
 #include "core/verify.hpp"
 
@@ -53,6 +54,7 @@ std::string last_error(const Instance& instance) {
 
 // ---- draining -----------------------------------------------------------------------------------
 bool lb_forgot(const Instance& instance, const Draining& draining) {
+  if (HITLESS_PLANTED(forgotten_drain_ignored)) return false;
   if (!instance.reading || instance.reading_at <= draining.commanded_at) return false;
   const TargetState state = instance.reading->state;
   return state == TargetState::in || state == TargetState::in_unhealthy ||
@@ -139,7 +141,8 @@ Step step_acting(const State& state, const Instance& instance, const Acting& act
     // Rule I2, by what is seen now and not by what was seen when the drain ended: installing took
     // time.
     if (needs_install && !acting.looked_since) return {};
-    if (!instance.reading || instance.reading->state != TargetState::out) {
+    const bool out = instance.reading && instance.reading->state == TargetState::out;
+    if (!out && !HITLESS_PLANTED(act_without_precondition)) {
       return advance_to(instance, PhaseName::draining, "no longer out of rotation: draining again");
     }
     Step step = want(EffectKind::act, now + state.plan.policy.verify.deadline_ms);
@@ -195,6 +198,7 @@ Step step_verifying(const State& state, const Instance& instance, const Verifyin
 // ---- rejoining and soaking
 // ------------------------------------------------------------------------
 bool lb_check_passes(const Instance& instance) {
+  if (HITLESS_PLANTED(rejoin_without_check)) return true;
   return instance.reading &&
          (instance.reading->check == LbCheck::pass || instance.reading->check == LbCheck::none);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/planted.hpp"
+
 namespace hitless::core {
 namespace {
 
@@ -66,8 +68,10 @@ TargetReading merge(std::span<const TargetReport> reports) {
 }
 
 std::optional<std::int64_t> in_flight(const TargetReading& reading, bool need_host_count) {
+  if (HITLESS_PLANTED(missing_count_is_zero) && (!reading.in_flight || !reading.host_connections))
+    return reading.in_flight.value_or(0);
   if (!reading.in_flight) return std::nullopt;
-  if (!need_host_count) return reading.in_flight;
+  if (!need_host_count || HITLESS_PLANTED(lb_count_only)) return reading.in_flight;
   if (!reading.host_connections) return std::nullopt;
   const std::int64_t busy = *reading.host_connections - reading.idle.value_or(0);
   return std::max(*reading.in_flight, std::max<std::int64_t>(busy, 0));

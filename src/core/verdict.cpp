@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/planted.hpp"
+
 namespace hitless::core {
 namespace {
 
@@ -50,6 +52,7 @@ std::string why(const State& state) {
 }
 
 bool needs_incident(const State& state) {
+  if (HITLESS_PLANTED(no_incident)) return false;
   const RolloutResult result = verdict(state);
   return result == RolloutResult::rolled_back || result == RolloutResult::human_needed;
 }
