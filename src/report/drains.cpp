@@ -6,7 +6,7 @@ namespace hitless::report {
 
 namespace {
 
-constexpr double kTop = 14, kBottom = 120, kHeight = 146;
+constexpr double kTop = 28, kBottom = 134, kHeight = 160;
 constexpr std::size_t kMaxTableRows = 60;  // of one drain
 
 struct Point {
@@ -84,7 +84,7 @@ std::string chart(const Drain& drain, DurationMs deadline_ms) {
   svg += label(x - 5, kTop + 10,
                fmt::format("deadline {}{}", format_duration(deadline_ms), near ? "" : " →"),
                "note end");
-  svg += label(axis.left + 6, kTop + 10, "— load balancer   - - host's own sockets", "note");
+  svg += label(axis.left, kTop - 12, "— load balancer   - - host's own sockets", "note");
   return svg + "</svg>";
 }
 

@@ -49,7 +49,7 @@ double TimeAxis::x(TimeMs at) const {
 double round_up(double value) {
   double step = 1;
   for (int i = 0; i < 60 && step < value; ++i) {
-    for (const double factor : {1.0, 2.0, 5.0}) {
+    for (const double factor : {1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0}) {
       if (step * factor >= value) return step * factor;
     }
     step *= 10;

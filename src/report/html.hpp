@@ -27,12 +27,12 @@ namespace hitless::report {
 // Time on the horizontal axis of an SVG, from `left` to `right`.
 struct TimeAxis {
   TimeMs from = 0, to = 1;
-  double left = 150, right = 950;
+  double left = 150, right = 930;
   [[nodiscard]] double x(TimeMs at) const;
 };
 // Grid lines and their labels: seconds since the start, at round distances.
 [[nodiscard]] std::string time_grid(const TimeAxis& axis, double top, double bottom);
-// The next round number (1, 2, 5 × 10^n) at or above the value; at least 1.
+// The next round number (1, 1.5, 2 … 8 × 10^n) at or above the value; at least 1.
 [[nodiscard]] double round_up(double value);
 
 [[nodiscard]] std::string open_svg(double width, double height, const std::string& label);

@@ -7,7 +7,7 @@ namespace {
 
 using witness::SeriesPoint;
 
-constexpr double kTop = 14, kBottom = 170, kLossTop = 184, kLossBottom = 222, kHeight = 246;
+constexpr double kTop = 28, kBottom = 184, kLossTop = 198, kLossBottom = 236, kHeight = 260;
 constexpr std::size_t kMaxTableRows = 120;
 
 double most_ms(const std::vector<SeriesPoint>& points) {
@@ -84,7 +84,7 @@ std::string chart(const witness::ProberRecord& prober) {
   svg += curve(points, axis, scale, &SeriesPoint::p95_us, "p95");
   svg += windows(prober, axis);
   svg += losses(points, axis);
-  svg += label(axis.right - 4, kTop + 10, "— median   - - p95", "note end");
+  svg += label(axis.left, kTop - 12, "— median   - - p95   ▮ lost requests", "note");
   return svg + "</svg>";
 }
 
