@@ -128,18 +128,19 @@ Result<std::string> first_difference(const std::string& db_path, const FileDiges
   if (found.size != sealed.size || sealed.block_bytes < min_block_bytes) {
     return difference(sealed, found);
   }
-  Sha256 whole;
   bool same = true;
   const auto read = opened->each_block(sealed.block_bytes, [&](std::string_view block) {
     const std::size_t at = found.blocks.size();
     found.blocks.push_back(block_digest(block));
     same = at < sealed.blocks.size() && sealed.blocks[at] == found.blocks[at];
-    whole.add(block);
     return same;
   });
   if (!read) return tl::unexpected(read.error());
-  if (same) found.sha256 = whole.hex();
-  return difference(sealed, found);
+  if (!same) return difference(sealed, found);
+  // The digests of the blocks are short; that of the whole decides.
+  auto whole = digest_database_file(db_path);
+  if (!whole) return tl::unexpected(whole.error());
+  return difference(sealed, *whole);
 }
 
 std::string seal_path(const std::string& db_path) {

@@ -92,6 +92,9 @@ Status verify_sealed(Look& look, const std::string& text) {
     if (!changed->empty()) add_problem(report, *changed);
   }
   if (look.enough()) return {};
+  expect_head_note(look);
+  expect_signed(look);
+  if (look.enough()) return {};
   std::vector<Expected> ends = look.expected;
   std::erase_if(ends, [](const Expected& each) { return each.hash.size() == journal_id_digits; });
   if (look.depth == Depth::quick && end_at(ends, seal->head)) {
@@ -118,6 +121,8 @@ Status verify_unsealed(Look& look) {
   report.note +=
       "not sealed: a rollout is running, or the last writer did not close cleanly; "
       "bytes that no entry depends on were not compared";
+  expect_head_note(look);
+  expect_signed(look);
   if (look.enough()) return {};
   auto db = Database::open(path, Access::read);
   if (!db && !is_corruption(db.error()) && size_of(path + "-wal") <= 0) {
@@ -169,8 +174,6 @@ Result<Report> verify_journal(const std::string& dir, Depth depth, const Trust& 
     if (!before->has_value() && size_of(path) == 0 && size_of(path + "-wal") <= 0) {
       return verify_missing(path, trust);
     }
-    expect_head_note(look);
-    expect_signed(look);
     if (!before->has_value()) {
       if (auto ok = verify_unsealed(look); !ok) return tl::unexpected(ok.error());
       return finished(look);
