@@ -127,7 +127,7 @@ while read -r node socket backend server <&3; do
   [ -z "$what" ] || alarm "$node" "$what"
 done
 [ "$at" = - ] || alarm "$at" 'flagged: it is being worked on, and no controller is alive'
-rm -f -- "$order" "$dir/$key.sh" "$dir/$key.lock"
+rm -f -- "$order" "$dir/$key.sh" "$dir/$key.new" "$dir/$key.lock"
 )sh";
 
 constexpr const char* kVerbs = R"sh(
@@ -172,7 +172,7 @@ if [ -e "$order" ]; then
 fi
 if [ "$verb" = disarm ]; then
   [ "$old_epoch" -le "$2" ] || exit 0
-  rm -f -- "$order" "$folder/$key.sh" || exit 91
+  rm -f -- "$order" "$folder/$key.sh" "$folder/$key.new" || exit 91
   [ -z "$units" ] || systemctl stop "hitless-wd-$key-*.timer" || exit 91
   rm -f -- "$folder/$key.lock"
   exit 0
