@@ -33,7 +33,7 @@ constexpr int entries_per_append = 10;
 constexpr int max_workers = 16;
 constexpr std::int64_t look_for_changes_every = 512;
 constexpr std::size_t max_named_misses = 5;
-constexpr std::int64_t quick_flips = 1200, quick_cuts = 400;  // of each file
+constexpr std::int64_t quick_flips = 400, quick_cuts = 150;  // of each file
 
 struct Scratch {
   Scratch() {
