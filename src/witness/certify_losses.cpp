@@ -137,8 +137,12 @@ void judge_prober(const CertificateInput& input, const ProberRecord& prober, Cer
   const double tests = static_cast<double>(std::max<std::size_t>(1, sorts.size())) *
                        static_cast<double>(1 + exposure.by_phase.size()) *
                        static_cast<double>(input.probers.size());
+  // A prober that never worked (a certificate that is not accepted, a wrong name) proves nothing.
+  const Stretch& baseline = windows[Window::baseline];
+  const bool never_worked = baseline.sent >= input.rules.min_baseline && baseline.ok == 0;
   for (const auto& [signature, sort] : sorts)
-    blame_sort(input, marks, sort, more(sort, exposure, input.rules.false_alarm / tests));
+    blame_sort(input, marks, sort,
+               !never_worked && more(sort, exposure, input.rules.false_alarm / tests));
 }
 
 }  // namespace

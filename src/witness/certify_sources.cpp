@@ -23,6 +23,8 @@ void judge_coverage(const CertificateRules& rules, const ProberRecord& prober,
   const Stretch& baseline = windows[Window::baseline];
   const auto doubt = [&](std::string what) { doubts->push_back(prober.name + ": " + what); };
 
+  if (baseline.sent > 0 && baseline.ok == 0)
+    doubt("no request was answered well before the rollout: it never worked");
   if (baseline.sent < rules.min_baseline)
     doubt(fmt::format("only {} requests before the rollout, {} are needed", baseline.sent,
                       rules.min_baseline));

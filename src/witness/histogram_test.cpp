@@ -136,6 +136,21 @@ TEST(ResponseReader, EndlessInputIsRefusedInBoundedMemory) {
   EXPECT_EQ(big.state(), State::malformed);
 }
 
+TEST(ResponseReader, FindsWhatIsExpectedHoweverItIsCut) {
+  const std::string answers[] = {
+      "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nxxneedlexxx",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nxnee\r\n4\r\ndlex\r\n0\r\n\r\n"};
+  for (const std::string& answer : answers) {
+    for (std::size_t step = 1; step <= answer.size(); ++step) {
+      ResponseReader with("", 1000, "needle"), without("", 1000, "noodle");
+      EXPECT_EQ(read_all(answer, step, &with), State::complete);
+      EXPECT_TRUE(with.found()) << step;
+      read_all(answer, step, &without);
+      EXPECT_FALSE(without.found()) << step;
+    }
+  }
+}
+
 TEST(ResponseReader, NamesTheServer) {
   ResponseReader reader("X-Host");
   reader.feed("HTTP/1.1 502 Bad Gateway\r\nx-host:  web02 \r\nContent-Length: 0\r\n\r\n");

@@ -21,6 +21,8 @@ constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::uint64_t kMaxBodyBytes = 64u << 20;
 constexpr int kReadsInARow = 16;  // then the others get a turn
 constexpr auto kMaxTick = std::chrono::milliseconds(50);
+constexpr auto kStoodStill = 4 * kMaxTick;
+constexpr auto kPatience = 2 * kMaxTick;
 // An arrival that is later than this was missed (we slept): sending it now would be a burst.
 constexpr auto kMaxLag = std::chrono::seconds(1);
 std::int64_t us_between(Clock::time_point from, Clock::time_point to) {
@@ -75,7 +77,7 @@ void ProbeLoop::give_up() {
 }
 
 asio::awaitable<void> ProbeLoop::keep_time() {
-  start_ = Clock::now();
+  start_ = last_tick_ = Clock::now();
   while (!stopping_ || !in_flight_.empty()) {
     const auto now = Clock::now();
     if (!stopping_) make_due(now);
@@ -127,6 +129,10 @@ void ProbeLoop::arrive(Clock::time_point due) {
 }
 
 void ProbeLoop::expire(Clock::time_point now) {
+  // We stood still (no CPU, a laptop that slept): answers that came meanwhile are read first.
+  if (now - last_tick_ > kStoodStill) patient_until_ = now + kPatience;
+  last_tick_ = now;
+  if (now < patient_until_) return;
   const auto limit = now - std::chrono::milliseconds(config_.timeout_ms);
   for (const ExchangePtr& x : in_flight_) {
     if (x->sent_at > limit) break;

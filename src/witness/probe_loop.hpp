@@ -101,7 +101,7 @@ class ProbeLoop {
   Pool http_, ws_;
   std::deque<std::pair<Clock::time_point, LinkPtr>> lingering_;
   std::int64_t arrivals_ = 0;
-  Clock::time_point start_;
+  Clock::time_point start_, last_tick_, patient_until_;
   bool stopping_ = false;
   bool gave_up_ = false;
 };

@@ -294,6 +294,47 @@ TEST(Prober, ClientErrorsAreCountedApart) {
   EXPECT_EQ(s.ok, 43);
 }
 
+TEST(Prober, ABodyWithoutWhatIsExpectedIsLost) {
+  Server server;
+  ProberConfig config = config_for(server.port(), 60);
+  config.weights = {1, 1, 0, 0};
+  config.paths = {{"/", 2, "ok\n"}, {"/api", 1, "ok, but more"}};
+  const ProberSnapshot s = run(config);
+  EXPECT_EQ(s.lost, 20);
+  EXPECT_EQ(s.lost_as(LossKind::wrong_body), 20);
+  for (const Loss& loss : s.recent_losses) EXPECT_EQ(loss.path, "/api");
+}
+
+TEST(Prober, MarksHoldTheCountsOfTheirMoment) {
+  Server server;
+  Prober prober(config_for(server.port(), 200));
+  ASSERT_TRUE(prober.start().has_value());
+  const auto until = [&](std::int64_t sent) {
+    while (prober.snapshot().sent < sent) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  until(50);
+  prober.enter(Window::rollout);
+  prober.phase("web@web01", core::PhaseName::acting);
+  until(150);
+  prober.phase("web@web01", core::PhaseName::done);
+  prober.enter(Window::after);
+  until(200);
+  const ProberSnapshot s = prober.stop();
+  ASSERT_EQ(s.marks.size(), 4u);
+  auto windows = by_window(s.marks, s.now);
+  EXPECT_GE(windows[Window::baseline].sent, 50);
+  EXPECT_GE(windows[Window::rollout].sent, 90);
+  EXPECT_EQ(
+      windows[Window::baseline].sent + windows[Window::rollout].sent + windows[Window::after].sent,
+      200);
+  EXPECT_GE(sent_by_instance(s.marks, s.now)["web@web01"], 90);
+  EXPECT_FALSE(s.id_prefix.empty());
+  ASSERT_FALSE(s.series.empty());
+  std::int64_t sent = 0;
+  for (const SeriesPoint& point : s.series) sent += point.sent;
+  EXPECT_EQ(sent, 200);
+}
+
 TEST(Prober, OurOwnLimitIsNotSentAndNotTrusted) {
   Server server(Fault::hang, 1000);
   ProberConfig config = config_for(server.port(), 60);
