@@ -61,11 +61,18 @@ Case one(const char* name, Verdict expected, const Change& change) {
   return c;
 }
 
+// A handshake costs more than all the rest of a request.
+void over_tls(Case& c) {
+  c.front = Front::https;
+  c.rate = 60;
+  c.weights = {1, 4, 0, 1, 0};
+}
+
 std::vector<Case> good_cases() {
   const auto ok = Verdict::confirmed;
   return {
       one("no fault", ok, [](Case&) {}),
-      one("no fault, HTTPS", ok, [](Case& c) { c.front = Front::https; }),
+      one("no fault, HTTPS", ok, over_tls),
       one("no fault, WebSocket", ok, [](Case& c) { c.weights = kWs; }),
       one("no fault, TCP mode", ok,
           [](Case& c) {
@@ -96,6 +103,16 @@ std::vector<Case> unclear_cases() {
       one("counters unreadable", not_known, [](Case& c) { c.trick = Trick::counters_missing; }),
       one("another client gets a 500", not_known, [](Case& c) { c.trick = Trick::other_client; }),
       one("prober goes around the balancer", not_known, [](Case& c) { c.trick = Trick::bypass; }),
+      one("HTTPS, certificate of nobody we trust", not_known,
+          [](Case& c) {
+            over_tls(c);
+            c.trick = Trick::untrusted;
+          }),
+      one("HTTPS, certificate of another name", not_known,
+          [](Case& c) {
+            over_tls(c);
+            c.trick = Trick::other_name;
+          }),
       one("host rebooted by itself", not_known, [](Case& c) { c.trick = Trick::host_reboot; }),
       one("host's accept queue overflows", not_known,
           [](Case& c) { c.trick = Trick::host_overflow; }),
@@ -160,7 +177,7 @@ std::vector<Case> mixed_cases() {
           }),
       one("2 by HTTPS", no,
           [](Case& c) {
-            c.front = Front::https;
+            over_tls(c);
             c.weights = kNew;
             c.fault = Fault::cut;
             c.k = 2;

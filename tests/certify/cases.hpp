@@ -21,6 +21,8 @@ enum class Trick {
   counters_frozen,   // somebody reads the same values again and again
   counters_missing,  // they cannot be read at all
   other_client,      // another client gets a 500, the prober none
+  untrusted,         // the certificate is signed by nobody that the prober trusts
+  other_name,        // it is, but it is somebody else's
   bypass,            // the prober does not go through the load balancer
   host_reboot,       // a host's counters begin anew
   host_overflow,     // a host's accept queue overflows
@@ -52,9 +54,10 @@ struct Case {
 
 struct CaseResult {
   witness::Certificate certificate;
-  int truth = 0;           // requests that were lost, by those who lost them
-  bool attributed = true;  // each loss has the kind, phase and instance that it should have
-  std::string problem;     // the case could not be run
+  int truth = 0;             // requests that were lost, by those who lost them
+  bool attributed = true;    // each loss has the kind, phase and instance that it should have
+  std::string problem = {};  // the case could not be run
+  bool starved = false;      // this machine stood still in it
 };
 [[nodiscard]] CaseResult run_case(const Case& c);
 

@@ -21,7 +21,7 @@ namespace {
 using witness::Verdict;
 
 constexpr unsigned kWorkers = 6;
-constexpr int kTries = 2;  // a case that this machine was too busy for is tried again
+constexpr int kTries = 3;  // a case that this machine was too busy for is tried again
 
 struct Options {
   bool quick = false, load = false, verbose = false;
@@ -69,8 +69,10 @@ void work(const std::vector<Case>& cases, std::atomic<int>* next, int out, bool 
       const CaseResult result = run_case(c);
       line = to_line(i, result);
       if (verbose) fmt::print(stderr, "{}\n{}", c.name, certificate_text(result.certificate));
-      const bool undecided = line.verdict < 0 || line.verdict == static_cast<int>(Verdict::unknown);
-      if (!undecided || c.expected == Verdict::unknown) break;
+      if (as_expected(c, line)) break;
+      // A false confirmation is never tried again.
+      if (line.verdict == static_cast<int>(Verdict::confirmed)) break;
+      if (!result.starved && result.problem.empty()) break;
     }
     if (::write(out, &line, sizeof line) != static_cast<ssize_t>(sizeof line)) return;
   }

@@ -19,6 +19,7 @@ const std::string kInstance = "web@web01";
 constexpr auto kBaseline = std::chrono::milliseconds(700);
 constexpr auto kPhase = std::chrono::milliseconds(300);
 constexpr auto kSampleEvery = std::chrono::milliseconds(100);
+constexpr std::int64_t kStarvedUs = 100'000;
 constexpr DurationMs kHungTimeoutMs = 400;    // when that is what the case is about
 constexpr DurationMs kProbeTimeoutMs = 2000;  // longer than a busy machine stands still
 
@@ -107,7 +108,8 @@ class Run {
     config.timeout_ms = case_.fault == Fault::hang ? kHungTimeoutMs : kProbeTimeoutMs;
     config.max_in_flight = case_.max_in_flight;
     config.tls = case_.front == Front::https;
-    if (config.tls) config.ca_file = pem_ + ".crt";
+    if (config.tls && case_.trick != Trick::untrusted) config.ca_file = pem_ + ".crt";
+    if (case_.trick == Trick::other_name) config.tls_name = "shop.example";
     return config;
   }
 
@@ -230,6 +232,7 @@ class Run {
         executions.problems.push_back(describe(ok.error()));
     input.executions = std::move(executions);
     result.certificate = witness::certify(input);
+    result.starved = seen.max_lag_us > kStarvedUs;
     result.truth = backends_.at(0).lost();
     if (case_.trick == Trick::refuse) result.truth = static_cast<int>(last_errors_ - first_errors_);
     if (case_.trick == Trick::front_closed) result.truth = static_cast<int>(seen.lost);
