@@ -45,6 +45,10 @@ hitless_layer(cli SEES engine fleet confdiff witness demo adapters/host adapters
   adapters/health adapters/notify adapters/journal adapters/coordination adapters/watchdog
   LINKS Boost::json)
 
+if(HITLESS_FAILPOINTS)
+  target_compile_definitions(hitless_cli PRIVATE HITLESS_FAILPOINTS)
+endif()
+
 if(EXISTS ${CMAKE_SOURCE_DIR}/src/main.cpp)
   add_executable(hitless src/main.cpp)
   target_link_libraries(hitless PRIVATE hitless_cli)

@@ -50,6 +50,11 @@ TimeMs wall_now_ms() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+DurationMs steady_now_ms() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+}
+
 std::string format_clock(TimeMs at) {
   const std::tm t = utc(at);
   return fmt::format("{:02}:{:02}:{:02}Z", t.tm_hour, t.tm_min, t.tm_sec);

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "cli/card.hpp"
 #include "cli/control.hpp"
+#include "cli/failpoint.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/notifying.hpp"
@@ -90,6 +91,7 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
   run.actor = actor_name();
   run.guard = guard_of(*session, rollout);
   run.wishes = &session->wishes;
+  run.on_point = failpoint();
   run.on_entry = [session, shown = progress.get()](const core::Entry& entry,
                                                    const core::State& after) {
     session->entries.push_back(entry);

@@ -113,7 +113,7 @@ Task<Outcome> do_act(const EffectContext* context, const InstanceParts* instance
   order.action = effect->action;
   order.operation_id = effect->id;
   order.expected = effect->expected;
-  order.deadline_ms = std::max<DurationMs>(effect->deadline - wall_now_ms(), 1'000);
+  order.deadline_ms = std::max<DurationMs>(effect->deadline - context->now(), 1'000);
   if (context->guard->fences()) order.fence = {context->parts->name, instance->port, effect->epoch};
   auto outcome = co_await instance->service->act(std::move(order));
   if (!outcome) co_return outcome_of(outcome.error());
@@ -221,7 +221,7 @@ Task<Result<Outcome>> route(const EffectContext* context, const core::Effect* ef
 Task<core::Outcome> carry_out(EffectContext context, core::Effect effect) {
   std::string problem;
   try {
-    const DurationMs left = std::max(effect.deadline - wall_now_ms(), kShortestDeadlineMs);
+    const DurationMs left = std::max(effect.deadline - context.now(), kShortestDeadlineMs);
     const std::string what(core::to_string(effect.kind));
     auto outcome = co_await with_timeout(route(&context, &effect), left,
                                          what + " of " + effect.instance.value);

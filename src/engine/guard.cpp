@@ -104,8 +104,9 @@ Task<void> Guard::stop() {
   if (keeping_) {
     keeping_->stop = true;
     keeping_->changed.notify();
-    const TimeMs end = wall_now_ms() + kStopWaitMs;
-    while (!keeping_->ended && wall_now_ms() < end) (void)co_await keeping_->changed.wait_for(100);
+    const TimeMs end = steady_now_ms() + kStopWaitMs;
+    while (!keeping_->ended && steady_now_ms() < end)
+      (void)co_await keeping_->changed.wait_for(100);
   }
   if (parts_.coordination != nullptr && ttl_ms_ > 0) {
     (void)co_await with_timeout(parts_.coordination->release(), kKeepDeadlineMs,

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/recovery.hpp"
+#include "core/controller.hpp"
 #include "engine/traffic_ops.hpp"
 #include "runtime/timeout.hpp"
 
@@ -15,32 +15,32 @@ constexpr DurationMs kLongestWaitMs = 10 * 60'000;
 constexpr DurationMs kRetryMs = 1'000;  // of a host that cannot be asked
 constexpr DurationMs kPutBackDeadlineMs = 15'000;
 
-Task<void> ask_one(const InstanceParts* instance, core::Effect effect,
+Task<void> ask_one(const InstanceParts* instance, core::Effect effect, TimeMs now,
                    std::vector<core::Event>* events) {
-  const TimeMs now = wall_now_ms();
   const DurationMs wait = std::clamp<DurationMs>(effect.deadline + kZombieMarginMs - now,
                                                  kShortestWaitMs, kLongestWaitMs);
-  const TimeMs end = now + wait;
+  const DurationMs end = steady_now_ms() + wait;
   while (true) {
-    const DurationMs left = std::max<DurationMs>(end - wall_now_ms(), kShortestWaitMs);
+    const DurationMs left = std::max<DurationMs>(end - steady_now_ms(), kShortestWaitMs);
     auto outcome = co_await with_timeout(instance->service->await_act(effect.id, left),
                                          left + kZombieMarginMs, "asking for " + effect.id);
     if (outcome) events->push_back(core::EffectFinished{effect.id, std::move(*outcome)});
     const bool answered = outcome || outcome.error().code == ErrorCode::not_found;
-    if (answered || wall_now_ms() + kRetryMs >= end) co_return;
+    if (answered || steady_now_ms() + kRetryMs >= end) co_return;
     co_await sleep_for(kRetryMs);
   }
 }
 
 }  // namespace
 
-Task<std::vector<core::Event>> outcomes_left_behind(const ServiceParts* parts, core::State state) {
+Task<std::vector<core::Event>> outcomes_left_behind(const ServiceParts* parts, core::State state,
+                                                    TimeMs now) {
   std::vector<core::Event> events;
   std::vector<Task<void>> tasks;
   for (const core::Instance& each : state.instances) {
     if (!each.pending || each.pending->effect.kind != core::EffectKind::act) continue;
     const InstanceParts* instance = find(*parts, each.plan.id);
-    if (instance != nullptr) tasks.push_back(ask_one(instance, each.pending->effect, &events));
+    if (instance != nullptr) tasks.push_back(ask_one(instance, each.pending->effect, now, &events));
   }
   co_await join_all(std::move(tasks));
   co_return events;
@@ -49,9 +49,7 @@ Task<std::vector<core::Event>> outcomes_left_behind(const ServiceParts* parts, c
 Task<std::vector<core::InstanceId>> put_back_unjournaled(const ServiceParts* parts, Guard* guard,
                                                          core::State state) {
   std::vector<core::InstanceId> back;
-  for (const core::Instance& instance : state.instances) {
-    if (!core::may_put_back_unjournaled(instance)) continue;
-    const core::InstanceId id = instance.plan.id;
+  for (const core::InstanceId& id : core::safe_to_put_back(state)) {
     if (Status ours = co_await guard->check(id); !ours) continue;
     auto done = co_await with_timeout(rejoin_everywhere(parts, id), kPutBackDeadlineMs,
                                       "putting back " + id.value);

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "core/decide.hpp"
-#include "core/invariants.hpp"
+#include "core/controller.hpp"
 #include "core/names.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/recovery.hpp"
@@ -15,13 +14,12 @@ namespace {
 constexpr DurationMs kLongestSleepMs = 1'000;
 constexpr int kMaxDecisionsInARow = 10'000;  // a decision that never comes to rest is a bug
 
-Status keeps_rules(const std::vector<core::Violation>& violations) {
-  if (violations.empty()) return {};
-  return fail(ErrorCode::internal,
-              "rule " + violations.front().rule + " would be broken: " + violations.front().what,
-              {},
-              "This is a bug in hitless; nothing more is done. Please report it with `hitless "
-              "audit export`.");
+Error rule_broken(const core::Violation& violation) {
+  return {ErrorCode::internal,
+          "rule " + violation.rule + " would be broken: " + violation.what,
+          {},
+          "This is a bug in hitless; nothing more is done. Please report it with `hitless audit "
+          "export`."};
 }
 
 class Rollout {
@@ -42,6 +40,12 @@ class Rollout {
   }
   Task<Status> take_inbox();
   Task<Status> record(std::vector<core::Event> events);
+  Task<Status> journal(core::Turn* turn);
+  void point(const std::string& name) const {
+    if (context_.on_point) context_.on_point(name);
+  }
+  [[nodiscard]] const core::State& state() const { return controller_.state(); }
+  [[nodiscard]] TimeMs now() const { return clock_.at(steady_now_ms()); }
   Task<Status> decide_and_act();
   Task<void> dispatch(core::Effect effect);
   Task<Error> wind_up(Error cause);
@@ -51,7 +55,8 @@ class Rollout {
 
   RunContext context_;
   Guard guard_;
-  core::State state_;
+  core::Controller controller_;
+  core::RolloutClock clock_;
   std::vector<core::Event> inbox_;
   Signal wake_;
   Watchers watchers_;
@@ -65,12 +70,11 @@ Task<Result<core::State>> Rollout::run() {
   if (context_.wishes != nullptr) context_.wishes->on_push([this] { wake_.notify(); });
   Status status = co_await begin();
   const bool began = status.has_value();
-  while (status && !state_.ended) {
+  while (status && !state().ended) {
     status = co_await decide_and_act();
-    if (!status || state_.ended) break;
-    const TimeMs now = wall_now_ms();
+    if (!status || state().ended) break;
     const DurationMs pause =
-        wake_at_ ? std::clamp<DurationMs>(*wake_at_ - now, 0, kLongestSleepMs) : kLongestSleepMs;
+        wake_at_ ? std::clamp<DurationMs>(*wake_at_ - now(), 0, kLongestSleepMs) : kLongestSleepMs;
     if (inbox_.empty()) (void)co_await wake_.wait_for(pause);
     status = co_await take_inbox();
   }
@@ -81,13 +85,16 @@ Task<Result<core::State>> Rollout::run() {
   if (!status) failure = began ? co_await wind_up(status.error()) : status.error();
   co_await guard_.stop();
   if (failure) co_return tl::unexpected<Error>(*failure);
-  co_return state_;
+  co_return state();
 }
 
 Task<Status> Rollout::begin() {
-  for (const core::Entry& entry : context_.past) core::apply_to(state_, entry.event, entry.at);
-  if (state_.ended) co_return Status{};
-  auto epoch = co_await guard_.take(state_.epoch);
+  core::State past;
+  for (const core::Entry& entry : context_.past) core::apply_to(past, entry.event, entry.at);
+  clock_ = core::RolloutClock(wall_now_ms(), steady_now_ms(), past.now);
+  controller_ = core::Controller(std::move(past));
+  if (state().ended) co_return Status{};
+  auto epoch = co_await guard_.take(state().epoch);
   if (!epoch) co_return tl::unexpected<Error>(epoch.error());
   co_await guard_.keep([this] { return out_now(); },
                        [this](Error error) {
@@ -98,26 +105,30 @@ Task<Status> Rollout::begin() {
     co_return co_await record({core::RolloutStarted{context_.plan, context_.actor, *epoch}});
   }
   // The old controller can start nothing more; what it started ends before anything is decided.
-  Status status = co_await record(co_await outcomes_left_behind(context_.parts, state_));
+  Status status = co_await record(co_await outcomes_left_behind(context_.parts, state(), now()));
   if (!status) co_return status;
   co_return co_await record({core::ControllerTookOver{*epoch, context_.actor}});
 }
 
-// Journals the events, durably, then applies them. An intent that would break a rule is not taken.
 Task<Status> Rollout::record(std::vector<core::Event> events) {
+  core::Turn turn = controller_.take(std::move(events), now());
+  co_return co_await journal(&turn);
+}
+
+// Journals the events, durably, then applies them. A turn that would break a rule is not taken.
+Task<Status> Rollout::journal(core::Turn* turn) {
   if (lost_) co_return tl::unexpected<Error>(*lost_);
-  if (events.empty()) co_return Status{};
-  const TimeMs at = std::max(wall_now_ms(), state_.now);
-  for (const core::Event& event : events) {
-    if (Status ok = keeps_rules(core::check_before(state_, event)); !ok) co_return ok;
-  }
-  const std::string& rollout = context_.past.empty() ? context_.plan.rollout : state_.plan.rollout;
-  auto entries = co_await context_.journal->append(rollout, at, std::move(events));
+  if (turn->broken) co_return tl::unexpected<Error>(rule_broken(*turn->broken));
+  if (turn->events.empty()) co_return Status{};
+  const std::string rollout = context_.past.empty() ? context_.plan.rollout : state().plan.rollout;
+  point("before journal");
+  auto entries = co_await context_.journal->append(rollout, now(), std::move(turn->events));
+  point("after journal");
   if (!entries) co_return tl::unexpected<Error>(entries.error());
   for (const core::Entry& entry : *entries) {
-    core::apply_to(state_, entry.event, entry.at);
-    if (context_.on_entry) context_.on_entry(entry, state_);
-    if (Status ok = keeps_rules(core::check_after(state_, entry.event)); !ok) co_return ok;
+    const auto broken = controller_.journaled(entry.event, entry.at);
+    if (context_.on_entry) context_.on_entry(entry, state());
+    if (broken) co_return tl::unexpected<Error>(rule_broken(*broken));
   }
   co_return Status{};
 }
@@ -131,23 +142,15 @@ Task<Status> Rollout::take_inbox() {
 
 Task<Status> Rollout::decide_and_act() {
   for (int round = 0; round < kMaxDecisionsInARow; ++round) {
-    core::Decision decision = core::decide(state_, std::max(wall_now_ms(), state_.now));
-    if (!decision.records.empty()) {
-      Status status = co_await record(std::move(decision.records));
-      if (!status) co_return status;
-      continue;
-    }
-    std::vector<core::Event> intents;
-    for (const core::Effect& effect : decision.effects)
-      intents.push_back(core::EffectIntended{effect});
-    Status status = co_await record(std::move(intents));
-    if (!status) co_return status;
-    for (core::Effect& effect : decision.effects) {
+    core::Turn turn = controller_.next(now());
+    if (Status status = co_await journal(&turn); !status) co_return status;
+    if (!turn.at_rest) continue;
+    for (core::Effect& effect : turn.effects) {
       ++dispatched_;
       co_await detach(dispatch(std::move(effect)));
     }
-    co_await watchers_.keep(std::move(decision.watches));
-    wake_at_ = decision.wake_at;
+    co_await watchers_.keep(std::move(turn.watches));
+    wake_at_ = turn.wake_at;
     co_return Status{};
   }
   co_return fail(ErrorCode::internal, "the decision does not come to rest", {},
@@ -158,14 +161,15 @@ EffectContext Rollout::context_of(const core::Effect& effect) {
   EffectContext context;
   context.parts = context_.parts;
   context.journal = context_.journal;
-  context.plan = state_.plan;
+  context.plan = state().plan;
   context.guard = &guard_;
-  if (const core::Instance* instance = core::find(state_, effect.instance); instance != nullptr) {
+  context.clock = clock_;
+  if (const core::Instance* instance = core::find(state(), effect.instance); instance != nullptr) {
     if (instance->report) context.backups = instance->report->backups;
     context.drain_left_ms = drain_left(*instance);
   }
   if (effect.kind == core::EffectKind::finish) {
-    for (const core::Instance& instance : state_.instances) {
+    for (const core::Instance& instance : state().instances) {
       if (instance.taken_out) context.quarantined.push_back(instance.plan.id);
     }
   }
@@ -173,7 +177,10 @@ EffectContext Rollout::context_of(const core::Effect& effect) {
 }
 
 Task<void> Rollout::dispatch(core::Effect effect) {
+  const std::string name = std::string(core::to_string(effect.kind)) + " " + effect.instance.value;
+  point("before " + name);
   core::EffectFinished finished{effect.id, co_await carry_out(context_of(effect), effect)};
+  point("after " + name);
   watchers_.forget(effect.instance);
   --dispatched_;
   arrive(std::move(finished));
@@ -182,13 +189,13 @@ Task<void> Rollout::dispatch(core::Effect effect) {
 DurationMs Rollout::drain_left(const core::Instance& instance) const {
   const auto* draining = std::get_if<core::Draining>(&instance.phase);
   if (draining == nullptr) return 0;
-  const TimeMs end = draining->since + state_.plan.policy.drain.deadline_ms;
-  return std::max<DurationMs>(end - wall_now_ms(), 0);
+  const TimeMs end = draining->since + state().plan.policy.drain.deadline_ms;
+  return std::max<DurationMs>(end - now(), 0);
 }
 
 std::vector<Guard::Out> Rollout::out_now() const {
   std::vector<Guard::Out> out;
-  for (const core::Instance& instance : state_.instances) {
+  for (const core::Instance& instance : state().instances) {
     const bool on_purpose = std::holds_alternative<core::Quarantined>(instance.phase);
     if (!instance.taken_out || on_purpose) continue;
     // Told to come back, or about to be: its timer is disarmed with the rejoin.
@@ -204,9 +211,9 @@ std::vector<Guard::Out> Rollout::out_now() const {
 // Nothing more can be journaled, so nothing more is done; but staying out serves nobody.
 Task<Error> Rollout::wind_up(Error cause) {
   std::vector<core::InstanceId> back;
-  if (!lost_) back = co_await put_back_unjournaled(context_.parts, &guard_, state_);
+  if (!lost_) back = co_await put_back_unjournaled(context_.parts, &guard_, state());
   std::string out, returned;
-  for (const core::Instance& instance : state_.instances) {
+  for (const core::Instance& instance : state().instances) {
     if (!instance.taken_out) continue;
     const bool is_back = std::find(back.begin(), back.end(), instance.plan.id) != back.end();
     std::string& list = is_back ? returned : out;

@@ -7,6 +7,7 @@
 #pragma once
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/state.hpp"
@@ -41,6 +42,9 @@ struct RunContext {
   Wishes* wishes = nullptr;  // may be null
   // Called for each entry after it was applied, for screens; must not block.
   std::function<void(const core::Entry&, const core::State&)> on_entry;
+  // Called before and after each journal write and each effect ("after act web@web01"): where the
+  // crash tests kill the program. May be empty.
+  std::function<void(std::string_view point)> on_point;
 };
 
 // The state at the end. Fails with refused when another controller holds the service (nothing was

@@ -69,7 +69,7 @@ namespace {
 Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watch) {
   const std::map<core::InstanceId, int> epochs = shared->epochs;
   FullReading reading = co_await read_traffic(shared->parts, watch.host_counts);
-  const TimeMs now = wall_now_ms();
+  const TimeMs now = steady_now_ms();
   const bool counters_due = watch.counters && now - shared->counters_at >= kCounterIntervalMs;
   if (counters_due) shared->counters_at = now;
   core::TrafficSeen seen;
@@ -177,8 +177,8 @@ Task<void> Watchers::stop() {
     loop->changed.notify();
   }
   loops_.clear();
-  const TimeMs end = wall_now_ms() + kStopDeadlineMs;
-  while (shared_->running > 0 && wall_now_ms() < end) (void)co_await shared_->ended.wait_for(500);
+  const TimeMs end = steady_now_ms() + kStopDeadlineMs;
+  while (shared_->running > 0 && steady_now_ms() < end) (void)co_await shared_->ended.wait_for(500);
 }
 
 }  // namespace hitless::engine
