@@ -222,6 +222,9 @@ TEST(Certificate, AProberThatSawTooLittleIsUnknown) {
     std::swap(seen(in).now.ok, seen(in).now.answered_4xx);
   });
   expect_unknown("some new 4xx", [&](auto* in) { seen(in).marks.back().answered_4xx = 9; });
+  expect_unknown("one instance unseen", [&](auto* in) {
+    for (std::size_t i = 2; i <= 6; ++i) seen(in).marks[i].sent = seen(in).marks[1].sent + 4;
+  });
   expect_unknown("slow", [&](auto* in) {
     for (Mark& mark : seen(in).marks) mark.sent /= 100;
     seen(in).now.sent /= 100;
