@@ -80,7 +80,7 @@ struct Span {
 Span span_of(const CounterSeries& series, TimeMs from, TimeMs to) {
   Span span;
   for (const CounterSample& sample : series.samples) {
-    if (sample.at_ms <= from) span.before = &sample;
+    if (std::max(sample.at_ms, sample.done_ms) <= from) span.before = &sample;
     if (sample.at_ms >= to) span.after = &sample;
   }
   if (series.samples.empty()) {
@@ -161,6 +161,9 @@ void compare_requests(const CertificateInput& input, const std::vector<Seen>& us
   for (const ProberRecord& prober : input.probers) {
     auto windows = by_window(prober.seen.marks, prober.seen.now);
     ours += windows[Window::rollout].http_answers + windows[Window::soak].http_answers;
+    // What was on its way when the rollout began was counted before it.
+    for (const Mark& mark : prober.seen.marks)
+      if (mark.window == Window::rollout) ours -= mark.in_flight;
   }
   if (counted < ours)
     findings->doubts.push_back(fmt::format(

@@ -31,8 +31,9 @@ enum class CounterSense {
 // Load balancer: requests, responses_5xx, connect_errors, response_errors, server_aborts, retries,
 // redispatches. Host: names as the kernel has them (ListenOverflows, TCPAbortOnData …).
 struct CounterSample {
-  TimeMs at_ms = 0;   // when it was read, by our clock
-  std::string epoch;  // changes when counting begins anew: worker pids, the host's boot id
+  TimeMs at_ms = 0;    // when it was asked for, by our clock
+  TimeMs done_ms = 0;  // when the answer was there; 0: at once
+  std::string epoch;   // changes when counting begins anew: worker pids, the host's boot id
   std::map<std::string, std::int64_t> values;
   std::map<std::string, std::int64_t> gauges;  // not sums: accept_queue
   std::string problem;                         // why it could not be read; then no values

@@ -8,9 +8,11 @@
 namespace hitless::witness {
 
 template <class PoolCounters>
-[[nodiscard]] CounterSample sample_of(const PoolCounters& counters, TimeMs at_ms) {
+[[nodiscard]] CounterSample sample_of(const PoolCounters& counters, TimeMs asked_ms,
+                                      TimeMs done_ms) {
   CounterSample sample;
-  sample.at_ms = at_ms;
+  sample.at_ms = asked_ms;
+  sample.done_ms = done_ms;
   sample.epoch = counters.epoch;
   const std::pair<const char*, std::optional<std::int64_t>> all[] = {
       {"requests", counters.requests},

@@ -70,6 +70,7 @@ Mark Tally::count_now(Mark mark, TimeMs at_ms) const {
   mark.ok = totals_.ok;
   mark.answered_4xx = totals_.answered_4xx;
   mark.http_answers = http_answers_;
+  mark.in_flight = totals_.in_flight;
   mark.arrivals = arrivals_;
   mark.longest_gap_ms =
       std::max(longest_gap_ms_, last_sent_ms_ > 0 ? at_ms - last_sent_ms_ : std::int64_t{0});

@@ -30,6 +30,7 @@ struct Mark {
   core::PhaseName phase = core::PhaseName::waiting;
   std::int64_t sent = 0, ok = 0, answered_4xx = 0;  // until then
   std::int64_t http_answers = 0;  // below 500, until then: what a load balancer counts as requests
+  std::int64_t in_flight = 0;     // at that moment
   std::int64_t arrivals = 0;      // due until then; the number in a POST's id
   std::int64_t longest_gap_ms = 0;  // without a request, since the mark before
 };

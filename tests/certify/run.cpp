@@ -190,7 +190,8 @@ class Run {
 
   void sample() {
     const TimeMs asked = wall_now_ms();
-    CounterSample now = sample_of(counters(), asked);
+    const ports::PoolCounters read = counters();
+    CounterSample now = sample_of(read, asked, wall_now_ms());
     const std::lock_guard lock(samples_mutex_);
     if (first_errors_ < 0) first_errors_ = now.values["connect_errors"];
     last_errors_ = now.values["connect_errors"];
@@ -200,7 +201,7 @@ class Run {
       now.problem = "permission denied";
     } else if (frozen_ && !series_.samples.empty()) {
       now = series_.samples.back();
-      now.at_ms = asked;
+      now.at_ms = now.done_ms = asked;
     }
     add_sample(&series_, std::move(now));
     CounterSample host;
