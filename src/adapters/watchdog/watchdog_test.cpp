@@ -220,6 +220,28 @@ TEST_F(WatchdogTest, ALowerEpochChangesNothing) {
   EXPECT_TRUE(comes_back("s0"));
 }
 
+// As systemd would start one that a killed controller left behind.
+TEST_F(WatchdogTest, ATimerOfAnotherGenerationDoesNothing) {
+  arm(order("s0", 600'000));
+  set_state("s0", "drain");
+  const std::string folder = private_folder("watchdog");
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::string generation, text;
+    std::ifstream file(entry.path());
+    std::getline(file, generation);
+    std::getline(file, text, '\0');
+    if (entry.path().extension() != ".order" || text.find(service) == text.npos) continue;
+    const std::string key = entry.path().stem().string(),
+                      fire = "sh " + folder + "/" + key + ".sh ";
+    EXPECT_EQ(std::system((fire + key + " 0123456789ab").c_str()), 0);
+    EXPECT_EQ(admin("s0"), "8");
+    EXPECT_THAT(alarms("s0"), testing::IsEmpty());
+    EXPECT_EQ(std::system((fire + key + " " + generation).c_str()), 0);
+    break;
+  }
+  EXPECT_EQ(alarms("s0").size(), 1u) << "only the timer of that one host";
+}
+
 // Cut off at any point of arming anew, the timer fires at its old or its new time, once.
 TEST_F(WatchdogTest, CutOffWhileArmingATimerIsThere) {
   for (int i = 0; i < servers; ++i) {
