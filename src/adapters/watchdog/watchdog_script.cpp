@@ -69,11 +69,12 @@ guarded() { [ $((check & 4)) != 0 ] && [ $((check & 8)) = 0 ]; }
 constexpr const char* kFire = R"sh(
 key=$1 gen=$2
 private_folder watchdog || exit 91
-dir=$folder order=$folder/$key.order seen=
+dir=$folder order=$folder/$key.order seen= waits=0
 while [ -n "${3:-}" ]; do
   IFS=' .' read -r now rest </proc/uptime
   { IFS= read -r is <"$order"; } 2>/dev/null || is=-
-  if [ "$is" = "$gen" ]; then seen=1; elif [ -n "$seen" ] || [ "$is" != "$4" ]; then exit 0; fi
+  if [ "$is" = "$gen" ]; then seen=1; elif [ -n "$seen" ] || [ "$is" != "$4" ] || [ "$waits" -ge 30 ]; then exit 0; fi
+  waits=$((waits + 1))  # who arms writes the order within seconds, or was killed
   [ "$now" -lt "$3" ] || break
   sleep 1
 done
