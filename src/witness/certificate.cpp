@@ -1,5 +1,6 @@
 #include "witness/certificate.hpp"
 
+#include "base/text.hpp"
 #include "witness/certify_parts.hpp"
 
 namespace hitless::witness {
@@ -72,6 +73,7 @@ Certificate certify(const CertificateInput& input) {
                 : !findings.doubts.empty() ? Verdict::unknown
                                            : Verdict::confirmed;
   if (out.verdict == Verdict::confirmed) out.reasons.push_back(all_good(out));
+  for (std::string& reason : out.reasons) reason = escape_for_terminal(reason);
   return out;
 }
 
