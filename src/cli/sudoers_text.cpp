@@ -6,7 +6,9 @@
 #include <map>
 #include <set>
 
+#include "adapters/coordination/claims.hpp"
 #include "adapters/host/host.hpp"
+#include "adapters/watchdog/watchdog.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
 #include "cli/service_configs.hpp"
@@ -73,6 +75,8 @@ class Collector {
       append(needs.commands.operations, std::move(commands.operations));
       append(needs.commands.readable, std::move(commands.readable));
       append(needs.config_files, installed_files(service, instance));
+      append(needs.commands.commands, coordination::privileged_commands().commands);
+      append(needs.commands.commands, watchdog::privileged_commands().commands);
     }
     return {};
   }
@@ -82,7 +86,10 @@ class Collector {
     for (const auto& [name, lb] : fleet_.load_balancers) {
       for (const fleet::LbNode& node : lb.nodes) {
         if (!node.host) continue;
-        if (auto user = on(*node.host); !user) return tl::unexpected<Error>(user.error());
+        auto user = on(*node.host);
+        if (!user) return tl::unexpected<Error>(user.error());
+        if (*user == nullptr) continue;
+        append((*user)->needs.commands.commands, watchdog::privileged_commands().commands);
       }
     }
     return {};

@@ -30,7 +30,7 @@ HITLESS_STATE(Quarantined, reason)
 HITLESS_STATE(Skipped, reason)
 HITLESS_STATE(Pending, effect, since)
 HITLESS_STATE(Instance, plan, phase, direction, taken_out, config_touched, config_restored, acted,
-              died, failed, failure, failed_in, reading, reading_at, report, before, pending,
+              died, failed, failure, failed_in, reading, reading_at, seen_in, report, before, pending,
               attempts, retry_at, last_error, started_at, ended_at, drain_samples, drain_ms,
               back_ms, proof, median_us, p95_us)
 HITLESS_STATE(State, plan, actor, epoch, started_at, ended_at, now, taken_over_at, instances,
