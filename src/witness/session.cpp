@@ -89,7 +89,8 @@ Watched Session::finish() {
   input_.probers = out.probers;
   out.certificate = certify(input_);
   // Who did not start sent nothing, which is a doubt already; here is why.
-  for (const std::string& problem : problems_) out.certificate.reasons.push_back(escape_for_terminal(problem));
+  for (const std::string& problem : problems_)
+    out.certificate.reasons.push_back(escape_for_terminal(problem));
   return out;
 }
 
