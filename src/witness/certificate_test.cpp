@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
+#include <random>
 
 #include "witness/noise.hpp"
 
@@ -322,6 +323,24 @@ TEST(Certificate, TextAndJsonHoldHostileTextSafely) {
   ASSERT_FALSE(error);
   EXPECT_EQ(parsed.at("verdict").as_string(), "refuted");
   EXPECT_EQ(parsed.at("losses").at(0).at("where").at(0).at("phase").as_string(), "acting");
+}
+
+// docs/certificate.md: steady noise refutes at most 1 % of rollouts.
+TEST(Certificate, SteadyNoiseRarelyRefutes) {
+  std::mt19937 random(7);
+  const CertificateInput quiet = good();
+  for (const double share : {0.01, 0.05}) {
+    std::bernoulli_distribution fails(share);
+    int refuted = 0;
+    constexpr int kRollouts = 1'000;
+    for (int run = 0; run < kRollouts; ++run) {
+      CertificateInput in = quiet;
+      for (TimeMs at = kStart; at < kEnd - 2; at += 10)
+        if (fails(random)) lose(&in, loss(at, LossKind::http_5xx, "web02", 500));
+      refuted += certify(in).verdict == Verdict::refuted ? 1 : 0;
+    }
+    EXPECT_LE(refuted, kRollouts / 100) << share;
+  }
 }
 
 TEST(Noise, TheTestIsExact) {
