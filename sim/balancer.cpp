@@ -51,6 +51,7 @@ void World::set_admin(int n, int i, Admin admin, bool by_us) {
   server.by_us = by_us;
   if (admin == Admin::ready && before != Admin::ready && hosts_[i].running)
     server.in_flight = kUsualInFlight;
+  if (admin == Admin::ready && scenario_.direct) hosts_[i].direct = 1;
   if (admin != Admin::ready && before == Admin::ready)
     at(std::max<DurationMs>(1, scenario_.drain_ms / 3), Happens::request_ends, i);
   changed(i, by_us);
@@ -88,6 +89,8 @@ void World::land_on_lb(int index, int n, bool again) {
     if (server.admin == Admin::ready) set_admin(n, i, Admin::drain, true);
     say("drain");
   } else if (flight.effect->kind == core::EffectKind::rejoin) {
+    if (server.admin == Admin::maint && !server.by_us) return answer(core::OutcomeStatus::failed);
+    rule_rejoin(flight);
     set_admin(n, i, Admin::ready, true);
     say("ready");
   } else {
@@ -139,8 +142,12 @@ void World::begin_lb(const Fault& fault, bool on) {
       for (int n = scenario_.nodes - 1; n >= 0; --n) toggle(n);
       return;
     case FaultKind::lb_node_disagrees:
-      if (on) toggle(fault.node);
-      return;
+      if (fault.n % 2 == 0) {
+        if (on) toggle(fault.node);
+        return;
+      }
+      node.servers[fault.host].cannot_check = on;
+      return check_notices(fault.host);
     default:
       return;
   }
@@ -172,7 +179,7 @@ void World::watchdog_fires(int n, int i) {
   const auto& instance = state->instances[static_cast<std::size_t>(i)];
   if (core::name_of(instance.phase) == core::PhaseName::quarantined)
     violate("I7", instance.plan.id.value + " was quarantined and the watchdog put it back");
-  set_admin(n, i, Admin::ready, false);
+  set_admin(n, i, Admin::ready, true);
 }
 
 // One instance over all nodes, as a driver reports it and the core merges it.
@@ -211,7 +218,8 @@ core::TargetReading World::read_target(const Process& from, int i, bool count_on
   }
   core::TargetReading reading =
       core::merge(std::span(reports).first(static_cast<std::size_t>(scenario_.nodes)));
-  if (count_on_host && hosts_[i].up && reaches_host(home, i)) {
+  const bool counted = !links_[home].lost_probes || random_.percent(60);
+  if (count_on_host && counted && reaches_host(home, i)) {
     std::int64_t connections = hosts_[i].direct;
     for (int n = 0; n < scenario_.nodes; ++n) connections += nodes_[n].servers[i].in_flight;
     reading.host_connections = connections;

@@ -26,7 +26,10 @@ void World::changed(int i, bool by_us) {
     in |= sends_work(node, i);
     busy += nodes_[node].servers[i].in_flight;
   }
-  if (in && !host.in) host.in_since = now_;
+  if (in && !host.in) {
+    host.in_since = now_;
+    host.in_by_us = by_us;
+  }
   host.in = in;
   if (busy > 0 && !host.busy) host.busy_since = now_;
   host.busy = busy > 0;
@@ -86,6 +89,7 @@ void World::begin_host(const Fault& fault, bool on) {
         nodes_[node].servers[fault.host].in_flight = 0;
       }
       host.running = false;
+      host.stopped_at = now_;
       at(random_.between(50, kNoticeLongestMs), Happens::check_notices, fault.host);
       changed(fault.host, false);
       break;
@@ -109,6 +113,7 @@ void World::reboot(int i) {
     nodes_[node].servers[i].in_flight = 0;
   }
   host.up = host.running = false;
+  host.stopped_at = now_;
   host.claim = Claim{};  // lives in /run
   host.operations.clear();
   host.flapping = false;
@@ -126,6 +131,7 @@ void World::process_up(int i, int generation) {
   host.hung = false;
   host.healthy = !host.sick && !(host.new_sick && host.new_config);
   host.flapping = host.flaps;
+  if (!host.healthy) host.sick_since = now_;
   tell("host", [&] {
     return "web0" + std::to_string(i + 1) + ": process " + std::to_string(generation) + " is up" +
            (host.healthy ? "" : ", sick") + (host.flapping ? ", flapping" : "");
@@ -139,19 +145,29 @@ void World::check_notices(int i) {
   const Host& host = hosts_[i];
   for (int node = 0; node < scenario_.nodes; ++node) {
     count(node, i);
-    nodes_[node].servers[i].passes = host.running && host.healthy;
+    Server& server = nodes_[node].servers[i];
+    server.passes = host.running && host.healthy && !server.cannot_check;
   }
   changed(i, false);
 }
 
 void World::request_ends(int i) {
-  bool more = false, fewer = false;
+  bool more = false, fewer = false, idle = true;
   for (int node = 0; node < scenario_.nodes; ++node) {
     Server& server = nodes_[node].servers[i];
+    idle &= server.admin != Admin::ready;
     if (server.admin == Admin::ready || server.in_flight == 0) continue;
     --server.in_flight;
     fewer = true;
     more |= server.in_flight > 0;
+  }
+  // Those that came past the load balancer leave last.
+  if (scenario_.direct && !more && hosts_[i].direct > 0) {
+    if (idle && !fewer) {
+      --hosts_[i].direct;
+      fewer = true;
+    }
+    more = idle && hosts_[i].direct > 0;
   }
   if (fewer) changed(i, true);
   if (more) at(std::max<DurationMs>(1, scenario_.drain_ms / 3), Happens::request_ends, i);
@@ -186,7 +202,7 @@ void World::land_on_host(int index) {
   };
   if (!host.up || host.no_ssh) return answer(core::OutcomeStatus::unknown);
   if (Operation* known = find_operation(i, flight.number);
-      known != nullptr && !planted(ShellBug::retry_with_new_id)) {
+      known != nullptr && !planted(ShellBug::unconditional_restart)) {
     if (!known->running) answer(known->status);
     return;  // a running one answers when it ends
   }
@@ -196,7 +212,7 @@ void World::land_on_host(int index) {
   }
   rule_command(flight, true);
   host.landed_at = now_;
-  host.operations.push_back(Operation{flight.number, 1, false, core::OutcomeStatus::ok});
+  host.operations.push_back(Operation{flight.number, 1, false, 0, core::OutcomeStatus::ok});
   Operation& operation = host.operations.back();
   if (flight.effect->kind == core::EffectKind::install_config) {
     operation.status = host.disk_full ? core::OutcomeStatus::failed : core::OutcomeStatus::ok;
@@ -223,6 +239,7 @@ void World::start_act(Flight& flight, Operation& operation) {
   }
   ++host.acts;
   host.running = false;
+  host.stopped_at = now_;
   host.flapping = false;
   tell("host", [&] { return flight.effect->instance.value + " restarts"; });
   at(random_.between(50, kNoticeLongestMs), Happens::check_notices, i);

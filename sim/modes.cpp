@@ -13,7 +13,7 @@
 namespace hitless::sim {
 namespace {
 
-constexpr int kShownFailures = 3;           // with their transcripts; more are only counted
+constexpr int kShownFailures = 3;  // with their transcripts; more are only counted
 constexpr int kNamedFailures = 100;
 constexpr std::uint64_t kTwiceEvery = 256;  // I11: these seeds run twice
 constexpr std::uint64_t kPlantedSeeds = 1'000;

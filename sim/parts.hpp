@@ -25,8 +25,9 @@ enum class Admin : std::uint8_t { ready, drain, maint };
 // One instance as one node of the load balancer has it.
 struct Server {
   Admin admin = Admin::ready;
-  bool by_us = false;  // the admin state is our doing
-  bool passes = true;  // what the node's health check thinks
+  bool by_us = false;         // the admin state is our doing
+  bool passes = true;         // what the node's health check thinks
+  bool cannot_check = false;  // and it cannot reach the instance
   int in_flight = 3;
   std::int64_t requests = 0, errors = 0;
   TimeMs counted_at = 0;
@@ -77,7 +78,10 @@ struct Host {
   std::vector<Operation> operations;
 
   // for the rules: since when it does not serve, and by whose doing
-  bool serves = true, bad_by_us = false, in = true, busy = true;
+  bool serves = true, bad_by_us = false, in = true, in_by_us = false, busy = true;
+  bool worked_on = false;  // we drained it at some time
+  bool ours = false;  // we drained it and did not put it back yet
+  TimeMs stopped_at = 0, sick_since = 0;
   TimeMs landed_at = 0;  // the last effect on it
   TimeMs bad_since = 0;
   TimeMs in_since = 0;    // since when some node sends it work

@@ -1,6 +1,8 @@
 // The rules of core/invariants once more, and more strictly: against what is true in this world. A
 // controller can only know what it could see, so what a fault did after its last look is excused;
 // what a controller of ours did never is.
+#include <utility>
+
 #include "sim/planted.hpp"
 #include "sim/world.hpp"
 
@@ -19,7 +21,7 @@ void World::violate(const char* rule, std::string what) {
 }
 
 bool World::excused(const Flight& flight, int i, TimeMs since) const {
-  return since > flight.seen[i] - kSightMs;
+  return flight.seen[i] > 0 && since > flight.seen[i] - kSightMs;
 }
 
 // I3 and I4, for everything that a controller changes in the world.
@@ -31,9 +33,23 @@ void World::rule_command(const Flight& flight, bool touches_host) {
                       (touches_host ? "a host" : "the load balancer"));
 }
 
+// I7, the other way round: what a human took out before our turn is left alone.
+void World::rule_foreign(const Flight& flight) {
+  const Host& host = hosts_[flight.host];
+  if (std::exchange(hosts_[flight.host].worked_on, true)) return;
+  for (int n = 0; n < scenario_.nodes; ++n) {
+    const Server& server = nodes_[n].servers[flight.host];
+    const bool human = server.admin == Admin::maint && !server.by_us;
+    if (human && !host.ours && !excused(flight, flight.host, host.bad_since))
+      violate("I7", flight.effect->instance.value + " was taken out by someone else");
+  }
+}
+
 // I1: who serves besides this one, whatever a controller believes.
 void World::rule_drain(const Flight& flight) {
-  if (!hosts_[flight.host].serves) return;
+  rule_foreign(flight);
+  const bool again = std::exchange(hosts_[flight.host].ours, true);
+  if (again || !hosts_[flight.host].serves) return;
   std::int64_t others = 0;
   for (int i = 0; i < scenario_.hosts; ++i) {
     if (i == flight.host) continue;
@@ -55,6 +71,18 @@ bool World::any_node_lies() const {
   return false;
 }
 
+// I12: what goes back into rotation after we touched it works, as far as could be seen.
+void World::rule_rejoin(const Flight& flight) {
+  hosts_[flight.host].ours = false;
+  const Host& host = hosts_[flight.host];
+  if (host.acts == 0 || !host.up) return;
+  const std::string& name = flight.effect->instance.value;
+  if (!host.running && !excused(flight, flight.host, host.stopped_at))
+    violate("I12", name + " is put back and does not run");
+  if (host.running && !host.healthy && now_ > host.sick_since + kSightMs)
+    violate("I12", name + " is put back and is sick");
+}
+
 // I2: nothing is restarted while it is in rotation or has work.
 void World::rule_act(const Flight& flight) {
   const int i = flight.host;
@@ -63,9 +91,9 @@ void World::rule_act(const Flight& flight) {
     if (operation.running)
       violate("I6", "two operations at once on " + flight.effect->instance.value);
   }
-  if (host.in && !excused(flight, i, host.in_since))
+  if (host.in && (host.in_by_us || !excused(flight, i, host.in_since)))
     violate("I2", flight.effect->instance.value + " is restarted in rotation");
-  if (host.busy && host.busy_since <= flight.counted_at)
+  if (host.busy && host.busy_since < flight.counted_at)
     violate("I2", flight.effect->instance.value + " is restarted with requests in flight");
   int runs = 0;
   for (const Operation& operation : host.operations)
@@ -92,7 +120,7 @@ void World::rule_end() {
     }
     if (out) violate("I7", name + " was left out of rotation");
     if (*state.ended == core::RolloutResult::succeeded && phase == core::PhaseName::done) {
-      if (host.acts == 0) violate("I12", name + " is done and was never restarted");
+      if (host.generation == 1) violate("I12", name + " is done and was never restarted");
       if (state.plan.changes_config && !host.new_config)
         violate("I12", name + " is done and has the previous configuration");
       if (!host.serves && host.bad_by_us && scenario_.lb_checks && !lb_ever_lied())
@@ -125,7 +153,7 @@ void World::rule_settled() {
   const core::State& state = *durable_state();
   for (int i = 0; i < scenario_.hosts; ++i) {
     const core::Instance& instance = state.instances[static_cast<std::size_t>(i)];
-    if (core::name_of(instance.phase) == core::PhaseName::quarantined && store_.ended) continue;
+    if (core::name_of(instance.phase) == core::PhaseName::quarantined) continue;
     for (int n = 0; n < scenario_.nodes; ++n) {
       const Server& server = nodes_[n].servers[i];
       if (server.admin == Admin::drain && server.by_us && !server.alarm)

@@ -13,7 +13,7 @@ struct KindInfo {
 
 constexpr std::array<KindInfo, kFaultKinds> kKinds{{
     {FaultKind::kill, "controller killed", 1'000, 20'000},
-    {FaultKind::pause, "controller paused", 500, 60'000},
+    {FaultKind::pause, "controller paused", 500, 150'000},
     {FaultKind::starve, "controller starved of CPU", 2'000, 20'000},
     {FaultKind::clock_jump, "clock jumps", 0, 0},
     {FaultKind::crash_point, "controller killed at a write or an effect", 1'000, 20'000},
@@ -43,7 +43,7 @@ constexpr std::array<KindInfo, kFaultKinds> kKinds{{
     {FaultKind::lb_stale, "load balancer answers with old numbers", 500, 5'000},
     {FaultKind::lb_refuses, "load balancer answers 5xx", 200, 8'000},
     {FaultKind::lb_human, "someone toggles a server", 0, 0},
-    {FaultKind::lb_node_disagrees, "one node disagrees", 0, 0},
+    {FaultKind::lb_node_disagrees, "one node disagrees", 1'000, 15'000},
     {FaultKind::lb_fails_open, "load balancer fails open", 500, 10'000},
     {FaultKind::peer_dies, "service dies", 1'000, 20'000},
     {FaultKind::direct_clients, "clients that the load balancer does not know", 300, 8'000},
@@ -69,6 +69,11 @@ Fault draw_fault(Random& random, FaultKind kind, const Scenario& scenario) {
   fault.host = random.pick(scenario.hosts);
   fault.node = random.pick(scenario.nodes);
   fault.n = random.between(1, 60);
+  fault.aimed = random.percent(50);
+  constexpr core::EffectKind kAims[] = {core::EffectKind::drain, core::EffectKind::confirm_out,
+                                        core::EffectKind::act, core::EffectKind::act,
+                                        core::EffectKind::rejoin};
+  fault.aim = kAims[random.pick(5)];
   return fault;
 }
 
@@ -125,6 +130,7 @@ Scenario draw(std::uint64_t seed) {
   scenario.seed = seed;
   scenario.nodes = static_cast<int>(random.between(1, kNodes));
   scenario.homes = random.percent(40) ? 1 : static_cast<int>(random.between(2, kHomes));
+  scenario.direct = random.percent(20);
   scenario.lb_checks = random.percent(90);
   scenario.somebody_resumes = random.percent(92);
   scenario.plan =
@@ -149,6 +155,8 @@ bool harmless(const Scenario& scenario) {
   if (scenario.drain_ms >= scenario.plan.policy.drain.deadline_ms) return false;
   for (const Fault& fault : scenario.faults) {
     switch (fault.kind) {
+      case FaultKind::kill:
+      case FaultKind::crash_point:
       case FaultKind::clock_jump:
       case FaultKind::store_lag:
       case FaultKind::store_compaction:

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/plan.hpp"
+#include "core/event.hpp"
 #include "sim/random.hpp"
 
 namespace hitless::sim {
@@ -79,12 +79,15 @@ struct Fault {
   DurationMs lasts = 0;
   FaultKind kind = FaultKind::kill;
   int home = 0, host = 0, node = 0;  // where, as far as the kind needs it
-  std::int64_t n = 0;                // which crash point, how far the clock jumps, who is toggled
+  bool aimed = false;  // strikes when an effect of this kind is dispatched for the host
+  core::EffectKind aim = core::EffectKind::act;
+  std::int64_t n = 0;  // which crash point, how far the clock jumps, who is toggled
 };
 
 struct Scenario {
   std::uint64_t seed = 0;
   int hosts = kHosts, nodes = 2, homes = 1;
+  bool direct = false;           // clients that reach instances past the load balancer
   bool lb_checks = true;         // the load balancer has a health check of its own
   bool somebody_resumes = true;  // a killed controller is started again sooner or later
   core::Plan plan;

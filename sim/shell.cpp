@@ -72,7 +72,9 @@ void World::dispatch(int home, core::Effect effect, bool safe) {
   const int index = static_cast<int>(flights_.size()) - 1;
   ++process.flights;
   if (on_host) at(left, Happens::flight_over, index, 0, process.life);
-  send(index);
+  const core::Effect& sent = *flights_.back().effect;
+  strike_aimed(sent.kind, index_of(sent.instance));
+  at(0, Happens::send, index, 0, process.life);  // after a fault that was aimed at it
 }
 
 void World::send(int index) {
@@ -124,7 +126,12 @@ void World::send_to_host(int index) {
   Flight& flight = flights_[static_cast<std::size_t>(index)];
   const int home = flight.home;
   bool gone = false;
-  if (!may_touch(home, flight.host, &gone)) {
+  // What would arrive after its deadline is not sent: nobody would wait for its end any more.
+  const TimeMs left = flight.effect->deadline - homes_[home].clock.at(now_);
+  if (left < kNoAnswerMs)
+    return finish_flight(index, outcome_of(OutcomeStatus::failed, "too late"));
+  const bool asks = flight.effect->kind != EffectKind::act;  // the host itself fences an act
+  if (asks && !may_touch(home, flight.host, &gone)) {
     if (!gone)
       at(kNoAnswerMs, Happens::reply, index, static_cast<int>(OutcomeStatus::unknown), flight.life);
     return;
@@ -132,13 +139,15 @@ void World::send_to_host(int index) {
   const Link& link = links_[home];
   const bool dropped = lose_request_ || (link.lost_requests && random_.percent(50));
   lose_request_ = false;
-  if (!dropped) {
+  if (!dropped && reaches_host(home, flight.host)) {
     const DurationMs takes = delay(home);
     at(takes, Happens::host_lands, index);
     if (link.doubled && random_.percent(50)) at(takes + delay(home), Happens::host_lands, index);
   }
+  if (!reaches_host(home, flight.host)) return;  // until the deadline
   // The connection broke: asked again under the same id, so that it runs once.
-  if (dropped || link.lost_replies) at(2 * kNoAnswerMs, Happens::host_lands, index);
+  if (left > 3 * kNoAnswerMs && (dropped || link.lost_replies))
+    at(2 * kNoAnswerMs, Happens::host_lands, index);
 }
 
 void World::look(int index) {

@@ -113,7 +113,10 @@ void World::poll_traffic(int home) {
     if (nothing_new) continue;
     const bool count_on_host = (process.host_counts >> i & 1U) != 0;
     sample.readings.emplace_back(i, read_target(process, i, count_on_host, lost));
-    if (sample.readings.back().second.state == core::TargetState::unknown) sample.seen[i] = 0;
+    const core::TargetReading& reading = sample.readings.back().second;
+    if (reading.state == core::TargetState::unknown) sample.seen[i] = 0;
+    const bool count_lost = count_on_host && !reading.host_connections && reaches_host(home, i);
+    if (count_lost) sample.version[i] = 0;
   }
   if (lost != 0) sample.version.fill(0);  // look once more, whatever changes
   if (!link.slow) {

@@ -7,6 +7,7 @@ namespace hitless::sim {
 namespace {
 
 constexpr DurationMs kLivenessMs = 900'000;  // from the end of all faults to the rollout's end
+constexpr std::int64_t kMaxSteps = 300'000;
 constexpr TimeMs kStartMs = 1'000;
 constexpr int kCease = -1, kMustBeOver = -2;
 
@@ -20,6 +21,7 @@ World::World(Scenario scenario) : scenario_(std::move(scenario)), random_(scenar
   now_ = kStartMs;
   for (std::size_t i = 0; i < scenario_.faults.size(); ++i) {
     const Fault& fault = scenario_.faults[i];
+    if (fault.aimed) continue;
     queue_.put({fault.at, 0, Happens::fault, 0, 0, static_cast<int>(i), 0});
     if (fault.lasts > 0)
       queue_.put({fault.at + fault.lasts, 0, Happens::heal, 0, 0, static_cast<int>(i), 0});
@@ -27,9 +29,13 @@ World::World(Scenario scenario) : scenario_(std::move(scenario)), random_(scenar
   const TimeMs over = std::max(now_, scenario_.faults_end);
   queue_.put({over, 0, Happens::heal, 0, 0, kCease, 0});
   queue_.put({over + kLivenessMs, 0, Happens::heal, 0, 0, kMustBeOver, 0});
+  if (scenario_.direct) {
+    for (Host& host : hosts_) host.direct = 1;
+  }
   for (LbNode& node : nodes_) {
     for (Server& server : node.servers) server.counted_at = now_;
   }
+  version_.fill(1);  // nobody has seen anything yet
   for (int home = 0; home < scenario_.homes; ++home)
     at(home == 0 ? 0 : 2'000 + 1'500 * home, Happens::start_process, home);
 }
@@ -86,6 +92,10 @@ bool World::step() {
   if (broken_ || queue_.empty()) return false;
   Item item = queue_.take();
   now_ = item.at;
+  if (++steps_ > kMaxSteps) {
+    violate("I5", "it goes on and on");
+    return false;
+  }
   int home = 0;
   if (for_process(item, &home)) {
     const Process& process = homes_[home];
@@ -196,6 +206,21 @@ void World::end(const Fault& fault) {
   begin_network(fault, false);
   begin_host(fault, false);
   begin_lb(fault, false);
+}
+
+// The faults that wait for just this effect.
+void World::strike_aimed(core::EffectKind kind, int host) {
+  if (faults_over_) return;
+  for (std::size_t i = 0; i < scenario_.faults.size(); ++i) {
+    const Fault& fault = scenario_.faults[i];
+    const unsigned bit = 1U << i;
+    const bool waits = fault.aimed && fault.aim == kind && fault.host == host &&
+                       (struck_ & bit) == 0 && now_ >= fault.at;
+    if (!waits) continue;
+    struck_ |= bit;
+    at(0, Happens::fault, static_cast<int>(i));
+    if (fault.lasts > 0) at(fault.lasts, Happens::heal, static_cast<int>(i));
+  }
 }
 
 void World::begin_process(const Fault& fault) {

@@ -53,6 +53,7 @@ class World {
   void happen(const Item& item);
   bool for_process(const Item& item, int* home) const;
   void begin(const Fault& fault);
+  void strike_aimed(core::EffectKind kind, int host);
   void begin_network(const Fault& fault, bool on);
   void begin_host(const Fault& fault, bool on);
   void begin_store(const Fault& fault, bool on);
@@ -136,8 +137,10 @@ class World {
 
   // rules.cpp: what must be true in this world
   void violate(const char* rule, std::string what);
+  void rule_foreign(const Flight& flight);
   void rule_drain(const Flight& flight);
   void rule_command(const Flight& flight, bool touches_host);
+  void rule_rejoin(const Flight& flight);
   void rule_act(const Flight& flight);
   void rule_end();
   void rule_settled();
@@ -170,9 +173,10 @@ class World {
   core::State folded_;
   std::int64_t granted_epoch_ = 0;
   int last_holder_ = -1;
-  std::int64_t takeovers_ = 0;
+  std::int64_t takeovers_ = 0, steps_ = 0;
   std::int64_t takeovers_after_faults_ = 0;
-  unsigned begun_ = 0;  // bit per fault of the scenario that is in force
+  unsigned begun_ = 0;   // bit per fault of the scenario that is in force
+  unsigned struck_ = 0;  // the aimed ones that have had their turn
   bool faults_over_ = false;
   bool lose_request_ = false, lose_reply_ = false;
   std::optional<core::RolloutResult> result_;

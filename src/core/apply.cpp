@@ -226,6 +226,8 @@ void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
     const auto previous = instance->reading;
     instance->reading = reading;
     instance->reading_at = at;
+    instance->seen_in |=
+        reading.state == TargetState::in || reading.state == TargetState::in_unhealthy;
     if (auto* draining = std::get_if<Draining>(&instance->phase)) {
       see_draining(state, *draining, reading, previous, at);
       instance->drain_samples = draining->samples;
@@ -292,7 +294,7 @@ void see_health(State& state, const HealthSeen& event) {
         (HITLESS_PLANTED(unknown_health_passes) && reading.status == HealthStatus::unknown);
     verifying->passes = passes ? verifying->passes + 1 : 0;
     verifying->fails = reading.status == HealthStatus::fail ? verifying->fails + 1 : 0;
-    if (reading.status == HealthStatus::pass) {
+    if (passes) {
       auto& latencies = verifying->latencies_us;
       if (latencies.size() >= kMaxLatencies) latencies.erase(latencies.begin());
       latencies.push_back(reading.latency_us);

@@ -38,7 +38,10 @@ bool serves(const Instance& instance) {
   if (HITLESS_PLANTED(unknown_counts_as_in) && instance.reading &&
       instance.reading->state == TargetState::unknown)
     return !is_leaving(instance);
-  return instance.reading && instance.reading->state == TargetState::in && !is_leaving(instance);
+  // We found out that it fails, whatever the load balancer still thinks of it.
+  const bool fails = instance.failed && std::holds_alternative<RollingBack>(instance.phase);
+  const bool in = instance.reading && instance.reading->state == TargetState::in;
+  return in && !fails && !is_leaving(instance);
 }
 
 std::int64_t serving(const State& state) {

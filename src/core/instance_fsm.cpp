@@ -89,6 +89,15 @@ Step drain_deadline(const State& state, const Instance& instance, const Draining
   return give_up(instance, reason);
 }
 
+// It may have come back behind our back (the load balancer reloaded, a dying controller put it
+// back) and be needed by now: then it leaves under the floor like any other.
+bool may_leave_again(const State& state, const Instance& instance) {
+  if (!instance.taken_out) return true;  // the first time: permission was asked for its turn
+  if (!instance.reading) return false;   // after a takeover: nobody has looked yet
+  return instance.reading->state != TargetState::in ||
+         serving(state) >= state.plan.policy.capacity.floor;
+}
+
 Step step_draining(const State& state, const Instance& instance, const Draining& draining,
                    TimeMs now) {
   const DrainPolicy& policy = state.plan.policy.drain;
@@ -109,6 +118,7 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
     }
     if (now < instance.retry_at)
       return wait_until(std::min(instance.retry_at, over ? instance.retry_at : end));
+    if (!may_leave_again(state, instance)) return wait_until(over ? now + kCloseGraceMs : end);
     Step step = want(EffectKind::drain, now + kEffectDeadlineMs);
     if (draining.commanded)
       step.effect->reason = "the load balancer forgot the drain (reloaded?): re-applied";
@@ -261,7 +271,8 @@ Step step_soaking(const State& state, const Instance& instance, const Soaking& s
     return give_up(instance, trouble);
   }
   if (now < end) return wait_until(end);
-  const bool in = instance.reading && instance.reading->state == TargetState::in;
+  const bool in = instance.reading && (instance.reading->state == TargetState::in ||
+                                       HITLESS_PLANTED(rejoin_without_check));
   if (!in) {
     const TimeMs limit = soaking.since + std::max(policy.soak_ms, policy.deadline_ms);
     return now < limit ? wait_until(limit)

@@ -1,5 +1,7 @@
 #include "core/recovery.hpp"
 
+#include "core/planted.hpp"
+
 namespace hitless::core {
 namespace {
 
@@ -21,8 +23,8 @@ struct Resume {
     phase.since = at;
     phase.looked_since = false;
     if (!lost || lost->effect.kind != EffectKind::act) return;
-    phase.acted = OutcomeStatus::unknown;
-    phase.orphaned = true;
+    phase.acted = HITLESS_PLANTED(resume_assumes_done) ? OutcomeStatus::ok : OutcomeStatus::unknown;
+    phase.orphaned = !HITLESS_PLANTED(resume_assumes_done);
     phase.detail = "the controller that started it is gone";
   }
   void operator()(Verifying& phase) const {
@@ -58,17 +60,12 @@ void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
   for (Instance& instance : state.instances) {
     const std::optional<Pending> lost = std::move(instance.pending);
     instance.pending.reset();
-    instance.reading.reset();
+    if (!HITLESS_PLANTED(takeover_keeps_readings)) instance.reading.reset();
+    if (HITLESS_PLANTED(takeover_frees_slot)) instance.taken_out = false;
     instance.attempts = 0;
     instance.retry_at = 0;
     std::visit(Resume{lost, at}, instance.phase);
   }
-}
-
-bool may_put_back_unjournaled(const Instance& instance) {
-  if (!instance.taken_out) return false;
-  const bool unchanged = !instance.acted && !instance.config_touched;
-  return unchanged || std::holds_alternative<Rejoining>(instance.phase);
 }
 
 }  // namespace hitless::core

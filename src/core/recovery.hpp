@@ -13,8 +13,4 @@ namespace hitless::core {
 
 void take_over(State& state, const ControllerTookOver& event, TimeMs at);
 
-// May it be put back into rotation when nothing can be journaled any more? Only what we took out
-// and did not change, or changed and have proven: going back can do no harm then, staying out does.
-[[nodiscard]] bool may_put_back_unjournaled(const Instance& instance);
-
 }  // namespace hitless::core

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/capacity.hpp"
+#include "core/planted.hpp"
 #include "core/verdict.hpp"
 #include "core/verify.hpp"
 
@@ -122,6 +123,14 @@ void rollback_records(const State& state, std::vector<Event>& records) {
   }
 }
 
+// Someone else took it out since its preflight: not ours to work on, and not ours to put back.
+bool taken_by_someone_else(const Instance& instance) {
+  if (HITLESS_PLANTED(takes_over_foreign) || instance.taken_out || !instance.seen_in) return false;
+  const TargetState state = instance.reading ? instance.reading->state : TargetState::unknown;
+  return state == TargetState::out || state == TargetState::draining ||
+         state == TargetState::leaving;
+}
+
 bool canary_pending(const State& state, const Instance& candidate) {
   return std::any_of(state.instances.begin(), state.instances.end(), [&](const Instance& other) {
     return other.plan.canary && &other != &candidate && !is_terminal(other);
@@ -193,6 +202,11 @@ void choose_next(const State& state, TimeMs now, Decision& decision) {
     const auto* preflight = std::get_if<Preflight>(&instance.phase);
     if (preflight == nullptr || instance.pending) continue;
     if (canary_pending(state, instance) && !instance.plan.canary) continue;
+    if (taken_by_someone_else(instance)) {
+      decision.records.push_back(
+          step_of(instance, PhaseName::skipped, "out of rotation by someone else's hand"));
+      return;
+    }
     if (!preflight->cleared && working >= state.plan.policy.capacity.at_once) return;
     if (another_zone_in_work(state, instance)) return;
     const Permission permission = may_take_out(state, instance);

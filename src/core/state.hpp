@@ -100,6 +100,7 @@ struct Instance {
   PhaseName failed_in = PhaseName::waiting;
   std::optional<TargetReading> reading;
   TimeMs reading_at = 0;
+  bool seen_in = false;  // in rotation at some time since the rollout began
   std::optional<PreflightReport> report;
   ServiceIdentity before;  // who ran just before we acted
   std::optional<Pending> pending;
