@@ -22,6 +22,14 @@ Error rule_broken(const core::Violation& violation) {
           "export`."};
 }
 
+bool only_observed(const std::vector<core::Event>& events) {
+  return std::all_of(events.begin(), events.end(), [](const core::Event& event) {
+    return std::holds_alternative<core::TrafficSeen>(event) ||
+           std::holds_alternative<core::ServiceSeen>(event) ||
+           std::holds_alternative<core::HealthSeen>(event);
+  });
+}
+
 class Rollout {
  public:
   explicit Rollout(RunContext context)
@@ -121,9 +129,10 @@ Task<Status> Rollout::journal(core::Turn* turn) {
   if (turn->broken) co_return tl::unexpected<Error>(rule_broken(*turn->broken));
   if (turn->events.empty()) co_return Status{};
   const std::string rollout = context_.past.empty() ? context_.plan.rollout : state().plan.rollout;
-  point("before journal");
+  const std::string name = only_observed(turn->events) ? "journal seen" : "journal step";
+  point("before " + name);
   auto entries = co_await context_.journal->append(rollout, now(), std::move(turn->events));
-  point("after journal");
+  point("after " + name);
   if (!entries) co_return tl::unexpected<Error>(entries.error());
   for (const core::Entry& entry : *entries) {
     const auto broken = controller_.journaled(entry.event, entry.at);

@@ -42,8 +42,9 @@ struct RunContext {
   Wishes* wishes = nullptr;  // may be null
   // Called for each entry after it was applied, for screens; must not block.
   std::function<void(const core::Entry&, const core::State&)> on_entry;
-  // Called before and after each journal write and each effect ("after act web@web01"): where the
-  // crash tests kill the program. May be empty.
+  // Called before and after each journal write ("before journal step", or "seen" when it holds
+  // observations only) and each effect ("after act web@web01"): where the crash tests kill the
+  // program. May be empty.
   std::function<void(std::string_view point)> on_point;
 };
 

@@ -281,7 +281,7 @@ class Lab:
         if fleet is not None:
             with open(os.path.join(folder, "hitless.yaml"), "w") as file:
                 file.write(fleet)
-        full = dict(os.environ, HITLESS_STATE_DIR=os.path.join(self.tmp, "state"), **(env or {}))
+        full = {**os.environ, "HITLESS_STATE_DIR": os.path.join(self.tmp, "state"), **(env or {})}
         self.state_dirs.add(full["HITLESS_STATE_DIR"])
         program = Program([HITLESS, *argv], folder, full, stdin)
         self.programs.append(program)
