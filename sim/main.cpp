@@ -11,12 +11,11 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: hitless-sim [--seeds N] [--seed S] [--planted] [--exhaustive [--faults N]]\n"
-    "                   [--crash-points] [--regress FILE] [--bug NAME]\n"
+    "                   [--regress FILE] [--bug NAME]\n"
     "  --seeds N       that many seeds, from --seed on (default 1)\n"
     "  --seed S        without --seeds: this one, with its transcript\n"
     "  --planted       plants each known bug and shows the seed that finds it\n"
     "  --exhaustive    every order of up to N faults (default 2), 3 hosts, 2 controllers\n"
-    "  --crash-points  a kill at every write and every effect of a rollout, and of its rollback\n"
     "  --regress FILE  the seeds listed there\n"
     "  --bug NAME      with this bug planted\n";
 
@@ -46,8 +45,6 @@ int main(int argc, char** argv) {
       options.mode = hitless::sim::Mode::planted;
     } else if (flag == "--exhaustive") {
       options.mode = hitless::sim::Mode::exhaustive;
-    } else if (flag == "--crash-points") {
-      options.mode = hitless::sim::Mode::crash_points;
     } else if ((flag == "--regress" || flag == "--bug") && value != nullptr) {
       (flag == "--bug" ? options.bug : options.regress) = value;
       if (flag == "--regress") options.mode = hitless::sim::Mode::regress;

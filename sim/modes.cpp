@@ -137,8 +137,6 @@ int run(const Options& options) {
       return run_planted();
     case Mode::exhaustive:
       return run_exhaustive(options.faults);
-    case Mode::crash_points:
-      return run_crash_points();
     case Mode::regress:
       return run_regress(options.regress);
     case Mode::seeds:

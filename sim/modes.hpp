@@ -7,7 +7,7 @@
 
 namespace hitless::sim {
 
-enum class Mode { seeds, planted, exhaustive, crash_points, regress };
+enum class Mode { seeds, planted, exhaustive, regress };
 
 struct Options {
   Mode mode = Mode::seeds;
@@ -21,7 +21,6 @@ int run_seeds(std::uint64_t first, std::uint64_t count);
 int run_one(std::uint64_t seed);
 int run_planted();
 int run_exhaustive(std::uint64_t faults);
-int run_crash_points();
 int run_regress(const std::string& file);
 
 // A failing run again, line by line.

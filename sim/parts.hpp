@@ -80,7 +80,7 @@ struct Host {
   // for the rules: since when it does not serve, and by whose doing
   bool serves = true, bad_by_us = false, in = true, in_by_us = false, busy = true;
   bool worked_on = false;  // we drained it at some time
-  bool ours = false;  // we drained it and did not put it back yet
+  bool ours = false;       // we drained it and did not put it back yet
   TimeMs stopped_at = 0, sick_since = 0;
   TimeMs landed_at = 0;  // the last effect on it
   TimeMs bad_since = 0;

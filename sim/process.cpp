@@ -216,7 +216,13 @@ void World::load_journal(int home) {
     return;
   }
   process.controller = core::Controller(std::move(state));
-  if (process.controller.state().ended) return close(home);
+  if (process.controller.state().ended) {
+    if (!std::exchange(store_.ended, true)) {  // the answer to its last write was lost
+      result_ = process.controller.state().ended;
+      rule_end();
+    }
+    return close(home);
+  }
   process.stage = Stage::zombies;
   await_zombies(home);
 }

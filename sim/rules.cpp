@@ -54,14 +54,23 @@ void World::rule_drain(const Flight& flight) {
   for (int i = 0; i < scenario_.hosts; ++i) {
     if (i == flight.host) continue;
     const Host& host = hosts_[i];
-    const bool unseen = !host.bad_by_us && (excused(flight, i, host.bad_since) ||
-                                            !scenario_.lb_checks || any_node_lies());
+    const bool just_died = in_on_all_nodes(i) && excused(flight, i, host.stopped_at);
+    const bool unknowable =
+        excused(flight, i, host.bad_since) || !scenario_.lb_checks || any_node_lies();
+    const bool unseen = just_died || (!host.bad_by_us && unknowable);
     others += host.serves || unseen ? 1 : 0;
   }
   const std::int64_t floor = scenario_.plan.policy.capacity.floor;
   if (others < floor)
     violate("I1", "drain of " + flight.effect->instance.value + " leaves " +
                       std::to_string(others) + " serving, floor " + std::to_string(floor));
+}
+
+bool World::in_on_all_nodes(int i) const {
+  for (int n = 0; n < scenario_.nodes; ++n) {
+    if (nodes_[n].servers[i].admin != Admin::ready) return false;
+  }
+  return true;
 }
 
 bool World::any_node_lies() const {

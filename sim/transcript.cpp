@@ -212,6 +212,54 @@ std::uint64_t digest_of(const core::State& state, TimeMs relative_to) {
   return h.value;
 }
 
+// Everything that decides what can still happen, relative to now. Chance is left out: in the
+// exhaustive search delays are fixed.
+std::uint64_t World::digest() const {
+  Hasher h;
+  for (const Process& process : homes_) {
+    h.add(static_cast<std::uint64_t>(process.stage) << 1U |
+          static_cast<std::uint64_t>(process.alive));
+    h.add(static_cast<std::uint64_t>(process.epoch));
+    h.add(process.inbox.size());
+    if (process.alive) h.add(digest_of(process.controller.state(), process.clock.at(now_)));
+    if (process.asleep_until > now_) h.add_time(process.asleep_until, now_);
+  }
+  for (int i = 0; i < scenario_.hosts; ++i) {
+    const Host& host = hosts_[i];
+    h.add(static_cast<std::uint64_t>(host.up) | static_cast<std::uint64_t>(host.running) << 1U |
+          static_cast<std::uint64_t>(host.healthy) << 2U |
+          static_cast<std::uint64_t>(host.new_config) << 3U |
+          static_cast<std::uint64_t>(host.generation) << 8U |
+          static_cast<std::uint64_t>(host.acts) << 24U);
+    h.add(static_cast<std::uint64_t>(host.claim.epoch));
+    for (int n = 0; n < scenario_.nodes; ++n) {
+      const Server& server = nodes_[n].servers[i];
+      h.add(static_cast<std::uint64_t>(server.admin) |
+            static_cast<std::uint64_t>(server.passes) << 4U |
+            static_cast<std::uint64_t>(server.in_flight) << 8U |
+            static_cast<std::uint64_t>(server.watchdog_at != 0) << 32U);
+    }
+  }
+  std::uint64_t waiting = 0;  // in no order: equal sets are equal
+  for (const Item& item : queue_.items()) {
+    if (item.what == Happens::heal) continue;
+    waiting +=
+        mix(static_cast<std::uint64_t>(item.at - now_) << 16U ^
+            static_cast<std::uint64_t>(item.what) << 8U ^ static_cast<std::uint64_t>(item.b));
+  }
+  h.add(waiting);
+  h.add(static_cast<std::uint64_t>(store_.ended));
+  return h.value;
+}
+
+void World::strike(const Fault& fault) {
+  begin(fault);
+  if (fault.lasts == 0) return;
+  scenario_.faults.push_back(fault);
+  begun_ |= 1U << (scenario_.faults.size() - 1);
+  at(fault.lasts, Happens::heal, static_cast<int>(scenario_.faults.size()) - 1);
+}
+
 void World::hash_event(const core::Event& event) {
   hash_ = mix(hash_ ^ std::visit(EventHash{}, event) ^ event.index() << 56U ^
               static_cast<std::uint64_t>(now_) << 20U);

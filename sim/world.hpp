@@ -31,6 +31,9 @@ class World {
   // One event; false when there are none left, or a rule is broken.
   bool step();
   [[nodiscard]] Ending ending() const;
+  void settle() {
+    if (!broken_) rule_settled();
+  }
 
   // One readable line for each event, in this order, when asked for.
   std::vector<std::string>* transcript = nullptr;
@@ -39,13 +42,8 @@ class World {
   [[nodiscard]] TimeMs now() const { return now_; }
   [[nodiscard]] const Item* upcoming() const { return queue_.empty() ? nullptr : &queue_.top(); }
   [[nodiscard]] std::uint64_t digest() const;  // equal digests: the same future
-  void strike(const Fault& fault) { begin(fault); }
-  void cease() { cease_faults(); }
+  void strike(const Fault& fault);
   void lose_next_message(bool reply) { (reply ? lose_reply_ : lose_request_) = true; }
-  [[nodiscard]] const core::State* durable_state();
-  [[nodiscard]] const Process& process(int home) const { return homes_[home]; }
-  [[nodiscard]] const Host& host(int i) const { return hosts_[i]; }
-  [[nodiscard]] bool over() const { return store_.ended; }
   bool fixed_delays = false;
 
  private:
@@ -146,7 +144,9 @@ class World {
   void rule_settled();
   void rule_replay(const core::State& live);
   [[nodiscard]] bool any_node_lies() const;
+  [[nodiscard]] bool in_on_all_nodes(int host) const;
   [[nodiscard]] bool lb_ever_lied() const;
+  [[nodiscard]] const core::State* durable_state();
   [[nodiscard]] bool excused(const Flight& flight, int host, TimeMs since) const;
 
   // transcript.cpp

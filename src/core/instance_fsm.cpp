@@ -118,7 +118,12 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
     }
     if (now < instance.retry_at)
       return wait_until(std::min(instance.retry_at, over ? instance.retry_at : end));
-    if (!may_leave_again(state, instance)) return wait_until(over ? now + kCloseGraceMs : end);
+    if (!may_leave_again(state, instance)) {
+      const TimeMs patience =
+          draining.since + std::max(policy.deadline_ms, state.plan.policy.capacity.wait_ms);
+      if (now < patience) return wait_until(patience);
+      return give_up(instance, "back in rotation, and the floor does not let it leave again");
+    }
     Step step = want(EffectKind::drain, now + kEffectDeadlineMs);
     if (draining.commanded)
       step.effect->reason = "the load balancer forgot the drain (reloaded?): re-applied";
