@@ -74,6 +74,7 @@ void World::dispatch(int home, core::Effect effect, bool safe) {
   if (on_host) at(left, Happens::flight_over, index, 0, process.life);
   const core::Effect& sent = *flights_.back().effect;
   strike_aimed(sent.kind, index_of(sent.instance));
+  if (planted(ShellBug::journal_after_effect)) return send(index);
   at(0, Happens::send, index, 0, process.life);  // after a fault that was aimed at it
 }
 
@@ -128,7 +129,7 @@ void World::send_to_host(int index) {
   bool gone = false;
   // What would arrive after its deadline is not sent: nobody would wait for its end any more.
   const TimeMs left = flight.effect->deadline - homes_[home].clock.at(now_);
-  if (left < kNoAnswerMs)
+  if (left < kNoAnswerMs && !planted(ShellBug::retry_with_new_id))
     return finish_flight(index, outcome_of(OutcomeStatus::failed, "too late"));
   const bool asks = flight.effect->kind != EffectKind::act;  // the host itself fences an act
   if (asks && !may_touch(home, flight.host, &gone)) {
@@ -240,13 +241,19 @@ void World::reply(int index, OutcomeStatus status) {
   if (is_lb_command(kind) && status == OutcomeStatus::ok && ++flight.node < scenario_.nodes) {
     return send_to_lb(index);
   }
-  const bool again = kind == EffectKind::act && status == OutcomeStatus::unknown &&
-                     planted(ShellBug::retry_with_new_id) && flight.number < kAgainOffset;
-  if (again) {
+  finish_flight(index, outcome_of(status));
+}
+
+// Its deadline has passed.
+void World::flight_over(int index) {
+  Flight& flight = flights_[static_cast<std::size_t>(index)];
+  if (!flight.live) return;
+  if (planted(ShellBug::retry_with_new_id) && flight.effect->kind == EffectKind::act &&
+      flight.number < kAgainOffset) {
     flight.number += kAgainOffset;
     return send_to_host(index);
   }
-  finish_flight(index, outcome_of(status));
+  finish_flight(index, outcome_of(OutcomeStatus::unknown, "no answer before the deadline"));
 }
 
 void World::finish_flight(int index, core::Outcome outcome) {

@@ -254,8 +254,8 @@ std::uint64_t World::digest() const {
 
 void World::strike(const Fault& fault) {
   begin(fault);
-  if (fault.lasts == 0) return;
   scenario_.faults.push_back(fault);
+  if (fault.lasts == 0) return;
   begun_ |= 1U << (scenario_.faults.size() - 1);
   at(fault.lasts, Happens::heal, static_cast<int>(scenario_.faults.size()) - 1);
 }

@@ -162,12 +162,7 @@ void World::happen(const Item& item) {
     case Happens::reply:
       return reply(item.a, static_cast<core::OutcomeStatus>(item.b));
     case Happens::flight_over:
-      if (flights_[static_cast<std::size_t>(item.a)].live) {
-        core::Outcome outcome;
-        outcome.detail = "no answer before the deadline";
-        finish_flight(item.a, std::move(outcome));
-      }
-      return;
+      return flight_over(item.a);
     case Happens::process_up:
       return process_up(item.a, item.b);
     case Happens::operation_over:

@@ -128,6 +128,7 @@ class World {
   core::Outcome preflight(const Flight& flight);
   core::Outcome confirm_out(const Flight& flight);
   void reply(int flight, core::OutcomeStatus status);
+  void flight_over(int flight);
   void finish_flight(int flight, core::Outcome outcome);
   [[nodiscard]] bool reaches_host(int home, int host) const;
   [[nodiscard]] bool reaches_node(int home, int node) const;
