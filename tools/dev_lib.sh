@@ -6,6 +6,7 @@ export BUILD_PACKAGES=(clang-19 mold cmake ninja-build ccache pkg-config libboos
   libexpected-dev libsqlite3-dev)
 export DEMO_PACKAGES=(haproxy nginx-light)
 export TEST_LIBRARIES=(libgtest-dev libgmock-dev libclang-rt-19-dev)
+export BENCH_PACKAGES=(ansible)
 export TEST_PACKAGES=(openssl openssh-server openssh-client iproute2 python3 socat curl sqlite3 procps)
 
 as_root() {
