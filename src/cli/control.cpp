@@ -31,7 +31,6 @@ constexpr auto kAwaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kMaxLineBytes = 512;
 constexpr DurationMs kRequestDeadlineMs = 2'000;
 constexpr int kClientTimeoutS = 5;
-constexpr const char* kPing = "ping";
 
 // The state folder's own path may be longer than a socket address; through /proc it is short.
 struct Place {
@@ -112,9 +111,7 @@ struct ControlServer::Impl {
     const std::string line(trim(std::string_view(text).substr(0, n)));
     const std::size_t space = line.find(' ');
     std::string reply = "what?\n";
-    if (line == kPing) {
-      reply = "ok\n";
-    } else if (const auto wish = wish_of(std::string_view(line).substr(0, space)); wish) {
+    if (const auto wish = wish_of(std::string_view(line).substr(0, space)); wish) {
       self->on_wish(*wish, space == std::string::npos ? "" : line.substr(space + 1));
       reply = "ok\n";
     }
@@ -165,10 +162,6 @@ Status send_wish(const std::string& state_dir, const std::string& rollout, core:
   if (!reply) return tl::unexpected<Error>(reply.error());
   if (*reply != "ok") return fail(ErrorCode::failed, "the running rollout refused: " + *reply);
   return {};
-}
-
-bool is_running(const std::string& state_dir, const std::string& rollout) {
-  return ask(state_dir, rollout, kPing).has_value();
 }
 
 }  // namespace hitless::cli

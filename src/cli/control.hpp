@@ -31,6 +31,5 @@ class ControlServer {
 // not_found: no rollout of that id runs here.
 [[nodiscard]] Status send_wish(const std::string& state_dir, const std::string& rollout,
                                core::OperatorWish wish, const std::string& actor);
-[[nodiscard]] bool is_running(const std::string& state_dir, const std::string& rollout);
 
 }  // namespace hitless::cli

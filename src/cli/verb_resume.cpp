@@ -44,7 +44,7 @@ int verb_resume(App& app) {
   auto row = pick_rollout(app, Pick::unfinished);
   if (!row) return failed(app, row.error());
   const core::OperatorWish wish = wish_of(app.options.verb);
-  if (is_running(state_dir(app), row->rollout)) {
+  if (journal::ServiceLock::is_held(state_dir(app), row->service)) {
     if (Status sent = send_wish(state_dir(app), row->rollout, wish, actor_name()); !sent)
       return failed(app, sent.error());
     fmt::print("{} {} {}\n", row->rollout, promise(wish), row->rollout);

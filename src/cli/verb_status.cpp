@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include "adapters/journal/codec.hpp"
+#include "adapters/journal/service_lock.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
-#include "cli/control.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/narrate.hpp"
@@ -83,7 +83,7 @@ void print_row(const App& app, const Row& row, const std::map<core::InstanceId, 
 }
 
 void print_unfinished(const App& app, const ports::RolloutRow& row) {
-  const bool runs = is_running(state_dir(app), row.rollout);
+  const bool runs = journal::ServiceLock::is_held(state_dir(app), row.service);
   fmt::print("  {} {} ({}, started {}) {}. Next: hitless {} {}\n",
              app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.intent,
              format_timestamp(row.started_at), runs ? "runs now" : "was cut off",

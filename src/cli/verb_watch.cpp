@@ -2,10 +2,9 @@
 // ends the watching, not the rollout.
 #include <fmt/format.h>
 
-#include "adapters/journal/codec.hpp"
+#include "adapters/journal/service_lock.hpp"
 #include "base/time.hpp"
 #include "cli/card.hpp"
-#include "cli/control.hpp"
 #include "cli/pick_rollout.hpp"
 #include "cli/progress.hpp"
 #include "runtime/signals.hpp"
@@ -17,7 +16,7 @@ constexpr DurationMs kPollMs = 200;
 
 struct Watching {
   App* app = nullptr;
-  std::string rollout;
+  std::string rollout, service;
   std::unique_ptr<journal::SqliteJournal> journal;
   core::State state;
   std::int64_t shown = 0;  // seq
@@ -64,7 +63,7 @@ Task<void> follow(Watching* watching) {
          !watching->interrupted) {
     progress->on_tick(wall_now_ms());
     co_await sleep_for(kPollMs);
-    runs = is_running(state_dir(*watching->app), watching->rollout);
+    runs = journal::ServiceLock::is_held(state_dir(*watching->app), watching->service);
   }
   if (!runs) (void)show_news(*watching, *progress);  // its last words
   progress->finish();
@@ -91,6 +90,7 @@ int verb_watch(App& app) {
   Watching watching;
   watching.app = &app;
   watching.rollout = row->rollout;
+  watching.service = row->service;
   watching.journal = std::move(*journal);
   run_until_done([&] { return follow(&watching); });
   return watching.exit_code;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/names.hpp"
 #include "base/text.hpp"
@@ -16,6 +18,7 @@ namespace hitless::journal {
 namespace {
 
 constexpr std::size_t max_holder_bytes = 400;
+constexpr int max_tries = 5;  // is_held() of another process has it for a moment
 
 std::string user_name() {
   const passwd* entry = ::getpwuid(::getuid());
@@ -40,7 +43,12 @@ Result<ServiceLock> ServiceLock::acquire(const std::string& dir, const std::stri
   const std::string path = folder + "/" + service + ".lock";
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (fd.get() < 0) return tl::unexpected(storage_error("cannot be opened", path, errno));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  int tries = 1;
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK && tries++ < max_tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      continue;
+    }
     if (errno != EWOULDBLOCK) return tl::unexpected(storage_error("cannot be locked", path, errno));
     return fail(ErrorCode::refused,
                 fmt::format("{} is being worked on by {}", service, holder_of(fd.get())), path,
@@ -53,6 +61,14 @@ Result<ServiceLock> ServiceLock::acquire(const std::string& dir, const std::stri
     return tl::unexpected(storage_error("cannot be written", path, errno));
   }
   return ServiceLock(std::move(fd));
+}
+
+bool ServiceLock::is_held(const std::string& dir, const std::string& service) {
+  if (!check_identifier(service)) return false;
+  const std::string path = dir + "/locks/" + service + ".lock";
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  // Shared and given back at once; an acquire() in just that moment tries again.
+  return fd.get() >= 0 && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 ServiceLock::~ServiceLock() {

@@ -14,6 +14,8 @@ class ServiceLock {
   [[nodiscard]] static Result<ServiceLock> acquire(const std::string& dir,
                                                    const std::string& service,
                                                    const std::string& holder);
+  // Does a living process hold it?
+  [[nodiscard]] static bool is_held(const std::string& dir, const std::string& service);
   ServiceLock(ServiceLock&&) = default;
   ServiceLock& operator=(ServiceLock&&) = delete;
   ~ServiceLock();
