@@ -41,7 +41,7 @@ hitless_layer(report SEES base core witness)
 
 hitless_layer(engine SEES ports confdiff)
 hitless_layer(demo SEES base core runtime witness LINKS Boost::json OpenSSL::Crypto)
-hitless_layer(cli SEES engine fleet confdiff witness demo adapters/host adapters/traffic adapters/service
+hitless_layer(cli SEES engine fleet confdiff witness report demo adapters/host adapters/traffic adapters/service
   adapters/health adapters/notify adapters/journal adapters/coordination adapters/watchdog
   LINKS Boost::json)
 

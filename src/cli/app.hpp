@@ -62,6 +62,7 @@ int verb_audit(App& app);
 int verb_explain(App& app);
 int verb_schema(App& app);
 int verb_completion(App& app);
+int verb_report(App& app);
 int verb_demo(App& app);
 
 // From main(): parse, pick the verb, run it.

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "cli/certificate_store.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/narrate.hpp"
 #include "core/capacity.hpp"
@@ -14,6 +15,8 @@ namespace hitless::cli {
 namespace {
 
 using core::PhaseName;
+
+constexpr std::size_t kMaxNotes = 3;  // of each kind, about the clients
 
 struct Counts {
   std::string done, rolled_back, quarantined, untouched, skipped;
@@ -83,6 +86,53 @@ void row(std::string& card, std::string_view name, const std::string& value) {
   if (!value.empty()) card += fmt::format("  {:<12} {}\n", name, escape_for_terminal(value));
 }
 
+void note(std::string& card, const std::string& text) {
+  card += fmt::format("  {:<12} {}\n", "", escape_for_terminal(text));
+}
+
+// 18204 as "18 204".
+std::string grouped(std::int64_t number) {
+  std::string text = std::to_string(number);
+  for (std::ptrdiff_t at = std::ssize(text) - 3; at > 0; at -= 3)
+    text.insert(static_cast<std::size_t>(at), " ");
+  return text;
+}
+
+Ink ink_of(witness::Verdict verdict) {
+  if (verdict == witness::Verdict::confirmed) return Ink::plain;
+  return verdict == witness::Verdict::refuted ? Ink::bad : Ink::warn;
+}
+
+void list_losses(std::string& card, const witness::Certificate& c) {
+  std::size_t shown = 0, all = 0;
+  for (const witness::CertifiedLoss& lost : c.losses) {
+    if (lost.blame != witness::Blame::ours && lost.blame != witness::Blame::undecidable) continue;
+    if (++all > kMaxNotes) continue;
+    note(card, "lost " + witness::describe(lost));
+    ++shown;
+  }
+  if (all > shown) note(card, fmt::format("and {} more", all - shown));
+}
+
+// How sure it is that no client noticed, and what stands against it.
+std::string clients_rows(const witness::Certificate& c, const std::string& rollout,
+                         const Terminal& t) {
+  std::string text = verdict_text(c);
+  if (c.verdict == witness::Verdict::unknown && c.sent > 0) text = witness::name_of(c.verdict);
+  if (c.verdict == witness::Verdict::confirmed && c.subtracted > 0)
+    text += fmt::format(": {} failed as before on instances not touched then", c.subtracted);
+  if (c.sent > 0) text = fmt::format("{} probes, {} lost · {}", grouped(c.sent), c.lost, text);
+  std::string card = fmt::format("  {:<12} {}\n", "clients",
+                                 t.paint(ink_of(c.verdict), escape_for_terminal(text)));
+  if (c.verdict == witness::Verdict::confirmed || c.sent == 0) return card;
+  list_losses(card, c);
+  const bool said = c.verdict == witness::Verdict::refuted && c.lost > 0;
+  if (!said)
+    for (std::size_t i = 0; i < c.reasons.size() && i < kMaxNotes; ++i) note(card, c.reasons[i]);
+  note(card, "all of it: hitless report " + rollout);
+  return card;
+}
+
 std::string next_steps(const core::State& state, core::RolloutResult result) {
   const std::string id = state.plan.rollout;
   if (result == core::RolloutResult::succeeded) return "hitless show " + id;
@@ -106,7 +156,7 @@ std::string result_card(const core::State& state, const CardExtras& extras, cons
       counts.quarantined.empty() ? "" : counts.quarantined + " (left out of rotation on purpose)");
   row(card, "skipped", counts.skipped);
   row(card, "untouched", counts.untouched);
-  row(card, "clients", extras.clients);
+  if (extras.certificate) card += clients_rows(*extras.certificate, state.plan.rollout, t);
   const bool known = state.lowest_serving >= 0;
   row(card, "capacity",
       known ? fmt::format("lowest serving {} of {} (floor {})", state.lowest_serving,

@@ -1,17 +1,19 @@
 // The last thing on the screen: what happened, why, what is where now, what to do next. Also the
 // text of notifications and incidents. At most 80 columns where names allow it.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/terminal.hpp"
 #include "core/state.hpp"
+#include "witness/certificate.hpp"
 
 namespace hitless::cli {
 
 struct CardExtras {
-  std::string clients;            // "18 204 probes, 0 lost"; empty: no prober ran
-  std::vector<std::string> sent;  // "webhook ops ✓"
+  std::optional<witness::Certificate> certificate;  // empty: not known, nothing is shown
+  std::vector<std::string> sent;                    // "webhook ops ✓"
   std::int64_t journal_entries = 0;
 };
 [[nodiscard]] std::string result_card(const core::State& state, const CardExtras& extras,

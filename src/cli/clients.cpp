@@ -2,102 +2,230 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <set>
+
+#include "witness/timeline.hpp"
 
 namespace hitless::cli {
 namespace {
 
+constexpr DurationMs kStepMs = 50;
+constexpr DurationMs kLateMs = 500;  // a baseline may take so much longer
+constexpr DurationMs kExecutionsDeadlineMs = 5'000;
+
 // "http://host:port/path" as a prober wants it; the fleet file has been checked already.
-witness::ProberConfig config_of(const fleet::Prober& from) {
-  witness::ProberConfig config;
-  config.rate_per_s = from.rate;
-  std::string rest = from.url.substr(from.url.find("://") + 3);
-  const std::size_t path = rest.find('/');
-  config.paths = {{path == std::string::npos ? "/" : rest.substr(path), 1}};
-  rest = rest.substr(0, path);
+void take_url(const std::string& url, witness::ProberConfig* config) {
+  config->tls = url.rfind("https://", 0) == 0;
+  config->port = config->tls ? 443 : 80;
+  std::string rest = url.substr(url.find("://") + 3);
+  rest = rest.substr(0, rest.find_first_of("/?#"));
   const std::size_t colon = rest.rfind(':');
   const bool has_port = colon != std::string::npos && rest.find(']', colon) == std::string::npos;
-  config.address = has_port ? rest.substr(0, colon) : rest;
+  config->address = has_port ? rest.substr(0, colon) : rest;
   if (has_port) {
     unsigned port = 0;
     std::from_chars(rest.data() + colon + 1, rest.data() + rest.size(), port);
-    config.port = static_cast<std::uint16_t>(port);
+    config->port = static_cast<std::uint16_t>(port);
   }
-  if (config.address.size() > 2 && config.address.front() == '[')
-    config.address = config.address.substr(1, config.address.size() - 2);
+  if (config->address.size() > 2 && config->address.front() == '[')
+    config->address = config->address.substr(1, config->address.size() - 2);
+}
+
+// "shop.example" of "shop.example:8443"
+std::string without_port(const std::string& host) {
+  const std::size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
+  return has_port ? host.substr(0, colon) : host;
+}
+
+witness::ProberConfig config_of(const fleet::Prober& from) {
+  witness::ProberConfig config;
+  take_url(from.url, &config);
+  config.host_header = from.host;
+  config.tls_name = without_port(from.host);
+  config.ca_file = from.ca_file.value_or("");
+  config.verify_tls = from.verify_tls;
+  config.rate_per_s = from.rate;
+  config.paths.clear();
+  for (const fleet::ProberPath& path : from.paths)
+    config.paths.push_back({path.path, path.weight, path.expect});
+  config.weights = {from.mix.get_new, from.mix.get_kept, from.mix.post_new, from.mix.post_kept,
+                    from.mix.websocket};
+  config.post_path = from.post_path;
+  config.ws_path = from.websocket_path;
+  config.post_body_bytes = static_cast<std::size_t>(from.post_bytes);
+  config.server_header = from.server_header;
+  config.id_header = from.id_header;
+  config.timeout_ms = from.timeout_ms;
+  config.kept_connections = static_cast<std::size_t>(from.kept_connections);
   return config;
 }
 
-// Someone's production path: only reads.
-witness::ProberConfig reads_only(witness::ProberConfig config) {
-  config.weights = {1, 1, 0, 0};
-  return config;
+bool watches(const fleet::Prober& prober, const std::string& service) {
+  return prober.services.empty() || std::find(prober.services.begin(), prober.services.end(),
+                                              service) != prober.services.end();
 }
 
-std::string describe(const std::vector<witness::ProberSnapshot>& all, const std::string& problem) {
-  std::int64_t sent = 0, lost = 0, not_sent = 0;
-  std::optional<std::int64_t> p95;
-  for (const auto& each : all) {
-    sent += each.sent;
-    lost += each.lost;
-    not_sent += each.not_sent + each.unfinished;
-    if (each.p95_us && (!p95 || *each.p95_us > *p95)) p95 = each.p95_us;
+// As short as gives the requests that a certificate wants.
+DurationMs baseline_of(const fleet::Prober& prober) {
+  const std::int64_t wanted = witness::CertificateRules{}.min_baseline;
+  return prober.baseline_ms.value_or((wanted * 1000 + prober.rate - 1) / prober.rate);
+}
+
+std::vector<ports::Traffic*> pools_of(const Wiring& wiring) {
+  std::vector<ports::Traffic*> pools;
+  for (const auto& pool : wiring.pools) pools.push_back(pool.get());
+  return pools;
+}
+
+// Hosts of the service; several that are all this very machine have the same counters.
+std::vector<ports::Host*> hosts_of(const fleet::Fleet& fleet, const Wiring& wiring) {
+  std::vector<ports::Host*> hosts;
+  std::set<const ports::Host*> seen;
+  bool local = false;
+  for (const engine::InstanceParts& instance : wiring.parts.instances) {
+    if (instance.host == nullptr || !seen.insert(instance.host).second) continue;
+    const fleet::Host* known = fleet.host(instance.host_name);
+    const bool is_local = known != nullptr && known->connect == fleet::Connect::local;
+    if (is_local && std::exchange(local, true)) continue;
+    hosts.push_back(instance.host);
   }
-  if (all.empty()) return problem;
-  std::string text = fmt::format("{} probes, {} lost", sent, lost);
-  if (p95) text += fmt::format("    p95 {:.1f}ms", static_cast<double>(*p95) / 1000.0);
-  if (not_sent > 0)
-    text += fmt::format("    {} could not be sent or finished: not to be trusted", not_sent);
-  if (!problem.empty()) text += "    " + problem;
-  return text;
+  return hosts;
+}
+
+void add_executions(const fleet::Prober& prober, const fleet::Service& service,
+                    std::vector<witness::ExecutionsSource>* all) {
+  if (prober.executions_url.empty() || prober.mix.post_new + prober.mix.post_kept == 0) return;
+  for (const fleet::Instance& instance : service.instances) {
+    witness::ExecutionsSource source;
+    source.name = instance.id;
+    source.url = fleet::expand(prober.executions_url, fleet::placeholders_of(service, instance));
+    source.ca_file = prober.ca_file.value_or("");
+    source.verify_tls = prober.verify_tls;
+    const auto same = [&](const auto& other) { return other.url == source.url; };
+    if (std::none_of(all->begin(), all->end(), same)) all->push_back(std::move(source));
+  }
 }
 
 }  // namespace
 
-Clients::Clients(std::vector<witness::ProberConfig> configs, std::string problem)
-    : problem_(std::move(problem)) {
-  for (witness::ProberConfig& config : configs)
-    probers_.push_back(std::make_unique<witness::Prober>(std::move(config)));
+Clients::Clients(const fleet::Fleet& fleet, const Wiring& wiring) {
+  const fleet::Service* service = fleet.service(wiring.parts.name);
+  std::vector<witness::NamedProber> probers;
+  for (const fleet::Prober& prober : fleet.probers) {
+    if (!watches(prober, wiring.parts.name)) continue;
+    probers.push_back({prober.url, config_of(prober)});
+    baseline_ms_ = std::max(baseline_ms_, baseline_of(prober));
+    soak_ms_ = std::max(soak_ms_, prober.soak_ms);
+    if (service != nullptr) add_executions(prober, *service, &executions_);
+  }
+  if (probers.empty()) return;
+  std::vector<std::string> instances;
+  for (const engine::InstanceParts& each : wiring.parts.instances)
+    instances.push_back(each.id.value);
+  probers_ = static_cast<std::int64_t>(probers.size());
+  session_ = std::make_unique<witness::Session>(std::move(probers), std::move(instances));
+  counters_ =
+      std::make_unique<CounterLoops>(session_.get(), pools_of(wiring), hosts_of(fleet, wiring));
 }
 
-void Clients::start() {
-  for (auto& prober : probers_) {
-    if (Status started = prober->start(); !started)
-      problem_ = "prober not started: " + hitless::describe(started.error());
+Task<void> Clients::start() {
+  session_->start();
+  co_await counters_->start();
+}
+
+bool Clients::enough() const {
+  const auto seen = session_->snapshots();
+  const std::int64_t wanted = witness::CertificateRules{}.min_baseline;
+  return counters_->all_asked() && std::all_of(seen.begin(), seen.end(), [&](const auto& prober) {
+           return prober.started_ms == 0 || prober.sent > wanted;
+         });
+}
+
+Task<void> Clients::baseline() {
+  if (!configured()) co_return;
+  co_await start();
+  const TimeMs begun = wall_now_ms();
+  const auto waited = [&] { return wall_now_ms() - begun; };
+  while (waited() < baseline_ms_ && !hurried_) co_await sleep_for(kStepMs);
+  while (waited() < baseline_ms_ + kLateMs && !hurried_ && !enough()) co_await sleep_for(kStepMs);
+}
+
+// There is no baseline in mid-rollout: what fails now may be the rollout's doing.
+Task<void> Clients::take_over(core::State state, TimeMs last_seen) {
+  if (!configured()) co_return;
+  gap_ = fmt::format("nobody watched from {} to {}: the controller was cut off",
+                     format_timestamp(state.started_at > 0 ? state.started_at : last_seen),
+                     format_timestamp(wall_now_ms()));
+  co_await start();
+  session_->enter(witness::Window::rollout);
+  touched_ = true;
+  for (const core::Instance& instance : state.instances) {
+    core::Advanced step;
+    step.instance = instance.plan.id;
+    step.to = core::name_of(instance.phase);
+    session_->saw(step);
   }
+}
+
+void Clients::saw(const core::Event& event) {
+  if (!configured()) return;
+  const auto* step = std::get_if<core::Advanced>(&event);
+  if (step == nullptr) return;
+  // Its first effect comes only after this entry, so until now nothing was touched.
+  if (!touched_ && witness::in_work(step->to)) {
+    session_->enter(witness::Window::rollout);
+    touched_ = true;
+  }
+  session_->saw(event);
+}
+
+Task<void> Clients::soak() {
+  if (!configured() || !touched_) co_return;
+  session_->enter(witness::Window::soak);
+  const TimeMs begun = wall_now_ms();
+  while (wall_now_ms() - begun < soak_ms_ && !hurried_) co_await sleep_for(kStepMs);
 }
 
 std::string Clients::line() const {
-  std::vector<witness::ProberSnapshot> all;
-  for (const auto& prober : probers_) all.push_back(prober->snapshot());
-  return describe(all, problem_);
+  return configured() ? session_->line() : std::string();
 }
 
-std::string Clients::finish() {
-  std::vector<witness::ProberSnapshot> all;
-  for (auto& prober : probers_) prober->request_stop();
-  for (auto& prober : probers_) all.push_back(prober->stop());
-  return describe(all, problem_);
-}
-
-std::int64_t Clients::lost() const {
-  std::int64_t lost = 0;
-  for (const auto& prober : probers_) lost += prober->snapshot().lost;
-  return lost;
-}
-
-std::unique_ptr<Clients> make_clients(const fleet::Fleet& fleet) {
-  std::vector<witness::ProberConfig> configs;
-  std::string problem;
-  for (const fleet::Prober& prober : fleet.probers) {
-    if (prober.url.rfind("https://", 0) == 0) {
-      problem = prober.url + " is not measured: the prober speaks http only";
-      continue;
-    }
-    configs.push_back(reads_only(config_of(prober)));
+Task<witness::Executions> Clients::ask_all() {
+  witness::Executions all;
+  for (const std::string& prefix : session_->id_prefixes()) {
+    witness::Executions some =
+        co_await witness::ask_executions(executions_, prefix, kExecutionsDeadlineMs);
+    all.times.merge(some.times);
+    all.where.merge(some.where);
+    all.problems.insert(all.problems.end(), some.problems.begin(), some.problems.end());
   }
-  if (fleet.probers.empty()) return nullptr;
-  return std::make_unique<Clients>(std::move(configs), std::move(problem));
+  co_return all;
+}
+
+Task<witness::Watched> Clients::finish() {
+  witness::Watched out;
+  if (!configured()) {
+    out.certificate.reasons = {"no prober is configured"};
+    co_return out;
+  }
+  session_->enter(witness::Window::after);
+  co_await counters_->finish();
+  if (!executions_.empty() && touched_) session_->executed(co_await ask_all());
+  out = session_->finish();
+  if (!touched_) {  // then there is nothing to say about it
+    out.certificate = {};
+    out.certificate.reasons = {"nothing was touched"};
+  }
+  if (gap_.empty()) co_return out;
+  if (out.certificate.verdict == witness::Verdict::confirmed) {
+    out.certificate.verdict = witness::Verdict::unknown;
+    out.certificate.reasons.clear();
+  }
+  out.certificate.reasons.insert(out.certificate.reasons.begin(), gap_);
+  co_return out;
 }
 
 }  // namespace hitless::cli

@@ -33,12 +33,15 @@ std::string evidence(const core::State& state) {
 
 }  // namespace
 
-std::string incident_report(const core::State& state, const std::vector<core::Entry>& entries) {
+std::string incident_report(const core::State& state, const std::vector<core::Entry>& entries,
+                            const std::optional<witness::Certificate>& certificate) {
   const Terminal plain;
   std::string text = fmt::format(
       "{}  {} of {}, opened by {}\n\n", state.incident.empty() ? "incident" : state.incident,
       core::to_string(state.plan.intent), state.plan.service, state.plan.rollout);
-  text += result_card(state, {}, plain);
+  CardExtras extras;
+  extras.certificate = certificate;
+  text += result_card(state, extras, plain);
   text += "\nEvidence\n" + evidence(state);
   text += "\nTimeline\n";
   core::State before;

@@ -7,6 +7,7 @@
 #include "adapters/notify/spool.hpp"
 #include "base/time.hpp"
 #include "cli/card.hpp"
+#include "cli/certificate_store.hpp"
 #include "cli/incident_report.hpp"
 #include "core/names.hpp"
 #include "core/verdict.hpp"
@@ -43,8 +44,7 @@ ports::Notification started_notification(const core::Plan& plan, const std::stri
 }
 
 ports::Notification ended_notification(journal::SqliteJournal& journal, const core::State& state,
-                                       const std::vector<core::Entry>& entries,
-                                       const std::string& clients) {
+                                       const std::vector<core::Entry>& entries, const Told& told) {
   const Terminal plain;
   const core::RolloutResult result = *state.ended;
   ports::Notification n;
@@ -59,20 +59,28 @@ ports::Notification ended_notification(journal::SqliteJournal& journal, const co
                         state.plan.rollout, core::to_string(state.plan.intent), state.plan.service,
                         n.result);
   CardExtras extras;
-  extras.clients = clients;
+  extras.certificate = told.certificate;
   n.text = result_card(state, extras, plain);
   n.actor = state.actor;
   n.at = state.ended_at;
   n.fields = {{"result", n.result},
               {"duration", format_duration(state.ended_at - state.started_at)}};
   if (!good) n.fields.emplace_back("why", core::why(state));
+  if (told.certificate) {
+    const std::string verdict = verdict_text(*told.certificate);
+    n.fields.emplace_back("clients", verdict);
+    if (told.certificate->verdict == witness::Verdict::refuted) n.title += " · clients: " + verdict;
+  }
   // Off this machine: whoever rewrites the journal later cannot rewrite this.
   if (const auto head = journal.signed_head()) n.fields.emplace_back("audit head", *head);
   n.attachments.push_back({state.plan.rollout + "-audit.jsonl", "application/x-ndjson",
                            audit_log(journal, state.plan.rollout)});
-  if (!state.incident.empty()) {
+  if (!told.report.empty() && told.report.size() <= kMaxAttachmentBytes)
     n.attachments.push_back(
-        {state.incident + ".txt", "text/plain; charset=utf-8", incident_report(state, entries)});
+        {state.plan.rollout + ".html", "text/html; charset=utf-8", told.report});
+  if (!state.incident.empty()) {
+    n.attachments.push_back({state.incident + ".txt", "text/plain; charset=utf-8",
+                             incident_report(state, entries, told.certificate)});
   }
   return n;
 }

@@ -1,20 +1,28 @@
 // Telling people: what a rollout came to, with the audit log attached, through the spool.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/app.hpp"
 #include "ports/notify.hpp"
+#include "witness/certificate.hpp"
 
 namespace hitless::cli {
+
+// What the witness has to add to the end of a rollout.
+struct Told {
+  std::optional<witness::Certificate> certificate;  // empty: nothing is known
+  std::string report;                               // HTML; empty: none
+};
 
 [[nodiscard]] ports::Notification started_notification(const core::Plan& plan,
                                                        const std::string& actor);
 [[nodiscard]] ports::Notification ended_notification(journal::SqliteJournal& journal,
                                                      const core::State& state,
                                                      const std::vector<core::Entry>& entries,
-                                                     const std::string& clients);
+                                                     const Told& told);
 
 // A rollout that could neither end nor go on: the journal failed, or another controller took over.
 [[nodiscard]] ports::Notification stopped_notification(const std::string& rollout,

@@ -103,6 +103,15 @@ struct Binder {
                 "hitless rollback R-7f3a21"));
   }
 
+  void report() {
+    CLI::App* sub = verb("report",
+                         "A rollout as one HTML file: certificate, phases, drains, latency, "
+                         "checklist, change, journal; with --json its certificate",
+                         "hitless report R-7f3a21 --out report.html");
+    sub->add_option("rollout", o.id, "its id; without one, the newest");
+    sub->add_option("-o,--out", o.out, "the file (default ROLLOUT.html; - for stdout)");
+  }
+
   void verbs() {
     CLI::App* check = verb("check", "Validate the fleet file; all errors at once", "hitless check");
     check->add_flag("--offline", o.offline,
@@ -144,6 +153,7 @@ struct Binder {
     verb("incident", "An incident with its evidence and timeline; without an id, all",
          "hitless incident INC-3")
         ->add_option("incident", o.id, "its id");
+    report();
     CLI::App* audit =
         verb("audit", "The journal: verify it, export it, its signed head, replay all rollouts",
              "hitless audit verify --key /mnt/usb/journal.pub --head heads.txt");

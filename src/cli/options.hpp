@@ -33,6 +33,7 @@ struct Options {
   std::string audit_action;  // verify, export, head, replay
   std::string audit_key;     // audit verify --key
   std::string audit_head;    // audit verify --head
+  std::string out;           // report --out
   std::string shell;         // completion
 };
 

@@ -8,12 +8,14 @@
 #include "base/digest.hpp"
 #include "base/text.hpp"
 #include "cli/card.hpp"
+#include "cli/certificate_store.hpp"
 #include "cli/control.hpp"
 #include "cli/failpoint.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/notifying.hpp"
 #include "cli/progress.hpp"
+#include "cli/report_store.hpp"
 #include "core/names.hpp"
 #include "runtime/durable_file.hpp"
 #include "runtime/signals.hpp"
@@ -35,6 +37,7 @@ Task<void> tick(Progress* progress, bool* running) {
 // First Ctrl-C: stop at the next safe point. Second: abort and roll back.
 void on_interrupt(RolloutSession* session, int* presses) {
   ++*presses;
+  if (session->clients) session->clients->hurry();
   const bool first = *presses == 1;
   session->wishes.push(first ? core::OperatorWish::stop : core::OperatorWish::abort, actor_name());
 }
@@ -62,9 +65,7 @@ ProgressContext progress_context(RolloutSession* session) {
   ProgressContext context;
   context.terminal = app.options.json ? app.out : app.err;
   context.stream = app.options.json ? stdout : stderr;
-  context.clients = [session] {
-    return session->clients ? session->clients->line() : std::string();
-  };
+  context.clients = [session] { return session->clients->line(); };
   context.entry_as_json = entry_as_json;
   return context;
 }
@@ -95,9 +96,11 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
   run.on_entry = [session, shown = progress.get()](const core::Entry& entry,
                                                    const core::State& after) {
     session->entries.push_back(entry);
+    session->clients->saw(entry.event);
     shown->on_entry(entry, after);
   };
   auto state = co_await engine::run_rollout(std::move(run));
+  if (state) co_await session->clients->soak();
   running = false;
   co_await sleep_for(kTickMs + 50);  // the ticker sees it and ends before the screen goes
   progress->finish();
@@ -105,25 +108,44 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
 }
 
 Task<std::vector<std::string>> notify_ended(RolloutSession* session, const core::State* state,
-                                            std::string clients) {
+                                            Told told) {
   if (session->sinks.empty()) co_return std::vector<std::string>{};
-  auto notification = ended_notification(*session->journal, *state, session->entries, clients);
+  auto notification = ended_notification(*session->journal, *state, session->entries, told);
   SendReport sent = co_await send_all(*session->app, &session->sinks, std::move(notification));
   // Spooled by now: a crash from here on loses nothing.
   (void)session->journal->put_fact(std::string(kOwed) + state->plan.rollout, "sent");
   co_return std::move(sent.lines);
 }
 
+// The verdict of the witness, on disk before anybody is told.
+Task<Told> witness_ended(RolloutSession* session, const core::State* state) {
+  Told told;
+  const bool configured = session->clients->configured();
+  witness::Watched watched = co_await session->clients->finish();
+  if (*state->ended != core::RolloutResult::blocked) told.certificate = watched.certificate;
+  const std::string& rollout = state->plan.rollout;
+  Status kept;
+  if (told.certificate && configured)
+    kept = put_certificate(*session->journal, rollout, *told.certificate);
+  if (!kept) print_error(*session->app, kept.error());
+  told.report = make_report(*state, session->entries, told.certificate, watched.probers);
+  kept = keep_report(state_dir(*session->app), rollout, told.report);
+  if (!kept) print_error(*session->app, kept.error());
+  co_return told;
+}
+
 Task<void> conclude(RolloutSession* session, core::State state) {
   App& app = *session->app;
+  Told told = co_await witness_ended(session, &state);
   CardExtras extras;
-  if (session->clients) extras.clients = session->clients->finish();
-  extras.sent = co_await notify_ended(session, &state, extras.clients);
+  extras.certificate = told.certificate;
+  extras.sent = co_await notify_ended(session, &state, std::move(told));
   const core::RolloutResult result = *state.ended;
   session->exit_code = exit_code_of(result);
   if (app.options.json) {
-    fmt::print("{{\"rollout\":\"{}\",\"result\":\"{}\",\"exit_code\":{}}}\n", state.plan.rollout,
-               core::to_string(result), session->exit_code);
+    fmt::print("{{\"rollout\":\"{}\",\"result\":\"{}\",\"exit_code\":{},\"certificate\":{}}}\n",
+               state.plan.rollout, core::to_string(result), session->exit_code,
+               extras.certificate ? stored_certificate(*extras.certificate) : "null");
   } else {
     fmt::print("{}", result_card(state, extras, app.out));
   }
@@ -140,15 +162,26 @@ Task<void> stopped(RolloutSession* session, std::string rollout, Error error) {
     fmt::print(stderr, "sent: {}\n", escape_for_terminal(line));
 }
 
-Task<void> run_and_conclude(RolloutSession* session, engine::RunContext run, std::string rollout) {
-  session->clients = make_clients(*session->fleet);
-  if (session->clients) session->clients->start();
+// `past`: of a rollout that is taken over; its state and when it was last heard of.
+struct Past {
+  core::State state;
+  TimeMs last_seen = 0;
+};
+
+Task<void> run_and_conclude(RolloutSession* session, engine::RunContext run, std::string rollout,
+                            std::optional<Past> past = {}) {
+  session->clients = std::make_unique<Clients>(*session->fleet, *session->wiring);
+  if (past) {
+    co_await session->clients->take_over(std::move(past->state), past->last_seen);
+  } else {
+    co_await session->clients->baseline();
+  }
   auto state = co_await run_with_progress(session, std::move(run), rollout);
   if (state) {
     co_await conclude(session, std::move(*state));
     co_return;
   }
-  if (session->clients) (void)session->clients->finish();
+  (void)co_await session->clients->finish();
   co_await stopped(session, rollout, state.error());
 }
 
@@ -253,7 +286,8 @@ Task<void> run_again(RolloutSession* session, std::string rollout) {
   engine::RunContext run;
   run.past = found->entries;
   session->entries = std::move(found->entries);
-  co_await run_and_conclude(session, std::move(run), rollout);
+  Past past{std::move(found->state), session->entries.back().at};
+  co_await run_and_conclude(session, std::move(run), rollout, std::move(past));
 }
 
 std::vector<ports::RolloutRow> cut_off(ports::Journal& journal, const std::string& service) {
@@ -276,7 +310,11 @@ Task<void> send_what_is_due(RolloutSession* session, std::string service) {
     auto found = replay(*session->journal, row.rollout);
     if (!found || !found->state.ended) continue;
     session->entries = std::move(found->entries);
-    for (const std::string& line : co_await notify_ended(session, &found->state, {}))
+    Told told;
+    told.certificate = get_certificate(*session->journal, row.rollout);
+    auto kept = kept_report(state_dir(*session->app), row.rollout);
+    if (kept && *kept) told.report = std::move(**kept);
+    for (const std::string& line : co_await notify_ended(session, &found->state, std::move(told)))
       fmt::print(stderr, "sent late, for {}: {}\n", row.rollout, escape_for_terminal(line));
   }
 }

@@ -18,7 +18,7 @@ constexpr Verb kVerbs[] = {
     {"explain", verb_explain}, {"schema", verb_schema},     {"completion", verb_completion},
     {"demo", verb_demo},       {"resume", verb_resume},     {"pause", verb_resume},
     {"abort", verb_resume},    {"retry", verb_retry},       {"rollback", verb_rollback},
-    {"watch", verb_watch},
+    {"watch", verb_watch},     {"report", verb_report},
 };
 
 }  // namespace

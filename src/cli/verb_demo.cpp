@@ -12,6 +12,7 @@
 
 #include "base/time.hpp"
 #include "cli/app.hpp"
+#include "cli/certificate_store.hpp"
 #include "demo/world.hpp"
 
 extern char** environ;
@@ -21,6 +22,7 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 constexpr DurationMs kReceiverWaitMs = 5'000;
+constexpr int kMaxRollouts = 20;
 
 struct Demo {
   App& app;
@@ -128,6 +130,24 @@ void act_three(Demo& demo) {
   say(demo.app, counts(demo));
 }
 
+// What the witness said of each rollout. The machine may be too busy for a prober to prove
+// anything; that is no fault of a rollout.
+void check_certificates(Demo& demo) {
+  App app = demo.app;
+  app.options.state_dir = demo.state;
+  auto journal = open_journal(app, false);
+  if (!journal) return demo.expect("certificates: " + describe(journal.error()), false);
+  const auto rows = (*journal)->rollouts(kMaxRollouts);
+  if (!rows) return demo.expect("certificates: " + describe(rows.error()), false);
+  for (auto row = rows->rbegin(); row != rows->rend(); ++row) {
+    const auto certificate = get_certificate(**journal, row->rollout);
+    const std::string verdict = certificate ? verdict_text(*certificate) : "none was made";
+    demo.expect(
+        fmt::format("zero-drop certificate of {} ({}): {}", row->rollout, row->intent, verdict),
+        certificate && certificate->verdict != witness::Verdict::refuted);
+  }
+}
+
 // The local host driver keeps records of operations there while they run; empty, it is only litter.
 void remove_operations_folder() {
   const std::string name = "hitless-ops-" + std::to_string(getuid());
@@ -141,6 +161,7 @@ int conclude(Demo& demo) {
               run_hitless(demo, {"audit", "verify"}) == kOk);
   demo.expect("every rollout replays to the same state (hitless audit replay)",
               run_hitless(demo, {"audit", "replay"}) == kOk);
+  check_certificates(demo);
   demo.clients->request_stop();
   demo.downloads->request_stop();
   const auto a = demo.clients->stop();

@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 #include "cli/app.hpp"
 #include "cli/card.hpp"
+#include "cli/certificate_store.hpp"
 #include "cli/incident_report.hpp"
 
 namespace hitless::cli {
@@ -36,7 +37,8 @@ int verb_incident(App& app) {
     if (row.incident != app.options.id) continue;
     auto found = replay(**journal, row.rollout);
     if (!found) return failed(app, found.error());
-    fmt::print("{}", app.out.plain(incident_report(found->state, found->entries)));
+    const auto certificate = get_certificate(**journal, row.rollout);
+    fmt::print("{}", app.out.plain(incident_report(found->state, found->entries, certificate)));
     return kOk;
   }
   return failed(app, Error{ErrorCode::not_found,

@@ -6,6 +6,7 @@
 #include "base/time.hpp"
 #include "cli/app.hpp"
 #include "cli/card.hpp"
+#include "cli/certificate_store.hpp"
 #include "cli/narrate.hpp"
 #include "cli/progress_kinds.hpp"
 #include "core/names.hpp"
@@ -136,7 +137,9 @@ int verb_show(App& app) {
   print_instances(app, found->state);
   fmt::print("\n");
   if (found->state.ended) {
-    fmt::print("{}", result_card(found->state, {}, app.out));
+    CardExtras extras;
+    extras.certificate = get_certificate(**journal, app.options.id);
+    fmt::print("{}", result_card(found->state, extras, app.out));
   } else {
     fmt::print("{} {} had not ended at journal entry {}.\n",
                app.out.paint(Ink::warn, app.out.warning()), app.options.id,

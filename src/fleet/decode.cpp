@@ -1,4 +1,4 @@
-// Load balancers, notifications and probers.
+// Load balancers and notifications.
 #include <fmt/format.h>
 
 #include "base/text.hpp"
@@ -129,19 +129,6 @@ void decode_notifications(LoadContext& context) {
       }
     context.fleet.notifications.push_back(std::move(made));
   }
-}
-
-void decode_probers(LoadContext& context) {
-  const Node* all = context.root.find("prober");
-  if (all == nullptr) return;
-  const auto add = [&](const Node& node) {
-    const Reader reader(node, prober_table());
-    context.fleet.probers.push_back(
-        {reader.text("url"), static_cast<int>(reader.whole("rate")), context.mark(node.span)});
-  };
-  if (all->kind == Node::Kind::map) add(*all);
-  if (all->kind == Node::Kind::list)
-    for (const auto& item : all->items) add(item);
 }
 
 }  // namespace hitless::fleet

@@ -200,9 +200,32 @@ struct Notification {
   std::string change_url, alert_url;  // pagerduty, complete
 };
 
+struct ProberPath {
+  std::string path;
+  int weight = 1;
+  std::string expect;  // must be in the body; empty: any
+};
+
 struct Prober {
-  std::string url;
-  int rate = 0;
+  std::string url;  // scheme, authority and, without paths, the path
+  int rate = 0;     // requests per second
+  DurationMs timeout_ms = 0;
+  std::vector<ProberPath> paths;  // never empty
+  struct Mix {                    // weights; all of them 0 is an error
+    int get_new = 1, get_kept = 1, post_new = 0, post_kept = 0, websocket = 0;
+  } mix;
+  std::string post_path, websocket_path;  // empty: paths
+  int post_bytes = 0;
+  std::optional<std::string> ca_file;  // path
+  bool verify_tls = true;
+  std::string host;           // Host header and TLS name; empty: as the URL says
+  std::string server_header;  // of answers: which instance it was
+  std::string id_header;      // of POSTs
+  int kept_connections = 0;
+  std::string executions_url;  // may hold {host} {address} {port} {service}, and {prefix}
+  std::optional<DurationMs> baseline_ms;  // empty: as short as gives 20 requests
+  DurationMs soak_ms = 0;
+  std::vector<std::string> services;  // watches only their rollouts; empty: all
   Mark mark;
 };
 

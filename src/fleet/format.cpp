@@ -154,6 +154,29 @@ Status check_secret_url(std::string_view text) {
   return parsed->is_literal() ? check_http_url(text) : Status{};
 }
 
+// What goes into a request as it is: no space or control character may end it early.
+Status check_visible(std::string_view text) {
+  constexpr std::size_t longest = 2048;
+  if (text.empty()) return bad("it is empty");
+  if (text.size() > longest) return bad("it is longer than 2048 bytes");
+  if (!std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 127; }))
+    return bad("only visible ASCII without spaces may stand here");
+  return {};
+}
+
+Status check_url_path(std::string_view text) {
+  if (auto ok = check_visible(text); !ok) return ok;
+  if (text.front() != '/') return bad("it does not start with '/'");
+  return text.find('#') == std::string_view::npos ? Status{} : Status(bad("it contains a '#'"));
+}
+
+Status check_header(std::string_view text) {
+  if (auto ok = check_visible(text); !ok) return ok;
+  return text.find_first_of(":\"(),/;<=>?@[\\]{}") == std::string_view::npos
+             ? Status{}
+             : Status(bad("it contains a character that no header's name has"));
+}
+
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::find(words.begin(), words.end(), text) != words.end();
 }
@@ -206,8 +229,11 @@ const FormatInfo& info_of(Format format) {
       {"a URL, or a reference such as ${env:NAME}", "^(https?://.+|\\$\\{(env|file|cred):.+\\})$",
        "HL0502", check_secret_url},
       {"one word of a command", "", "HL0111", check_argument},
+      {"a path of a URL such as /api?x=1", "^/[!-~]*$", "HL0111", check_url_path},
+      {"a header's name such as X-Host", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "HL0111", check_header},
+      {"text without spaces", "^[!-~]+$", "HL0111", check_visible},
   };
-  static_assert(std::size(table) == static_cast<std::size_t>(Format::argument) + 1);
+  static_assert(std::size(table) == static_cast<std::size_t>(Format::visible) + 1);
   return table[static_cast<std::size_t>(format)];
 }
 

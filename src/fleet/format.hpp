@@ -32,6 +32,9 @@ enum class Format {
   secret,      // a reference, or (with a warning) the value
   secret_url,  // the same for a URL that is itself a secret
   argument,    // one word of a command
+  url_path,    // /api?x=1: what stands in a request line
+  header,      // a header's name
+  visible,     // visible ASCII without spaces: a Host header
 };
 
 struct FormatInfo {

@@ -69,7 +69,7 @@ void decode_load_balancers(LoadContext& context);                              /
 void decode_services(LoadContext& context);                                    // decode_service.cpp
 void decode_policy(LoadContext& context, Service& service, const Node& node);  // decode_policy.cpp
 void decode_notifications(LoadContext& context);                               // decode.cpp
-void decode_probers(LoadContext& context);                                     // decode.cpp
+void decode_probers(LoadContext& context);                                     // decode_prober.cpp
 void validate_references(const LoadContext& context);  // validate_references.cpp
 void validate_policies(const LoadContext& context);    // validate_policy.cpp
 void validate_haproxy(const LoadContext& context);     // validate_haproxy.cpp

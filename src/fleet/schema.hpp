@@ -64,5 +64,7 @@ struct Table {
 [[nodiscard]] const Table& rejoin_table();
 [[nodiscard]] const Table& notification_table();
 [[nodiscard]] const Table& prober_table();
+[[nodiscard]] const Table& prober_path_table();
+[[nodiscard]] const Table& prober_mix_table();
 
 }  // namespace hitless::fleet

@@ -1,4 +1,4 @@
-// Tables of the file's outer parts: hosts, ssh, load balancers, notifications, prober.
+// Tables of the file's outer parts: hosts, ssh, load balancers, notifications.
 #include "fleet/schema_types.hpp"
 
 namespace hitless::fleet {
@@ -165,18 +165,6 @@ const Table& notification_table() {
        only(pagerduty,
             key("alert_url", text(Format::http_url), "", "Instead of url + /v2/enqueue."))},
       "kind",
-      {},
-      {}};
-  return table;
-}
-
-const Table& prober_table() {
-  static const Table table{
-      "prober",
-      "A steady client that watches from outside",
-      {needed(key("url", text(Format::http_url), "", "Asked through the load balancer.")),
-       also({"rps"}, key("rate", whole(1, 1000), "20", "Requests per second."))},
-      "",
       {},
       {}};
   return table;

@@ -1,0 +1,36 @@
+// Reads the counters of load balancers and hosts about every second while a rollout runs, for the
+// certificate. Reads only, and never in the way: each source has a loop of its own, and who is slow
+// or gone only makes its own counters stale.
+//
+// The drivers must live until finish() has returned. Nothing survives a crash.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "ports/host.hpp"
+#include "ports/traffic.hpp"
+#include "witness/session.hpp"
+
+namespace hitless::cli {
+
+class CounterLoops {
+ public:
+  CounterLoops(witness::Session* session, std::vector<ports::Traffic*> pools,
+               std::vector<ports::Host*> hosts);
+  Task<void> start();
+  // Every source was asked once, whatever came of it.
+  [[nodiscard]] bool all_asked() const;
+  // Asks every source once more and ends the loops; bounded by their deadlines.
+  Task<void> finish();
+
+ private:
+  struct Shared;
+  struct Loop;
+  static Task<void> run(std::shared_ptr<Shared> shared, std::shared_ptr<Loop> loop);
+  static Task<void> read_pool(std::shared_ptr<Shared> shared, std::shared_ptr<Loop> loop);
+  static Task<void> read_host(std::shared_ptr<Shared> shared, std::shared_ptr<Loop> loop);
+  std::shared_ptr<Shared> shared_;
+  std::vector<std::shared_ptr<Loop>> loops_;
+};
+
+}  // namespace hitless::cli
