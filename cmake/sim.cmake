@@ -4,7 +4,7 @@ find_package(fmt REQUIRED)
 file(GLOB HITLESS_SIM_CORE CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/core/*.cpp)
 list(FILTER HITLESS_SIM_CORE EXCLUDE REGEX "_test\\.cpp$")
 file(GLOB HITLESS_SIM_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/sim/*.cpp)
-list(FILTER HITLESS_SIM_SOURCES EXCLUDE REGEX "/main\\.cpp$")
+list(FILTER HITLESS_SIM_SOURCES EXCLUDE REGEX "/(main|memory)\\.cpp$")
 
 set(HITLESS_SIM_ROOT ${CMAKE_BINARY_DIR}/sees/sim)
 file(MAKE_DIRECTORY ${HITLESS_SIM_ROOT})
@@ -16,7 +16,7 @@ target_compile_definitions(hitless_sim PUBLIC HITLESS_SIM=1)
 target_compile_options(hitless_sim PUBLIC -O2)
 target_link_libraries(hitless_sim PUBLIC fmt::fmt PRIVATE hitless_flags)
 
-add_executable(hitless-sim sim/main.cpp)
+add_executable(hitless-sim sim/main.cpp sim/memory.cpp)
 target_link_libraries(hitless-sim PRIVATE hitless_sim hitless_flags)
 set_target_properties(hitless-sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 

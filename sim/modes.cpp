@@ -59,9 +59,8 @@ int run_seeds(std::uint64_t first, std::uint64_t count) {
   std::map<std::string, std::uint64_t> results, rules;
   std::int64_t entries = 0, takeovers = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const Scenario scenario = draw(seed);
-    Ending ending = World(scenario).run();
-    if (!ending.broken && seed % kTwiceEvery == 0 && World(scenario).run().hash != ending.hash)
+    Ending ending = World(draw(seed)).run();
+    if (!ending.broken && seed % kTwiceEvery == 0 && World(draw(seed)).run().hash != ending.hash)
       ending.broken = Broken{"I11", "the same seed ran otherwise", 0};
     hash = mix(hash ^ ending.hash);
     ++results[ending.result];
@@ -69,7 +68,7 @@ int run_seeds(std::uint64_t first, std::uint64_t count) {
     takeovers += ending.takeovers;
     if (!ending.broken) continue;
     ++rules[ending.broken->rule];
-    if (++violations <= kShownFailures) print_transcript(scenario);
+    if (++violations <= kShownFailures) print_transcript(draw(seed));
     if (violations > kNamedFailures) continue;
     fmt::print("seed {} breaks {}: {}\nreplay: {}\n\n", seed, ending.broken->rule,
                ending.broken->what, command_of(seed));

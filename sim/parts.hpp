@@ -150,6 +150,7 @@ struct Process {
   std::int64_t crash_in = 0;  // hooks until it is killed; 0: never
   core::RolloutClock clock;
   core::Controller controller;
+  std::size_t folded = 0;  // its state is that after so many entries of the journal
   std::vector<core::Event> inbox;
   std::int64_t epoch = 0;
   Table<TimeMs, kHosts> leased_at{};  // when each host last confirmed the claim

@@ -216,6 +216,7 @@ void World::load_journal(int home) {
     return;
   }
   process.controller = core::Controller(std::move(state));
+  process.folded = readable;
   if (process.controller.state().ended) {
     if (!std::exchange(store_.ended, true)) {  // the answer to its last write was lost
       result_ = process.controller.state().ended;
@@ -287,7 +288,7 @@ bool World::append(int home, std::vector<core::Event> events) {
   const TimeMs when = std::max(process.clock.at(now_), process.controller.state().now);
   const auto entry_of = [&](core::Event event) {
     const auto seq = static_cast<std::int64_t>(store_.entries.size()) + 1;
-    return std::make_shared<const core::Entry>(core::Entry{seq, "R-1", when, std::move(event)});
+    return std::make_shared<const core::Entry>(seq, "R-1", when, std::move(event));
   };
   if (std::exchange(store_.tear_next, false)) {
     store_.torn = entry_of(std::move(events.front()));
@@ -320,6 +321,7 @@ bool World::record(int home, std::vector<core::Event> events) {
       violate(("core " + broken->rule).c_str(), broken->what);
     if (transcript != nullptr) note_event(home, entry.event);
   }
+  process.folded = first;
   const core::State& state = process.controller.state();
   if (state.ended && !store_.ended) {
     store_.ended = true;

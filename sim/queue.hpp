@@ -49,28 +49,44 @@ class Queue {
  public:
   void put(Item item) {
     item.order = next_order_++;
+    if (item.at == now_) return at_once_.push_back(item);
     heap_.push_back(item);
     std::push_heap(heap_.begin(), heap_.end(), later);
   }
-  [[nodiscard]] bool empty() const { return heap_.empty(); }
-  [[nodiscard]] const Item& top() const { return heap_.front(); }
+  [[nodiscard]] bool empty() const { return heap_.empty() && next_ == at_once_.size(); }
+  [[nodiscard]] const Item& top() const { return from_heap() ? heap_.front() : at_once_[next_]; }
   Item take() {
-    std::pop_heap(heap_.begin(), heap_.end(), later);
-    const Item item = heap_.back();
-    heap_.pop_back();
+    const bool heap = from_heap();
+    const Item item = top();
+    now_ = item.at;
+    if (heap) {
+      std::pop_heap(heap_.begin(), heap_.end(), later);
+      heap_.pop_back();
+    } else if (++next_ == at_once_.size()) {
+      at_once_.clear();
+      next_ = 0;
+    }
     return item;
   }
-  [[nodiscard]] const std::vector<Item>& items() const { return heap_; }
-  void clear() {
-    heap_.clear();
-    next_order_ = 0;
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const Item& item : heap_) visit(item);
+    for (std::size_t i = next_; i < at_once_.size(); ++i) visit(at_once_[i]);
   }
 
  private:
   static bool later(const Item& x, const Item& y) {
     return x.at != y.at ? x.at > y.at : x.order > y.order;
   }
+  [[nodiscard]] bool from_heap() const {
+    if (heap_.empty() || next_ == at_once_.size()) return !heap_.empty();
+    return later(at_once_[next_], heap_.front());
+  }
+
   std::vector<Item> heap_;
+  std::vector<Item> at_once_;  // for the present moment, in order: most are, and need no heap
+  std::size_t next_ = 0;
+  TimeMs now_ = -1;
   std::uint32_t next_order_ = 0;
 };
 

@@ -11,6 +11,7 @@ namespace {
 
 // A check of the load balancer needs some time to notice, and a reading to arrive.
 constexpr DurationMs kSightMs = 1'000;
+constexpr std::uint64_t kReplayEvery = 4;  // I10: the journals of these seeds are replayed
 
 }  // namespace
 
@@ -150,9 +151,8 @@ bool World::lb_ever_lied() const {
 
 // I10: the journal gives the same state as the controller that wrote it has.
 void World::rule_replay(const core::State& live) {
-  core::State again;
-  for (const auto& entry : store_.entries) core::apply_to(again, entry->event, entry->at);
-  if (digest_of(again, 0) != digest_of(live, 0))
+  if (scenario_.seed % kReplayEvery != 0) return;
+  if (digest_of(fold(), 0) != digest_of(live, 0))
     violate("I10", "replaying the journal gives another state");
 }
 
@@ -177,16 +177,23 @@ void World::rule_settled() {
     violate("I5", "it did not succeed, and nothing that happened was a reason");
 }
 
-// Of the controller that runs, or the fold of the journal.
+// Of a controller that knows the whole journal, or the fold of it.
 const core::State* World::durable_state() {
   for (const Process& process : homes_) {
-    const bool current = process.alive && process.epoch == store_.epoch && !process.journal_broken;
-    if (current && (process.stage == Stage::running || process.stage == Stage::closing))
-      return &process.controller.state();
+    if (process.folded == store_.entries.size()) return &process.controller.state();
   }
-  folded_ = core::State{};
-  for (const auto& entry : store_.entries) core::apply_to(folded_, entry->event, entry->at);
-  return &folded_;
+  return &fold();
+}
+
+// The journal from its beginning through the core, once for each state of the journal.
+const core::State& World::fold() {
+  const std::size_t wanted = store_.entries.size();
+  if (folded_entries_ != wanted) {
+    folded_ = core::State{};
+    for (const auto& entry : store_.entries) core::apply_to(folded_, entry->event, entry->at);
+    folded_entries_ = wanted;
+  }
+  return folded_;
 }
 
 }  // namespace hitless::sim

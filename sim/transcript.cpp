@@ -241,12 +241,12 @@ std::uint64_t World::digest() const {
     }
   }
   std::uint64_t waiting = 0;  // in no order: equal sets are equal
-  for (const Item& item : queue_.items()) {
-    if (item.what == Happens::heal) continue;
+  queue_.each([&](const Item& item) {
+    if (item.what == Happens::heal) return;
     waiting +=
         mix(static_cast<std::uint64_t>(item.at - now_) << 16U ^
             static_cast<std::uint64_t>(item.what) << 8U ^ static_cast<std::uint64_t>(item.b));
-  }
+  });
   h.add(waiting);
   h.add(static_cast<std::uint64_t>(store_.ended));
   return h.value;

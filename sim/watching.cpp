@@ -100,7 +100,9 @@ void World::poll_traffic(int home) {
     if ((link.lost_requests || link.lost_replies) && random_.percent(30)) lost |= 1U << n;
     if (nodes_[n].stale) fresh = std::min(fresh, nodes_[n].stale_since);
   }
-  TrafficSample sample;
+  TrafficSample& sample = fresh_sample_;
+  sample.readings.clear();
+  sample.readings.reserve(kHosts);
   sample.home = home;
   sample.at = now_;
   sample.forgets = process.forgets;
@@ -123,7 +125,7 @@ void World::poll_traffic(int home) {
     take_sample(sample);
   } else {
     process.polling = true;
-    samples_.push_back(std::move(sample));
+    samples_.push_back(sample);
     at(delay(home), Happens::deliver, home, static_cast<int>(samples_.size()) - 1, process.life);
   }
 }
@@ -138,6 +140,7 @@ void World::deliver(int home, int index) {
 void World::take_sample(const TrafficSample& sample) {
   Process& process = homes_[sample.home];
   core::TrafficSeen seen;
+  seen.readings.reserve(sample.readings.size());
   bool again = process.counters;
   for (int i = 0; i < scenario_.hosts; ++i) {
     if (process.forgets[i] == sample.forgets[i])

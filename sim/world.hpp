@@ -148,6 +148,7 @@ class World {
   [[nodiscard]] bool in_on_all_nodes(int host) const;
   [[nodiscard]] bool lb_ever_lied() const;
   [[nodiscard]] const core::State* durable_state();
+  [[nodiscard]] const core::State& fold();
   [[nodiscard]] bool excused(const Flight& flight, int host, TimeMs since) const;
 
   // transcript.cpp
@@ -171,7 +172,9 @@ class World {
   Table<Link, kHomes> links_;
   std::vector<Flight> flights_;  // by number; never used again
   std::vector<TrafficSample> samples_;
-  core::State folded_;
+  TrafficSample fresh_sample_;
+  core::State folded_;  // of so many entries
+  std::size_t folded_entries_ = 0;
   std::int64_t granted_epoch_ = 0;
   int last_holder_ = -1;
   std::int64_t takeovers_ = 0, steps_ = 0;

@@ -41,12 +41,12 @@ void intend(State& state, const EffectIntended& event, TimeMs at) {
   if (effect.epoch < state.epoch) return;  // of a controller that no longer may (rule I4)
   ++state.next_effect;
   if (effect.kind == EffectKind::open_incident || effect.kind == EffectKind::finish) {
-    state.pending = Pending{effect, at};
+    state.pending.emplace(effect, at);
     return;
   }
   Instance* instance = find_mutable(state, effect.instance);
   if (instance == nullptr) return;
-  instance->pending = Pending{effect, at};
+  instance->pending.emplace(effect, at);
   switch (effect.kind) {
     case EffectKind::drain:
       instance->taken_out = true;
@@ -200,21 +200,19 @@ void finish_effect(State& state, const EffectFinished& event, TimeMs at) {
   }
   for (Instance& instance : state.instances) {
     if (!instance.pending || instance.pending->effect.id != event.effect_id) continue;
-    const Effect effect = instance.pending->effect;
+    finish_in_phase(state, instance, instance.pending->effect, event.outcome, at);
     instance.pending.reset();
-    finish_in_phase(state, instance, effect, event.outcome, at);
     return;
   }
 }
 
 void see_draining(const State& state, Draining& draining, const TargetReading& reading,
-                  const std::optional<TargetReading>& previous, TimeMs at) {
+                  bool same_lb, TimeMs at) {
   const auto count = in_flight(reading, state.plan.policy.drain.host_count);
   if (count && draining.samples.size() < kMaxSamples &&
       (draining.samples.empty() || draining.samples.back() != *count)) {
     draining.samples.push_back(*count);
   }
-  const bool same_lb = !previous || previous->epoch == reading.epoch;
   if (!same_lb) draining.quiet_since.reset();
   update_quiet(state, draining, reading, at);
 }
@@ -223,13 +221,13 @@ void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
   for (const auto& [id, reading] : event.readings) {
     Instance* instance = find_mutable(state, id);
     if (instance == nullptr) continue;
-    const auto previous = instance->reading;
+    const bool same_lb = !instance->reading || instance->reading->epoch == reading.epoch;
     instance->reading = reading;
     instance->reading_at = at;
     instance->seen_in |=
         reading.state == TargetState::in || reading.state == TargetState::in_unhealthy;
     if (auto* draining = std::get_if<Draining>(&instance->phase)) {
-      see_draining(state, *draining, reading, previous, at);
+      see_draining(state, *draining, reading, same_lb, at);
       instance->drain_samples = draining->samples;
     } else if (auto* acting = std::get_if<Acting>(&instance->phase)) {
       acting->looked_since = acting->installed;
@@ -455,25 +453,6 @@ void apply_to(State& state, const Event& event, TimeMs at) {
 State apply(State state, const Event& event, TimeMs at) {
   apply_to(state, event, at);
   return state;
-}
-
-PhaseName name_of(const Phase& phase) {
-  struct Visitor {
-    PhaseName operator()(const Waiting&) const { return PhaseName::waiting; }
-    PhaseName operator()(const Preflight&) const { return PhaseName::preflight; }
-    PhaseName operator()(const Draining&) const { return PhaseName::draining; }
-    PhaseName operator()(const Drained&) const { return PhaseName::drained; }
-    PhaseName operator()(const Acting&) const { return PhaseName::acting; }
-    PhaseName operator()(const Verifying&) const { return PhaseName::verifying; }
-    PhaseName operator()(const Rejoining&) const { return PhaseName::rejoining; }
-    PhaseName operator()(const Soaking&) const { return PhaseName::soaking; }
-    PhaseName operator()(const RollingBack&) const { return PhaseName::rolling_back; }
-    PhaseName operator()(const Done&) const { return PhaseName::done; }
-    PhaseName operator()(const RolledBack&) const { return PhaseName::rolled_back; }
-    PhaseName operator()(const Quarantined&) const { return PhaseName::quarantined; }
-    PhaseName operator()(const Skipped&) const { return PhaseName::skipped; }
-  };
-  return std::visit(Visitor{}, phase);
 }
 
 const Instance* find(const State& state, const InstanceId& id) {

@@ -1,5 +1,6 @@
 #include "core/controller.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace hitless::core {
@@ -9,7 +10,10 @@ namespace {
 std::optional<Violation> check(const State& state, const std::vector<Event>& events, TimeMs now) {
   if (events.empty()) return std::nullopt;
   if (auto broken = check_before(state, events.front()); !broken.empty()) return broken.front();
-  if (events.size() == 1) return std::nullopt;
+  const bool only_seen = std::none_of(events.begin() + 1, events.end(), [](const Event& event) {
+    return std::holds_alternative<EffectIntended>(event) || std::holds_alternative<Advanced>(event);
+  });
+  if (only_seen) return std::nullopt;  // nothing that could break one
   State ahead = state;
   for (std::size_t i = 1; i < events.size(); ++i) {
     apply_to(ahead, events[i - 1], now);
@@ -42,7 +46,7 @@ Turn Controller::next(TimeMs now) const {
     turn.at_rest = true;
     turn.effects = std::move(decision.effects);
     turn.events.reserve(turn.effects.size());
-    for (const Effect& effect : turn.effects) turn.events.push_back(EffectIntended{effect});
+    for (const Effect& effect : turn.effects) turn.events.emplace_back(EffectIntended{effect});
     turn.watches = std::move(decision.watches);
     turn.wake_at = decision.wake_at;
   }

@@ -25,7 +25,7 @@ void number_effects(const State& state, Decision& decision) {
 }
 
 void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
-  Watch watch;
+  Watch& watch = watches.emplace_back();
   watch.kind = WatchKind::traffic;
   watch.interval_ms = kSlowTrafficMs;
   for (const Instance& instance : state.instances) {
@@ -39,7 +39,6 @@ void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
       watch.host_counts.push_back(instance.plan.id);
     }
   }
-  watches.push_back(std::move(watch));
 }
 
 // A rollback waits until no instance leaves at the same moment: one choice per call, as for new
@@ -82,6 +81,7 @@ Decision decide(const State& state, TimeMs now) {
   }
   close_rollout(state, now, decision);
   number_effects(state, decision);
+  decision.watches.reserve(1 + 2 * static_cast<std::size_t>(working));
   add_traffic_watch(state, decision.watches);
   for (const Instance& instance : state.instances) add_watches(state, instance, decision.watches);
   return decision;

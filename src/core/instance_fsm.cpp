@@ -309,6 +309,13 @@ Step step_rolling_back(const State& state, const Instance& instance, const Rolli
                     "kept on the new configuration: " + permission.reason);
 }
 
+void watch_health(const Instance& instance, DurationMs interval, std::vector<Watch>& watches) {
+  Watch& watch = watches.emplace_back();
+  watch.kind = WatchKind::health;
+  watch.instance = instance.plan.id;
+  watch.interval_ms = interval;
+}
+
 }  // namespace
 
 Action action_for(const State& state, const Instance& instance) {
@@ -349,27 +356,19 @@ void add_watches(const State& state, const Instance& instance, std::vector<Watch
   constexpr DurationMs kLatencyIntervalMs = 5;  // once it passes, the samples are gathered quickly
   const VerifyPolicy& policy = state.plan.policy.verify;
   if (const auto* verifying = std::get_if<Verifying>(&instance.phase)) {
-    watches.push_back(Watch{WatchKind::service,
-                            instance.plan.id,
-                            kServiceIntervalMs,
-                            {},
-                            false,
-                            action_for(state, instance),
-                            instance.before});
+    Watch& service = watches.emplace_back();
+    service.kind = WatchKind::service;
+    service.instance = instance.plan.id;
+    service.interval_ms = kServiceIntervalMs;
+    service.action = action_for(state, instance);
+    service.before = instance.before;
     if (!policy.health) return;
     const bool sampling =
         verifying->passes > 0 && policy.compare_latency &&
         static_cast<std::int64_t>(verifying->latencies_us.size()) < policy.latency_samples;
-    watches.push_back(Watch{WatchKind::health,
-                            instance.plan.id,
-                            sampling ? kLatencyIntervalMs : policy.health_interval_ms,
-                            {},
-                            false,
-                            {},
-                            {}});
+    watch_health(instance, sampling ? kLatencyIntervalMs : policy.health_interval_ms, watches);
   } else if (std::holds_alternative<Soaking>(instance.phase) && policy.health) {
-    watches.push_back(
-        Watch{WatchKind::health, instance.plan.id, policy.health_interval_ms, {}, false, {}, {}});
+    watch_health(instance, policy.health_interval_ms, watches);
   }
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -135,7 +136,27 @@ struct State {
 void apply_to(State& state, const Event& event, TimeMs at);
 [[nodiscard]] State apply(State state, const Event& event, TimeMs at);
 
-[[nodiscard]] PhaseName name_of(const Phase& phase);
+// The names stand in the order of the alternatives.
+[[nodiscard]] inline PhaseName name_of(const Phase& phase) {
+  return static_cast<PhaseName>(phase.index());
+}
+template <PhaseName name, class Alternative>
+constexpr bool names_alternative =
+    std::is_same_v<std::variant_alternative_t<static_cast<std::size_t>(name), Phase>, Alternative>;
+static_assert(names_alternative<PhaseName::waiting, Waiting> &&
+              names_alternative<PhaseName::preflight, Preflight> &&
+              names_alternative<PhaseName::draining, Draining> &&
+              names_alternative<PhaseName::drained, Drained> &&
+              names_alternative<PhaseName::acting, Acting> &&
+              names_alternative<PhaseName::verifying, Verifying> &&
+              names_alternative<PhaseName::rejoining, Rejoining> &&
+              names_alternative<PhaseName::soaking, Soaking> &&
+              names_alternative<PhaseName::rolling_back, RollingBack> &&
+              names_alternative<PhaseName::done, Done> &&
+              names_alternative<PhaseName::rolled_back, RolledBack> &&
+              names_alternative<PhaseName::quarantined, Quarantined> &&
+              names_alternative<PhaseName::skipped, Skipped> &&
+              std::variant_size_v<Phase> == static_cast<std::size_t>(PhaseName::skipped) + 1);
 [[nodiscard]] const Instance* find(const State& state, const InstanceId& id);
 [[nodiscard]] bool is_terminal(const Instance& instance);
 // In work: it has left the line and has not reached its end.

@@ -105,7 +105,8 @@ Judgement judge(const State& state, const Instance& instance, const Verifying& v
   const bool stable = proven && now - *v.proven_since >= policy.stability_ms;
   const bool healthy = !policy.health || v.passes >= policy.rise;
   Latency latency{true, true, {}};
-  if (policy.health && policy.compare_latency) {
+  const bool matters = (stable && healthy) || now >= end;
+  if (policy.health && policy.compare_latency && matters) {
     const LatencyBaseline base = instance.report ? instance.report->baseline : LatencyBaseline{};
     latency = compare_latency(policy, base, v.latencies_us);
   }
