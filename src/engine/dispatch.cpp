@@ -37,13 +37,13 @@ Outcome outcome_of(const Status& status) {
 
 Task<Outcome> do_preflight(const EffectContext* context, const InstanceParts* instance) {
   PreflightOptions options;
-  options.intent = context->plan.intent;
-  options.rollout = context->plan.rollout;
+  options.intent = context->plan->intent;
+  options.rollout = context->plan->rollout;
   PreflightResult result = co_await preflight(context->parts, instance, options);
   Outcome outcome;
   outcome.status = OutcomeStatus::ok;
   const bool needs_more =
-      result.action == core::Action::restart && context->plan.action == core::Action::reload;
+      result.action == core::Action::restart && context->plan->action == core::Action::reload;
   if (needs_more && result.report.skip_reason.empty()) {
     result.report.checks.push_back({"Plan still fits", core::CheckStatus::fail,
                                     "this change now needs a restart, the plan says reload",
@@ -55,7 +55,7 @@ Task<Outcome> do_preflight(const EffectContext* context, const InstanceParts* in
 
 // The last look before acting: every node read anew, the host's sockets counted, who runs now.
 Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* instance) {
-  const bool host_count = context->plan.policy.drain.host_count;
+  const bool host_count = context->plan->policy.drain.host_count;
   std::vector<core::InstanceId> counts;
   if (host_count) counts.push_back(instance->id);
   FullReading reading = co_await read_traffic(context->parts, std::move(counts));
@@ -86,7 +86,7 @@ Task<Outcome> do_install(const EffectContext* context, const InstanceParts* inst
   if (effect->direction == core::Direction::backward) {
     co_return outcome_of(co_await install_previous(instance, context->backups));
   }
-  co_return outcome_of(co_await install_new(instance, context->plan.files));
+  co_return outcome_of(co_await install_new(instance, context->plan->files));
 }
 
 // The timer first: from the moment the load balancer is told, somebody must be able to put it back.

@@ -14,7 +14,7 @@ namespace hitless::engine {
 struct EffectContext {
   const ServiceParts* parts = nullptr;
   ports::Journal* journal = nullptr;
-  core::Plan plan;
+  const core::Plan* plan = nullptr;   // the rollout's own; it outlives its effects
   std::vector<core::Backup> backups;  // of the effect's instance, from its preflight
   Guard* guard = nullptr;
   core::RolloutClock clock;                   // deadlines are told by it

@@ -134,4 +134,26 @@ Task<void> Guard::disarm(core::InstanceId instance) {
                               "disarming the watchdog");
 }
 
+Task<std::vector<core::Event>> Guard::alarms() {
+  std::vector<core::Event> told;
+  if (parts_.watchdog == nullptr) co_return told;
+  auto alarms = co_await with_timeout(parts_.watchdog->alarms(), kArmDeadlineMs,
+                                      "asking the hosts for watchdog alarms");
+  if (!alarms) co_return told;  // a host that cannot be asked keeps them
+  for (const ports::WatchdogAlarm& alarm : *alarms) {
+    told.push_back(core::Noted{
+        alarm.instance, "the watchdog of " + alarm.rollout + " fired on " + alarm.at + " at " +
+                            format_timestamp(alarm.fired_at) + ": " + alarm.what});
+    alarmed_.push_back(alarm.instance);
+  }
+  co_return told;
+}
+
+Task<void> Guard::clear_alarms() {
+  for (const core::InstanceId& id : std::exchange(alarmed_, {})) {
+    (void)co_await with_timeout(parts_.watchdog->clear_alarms(id), kArmDeadlineMs,
+                                "clearing watchdog alarms");
+  }
+}
+
 }  // namespace hitless::engine

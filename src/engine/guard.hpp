@@ -45,6 +45,10 @@ class Guard {
   [[nodiscard]] bool fences() const { return parts_.coordination != nullptr; }
   Task<Status> check(core::InstanceId instance);
   Task<Status> arm(Out out);
+  // What timers did while no controller was there, as entries for the journal; clear_alarms() once
+  // they are durable.
+  Task<std::vector<core::Event>> alarms();
+  Task<void> clear_alarms();
   // Best effort: a timer that stays finds nothing to put back.
   Task<void> disarm(core::InstanceId instance);
 
@@ -53,6 +57,7 @@ class Guard {
   static Task<void> keep_loop(std::shared_ptr<Keeping> keeping);
 
   GuardParts parts_;
+  std::vector<core::InstanceId> alarmed_;
   std::int64_t epoch_ = 0;
   DurationMs ttl_ms_ = 0;
   std::shared_ptr<Keeping> keeping_;

@@ -41,6 +41,7 @@ class Rollout {
 
  private:
   Task<Status> begin();
+  Task<Status> open_or_take_over(std::int64_t epoch);
   // What happened outside, in order of arrival; taken in by the loop.
   void arrive(core::Event event) {
     inbox_.push_back(std::move(event));
@@ -109,13 +110,20 @@ Task<Status> Rollout::begin() {
                          lost_ = std::move(error);
                          wake_.notify();
                        });
+  if (Status status = co_await open_or_take_over(*epoch); !status) co_return status;
+  Status told = co_await record(co_await guard_.alarms());
+  if (told) co_await guard_.clear_alarms();
+  co_return told;
+}
+
+Task<Status> Rollout::open_or_take_over(std::int64_t epoch) {
   if (context_.past.empty()) {
-    co_return co_await record({core::RolloutStarted{context_.plan, context_.actor, *epoch}});
+    co_return co_await record({core::RolloutStarted{context_.plan, context_.actor, epoch}});
   }
   // The old controller can start nothing more; what it started ends before anything is decided.
   Status status = co_await record(co_await outcomes_left_behind(context_.parts, state(), now()));
   if (!status) co_return status;
-  co_return co_await record({core::ControllerTookOver{*epoch, context_.actor}});
+  co_return co_await record({core::ControllerTookOver{epoch, context_.actor}});
 }
 
 Task<Status> Rollout::record(std::vector<core::Event> events) {
@@ -170,7 +178,7 @@ EffectContext Rollout::context_of(const core::Effect& effect) {
   EffectContext context;
   context.parts = context_.parts;
   context.journal = context_.journal;
-  context.plan = state().plan;
+  context.plan = &state().plan;
   context.guard = &guard_;
   context.clock = clock_;
   if (const core::Instance* instance = core::find(state(), effect.instance); instance != nullptr) {

@@ -9,7 +9,7 @@ namespace hitless::engine {
 
 struct FullReading {
   std::map<core::InstanceId, core::TargetReading> merged;
-  std::vector<core::TargetReport> reports;         // one for each pool × node × instance
+  std::vector<core::TargetReport> reports;         // one per pool × node × instance, by instance
   std::map<core::InstanceId, Error> count_errors;  // why a host's sockets could not be counted
 };
 

@@ -47,6 +47,29 @@ TEST(journal, entries_come_back_and_the_chain_is_intact) {
   EXPECT_EQ(closed.head, live->head);
 }
 
+// A reader in another process that closes must not take the -wal away from under a writer.
+TEST(journal, a_reader_that_comes_and_goes_takes_nothing_from_a_new_writer) {
+  const TempDir dir;
+  auto journal = open_rw(dir);
+  ASSERT_TRUE(append(*journal, "R-1", whole_rollout("R-1")).has_value());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    {
+      const auto reader = open_journal(dir.state(), Mode::read_only);
+      if (!reader || (*reader)->read("R-1")->size() != 6) ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  EXPECT_TRUE(std::filesystem::exists(dir.state() + "/journal.db-wal"));
+  ASSERT_TRUE(append(*journal, "R-2", {core::Noted{{"a"}, "b"}}).has_value());
+  const auto later = open_journal(dir.state(), Mode::read_only);
+  ASSERT_TRUE(later.has_value());
+  EXPECT_EQ((*later)->read("R-2")->size(), 1u);
+}
+
 TEST(journal, history_rows_follow_from_the_entries) {
   const TempDir dir;
   build(dir);

@@ -320,6 +320,15 @@ Result<std::unique_ptr<SqliteJournal>> open_for_reading(const std::string& dir) 
   return std::make_unique<Impl>(dir, std::move(*db));
 }
 
+// SQLite would make it readable for all; its -wal and -shm take the mode over. Closed again before
+// SQLite opens it: closing any descriptor of the file drops every lock that this process has on it,
+// and the next reader would take itself for the last one and remove the -wal under the writer.
+Status make_private_file(const std::string& path) {
+  const Fd made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (made.get() >= 0 || errno == EEXIST) return {};
+  return tl::unexpected(storage_error("cannot be created", path, errno));
+}
+
 // Looks twice when the first files of a key were just being made, by us before a crash or by
 // another process now.
 Status check_before_writing(const std::string& dir, const std::string& key_file) {
@@ -352,11 +361,7 @@ Result<std::unique_ptr<SqliteJournal>> open_for_writing(const std::string& dir,
   auto session = Session::join(path);
   if (!session) return tl::unexpected(session.error());
   if (auto ok = check_before_writing(dir, key_file); !ok) return tl::unexpected(ok.error());
-  // SQLite would make it readable for all; its -wal and -shm take the mode over.
-  const Fd made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (made.get() < 0 && errno != EEXIST) {
-    return tl::unexpected(storage_error("cannot be created", path, errno));
-  }
+  if (auto ok = make_private_file(path); !ok) return tl::unexpected(ok.error());
   auto writer = Database::open(path, Access::read_write);
   if (!writer) return tl::unexpected(writer.error());
   if (auto ok = ensure_schema(*writer); !ok) return tl::unexpected(ok.error());
