@@ -65,7 +65,7 @@ class Bench:
     def trial(self, kind, service):
         """One rollout with load. The journal's figures are added for hitless."""
         folder = self.folder(kind)
-        tool = {"hitless": lambda: self.hitless(service), "ansible": lambda: tools.Ansible(self.lab, service, folder),
+        tool = {"hitless": lambda: self.hitless(service), "no watchdog": lambda: self.hitless(service, watchdog=False), "ansible": lambda: tools.Ansible(self.lab, service, folder),
                 "shell loop": lambda: tools.TightLoop(self.lab, service, folder)}[kind]()
         with self.lab.load(rate=RATE, via=service) as load:
             load.wait_sent(RATE // 2)
@@ -73,7 +73,7 @@ class Bench:
             load.wait_sent(RATE // 4)
             summary = load.stop()
         result.update(lost=summary["lost"], sent=summary["sent"], lag_ms=summary["max_lag_ms"])
-        if kind == "hitless":
+        if kind in ("hitless", "no watchdog"):
             turns, spans = timeline.read(self.journal(tool))
             result.update(floor=statistics.mean(turn.floor for turn in turns.values()), spans=spans,
                           turn_overhead=[turn.overhead for turn in turns.values()],
@@ -152,9 +152,9 @@ class Bench:
         tool = self.hitless("app")
         plan, peer = [], []
         for _ in range(runs):
-            plan.append(timed(tool.argv("plan")))
-            peer.append(timed(["ssh", "-F", self.lab.ssh_config, sorted(self.lab.hosts)[0], "true"]))
-        hint = [timed([support.labkit.HITLESS, "--help"]) for _ in range(3 * runs)]
+            plan.append(timed(tool.argv("plan"), tool.folder))
+            peer.append(timed(["ssh", "-F", self.lab.ssh_config, sorted(self.lab.hosts)[0], "true"], tool.folder))
+        hint = [timed([support.labkit.HITLESS, "--help"], tool.folder) for _ in range(3 * runs)]
         print("\ncommand line, medians: plan of %d instances %.0f ms (one `ssh host true`: %.0f ms), --help %.1f ms" % (
             len(self.lab.hosts), median(plan), median(peer), median(hint)))
         if len(self.lab.hosts) == 3:
@@ -187,9 +187,10 @@ class Bench:
         self.goals.add("makespan, of the list-scheduling bound", median(ratios), 1.1, "x")
 
 
-def timed(argv):
+def timed(argv, folder):
     start = time.perf_counter()
-    subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True, timeout=60)
+    subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True, timeout=60,
+                   cwd=folder)  # `plan` writes its file where it stands
     return 1000 * (time.perf_counter() - start)
 
 
@@ -206,7 +207,7 @@ def add_arguments(parser):
     parser.add_argument("--hosts", default="3,10,20", help="sizes of the fleet")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--services", default="app,web")
-    parser.add_argument("--tools", default="hitless,shell loop,ansible")
+    parser.add_argument("--tools", default="hitless,shell loop,ansible", help="also: no watchdog (hitless without its timers)")
     parser.add_argument("--window", type=int, default=10, help="hosts for the sliding window; 0: not measured")
     parser.add_argument("--lab", default="bench", help="name of the lab")
     parser.add_argument("--nice", type=int, default=0, help="of the lab and of all that is compared: for a busy machine")
