@@ -124,6 +124,8 @@ std::string clients_rows(const witness::Certificate& c, const std::string& rollo
   if (c.sent > 0) text = fmt::format("{} probes, {} lost · {}", grouped(c.sent), c.lost, text);
   std::string card = fmt::format("  {:<12} {}\n", "clients",
                                  t.paint(ink_of(c.verdict), escape_for_terminal(text)));
+  for (std::size_t i = 0; i < c.near_misses.size() && i < kMaxNotes; ++i)
+    note(card, fmt::format("near miss {} +{}", c.near_misses[i].what, c.near_misses[i].count));
   if (c.verdict == witness::Verdict::confirmed || c.sent == 0) return card;
   list_losses(card, c);
   const bool said = c.verdict == witness::Verdict::refuted && c.lost > 0;

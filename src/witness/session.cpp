@@ -88,9 +88,9 @@ Watched Session::finish() {
     out.probers.push_back({running.name, running.rate_per_s, running.prober->stop()});
   input_.probers = out.probers;
   out.certificate = certify(input_);
-  // Who did not start sent nothing, which is a doubt already; here is why.
-  for (const std::string& problem : problems_)
-    out.certificate.reasons.push_back(escape_for_terminal(problem));
+  // Who did not start sent nothing, which is a doubt already; the cause comes first.
+  for (auto problem = problems_.rbegin(); problem != problems_.rend(); ++problem)
+    out.certificate.reasons.insert(out.certificate.reasons.begin(), escape_for_terminal(*problem));
   return out;
 }
 
