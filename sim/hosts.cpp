@@ -233,16 +233,16 @@ void World::start_act(Flight& flight, Operation& operation) {
     return;
   }
   rule_act(flight);
-  for (int node = 0; node < scenario_.nodes; ++node) {
-    count(node, i);
-    nodes_[node].servers[i].in_flight = 0;
-  }
   ++host.acts;
-  host.running = false;
-  host.stopped_at = now_;
   host.flapping = false;
   tell("host", [&] { return flight.effect->instance.value + " restarts"; });
-  at(random_.between(50, kNoticeLongestMs), Happens::check_notices, i);
+  const bool slowly = host.slow && !host.start_limit && !host.hangs;
+  const DurationMs stops_in = slowly ? random_.between(500, 4'000) : 0;
+  if (slowly) {
+    at(stops_in, Happens::process_stops, i, host.generation);
+  } else {
+    stop_process(i);
+  }
   if (host.start_limit) {
     operation.status = core::OutcomeStatus::failed;
   } else {
@@ -254,11 +254,28 @@ void World::start_act(Flight& flight, Operation& operation) {
       at(operation.ends_at - now_, Happens::operation_over, i);
     } else {
       const DurationMs takes = fixed_delays ? 100
-                               : host.slow  ? random_.between(3'000, 6'000)
+                               : host.slow  ? stops_in + random_.between(1'000, 3'000)
                                             : random_.between(30, 400);
       at(takes, Happens::process_up, i, host.generation + 1);
     }
   }
+  changed(i, true);
+}
+
+void World::process_stops(int i, int generation) {
+  const Host& host = hosts_[i];
+  if (host.running && host.generation == generation) stop_process(i);
+}
+
+void World::stop_process(int i) {
+  Host& host = hosts_[i];
+  for (int node = 0; node < scenario_.nodes; ++node) {
+    count(node, i);
+    nodes_[node].servers[i].in_flight = 0;
+  }
+  host.running = false;
+  host.stopped_at = now_;
+  at(random_.between(50, kNoticeLongestMs), Happens::check_notices, i);
   changed(i, true);
 }
 

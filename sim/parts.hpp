@@ -117,7 +117,7 @@ struct Flight {
 struct Link {
   unsigned no_hosts = 0, no_nodes = 0;  // bits: cannot be reached
   bool lost_requests = false, lost_replies = false, slow = false, doubled = false,
-       lost_probes = false;
+       lost_probes = false, stuck = false;
   DurationMs wall_offset = 0;
 };
 

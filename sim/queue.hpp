@@ -27,6 +27,7 @@ enum class Happens : std::uint8_t {
   look_lands,      // a: flight
   reply,           // a: flight, b: outcome
   flight_over,     // a: flight: its deadline
+  process_stops,   // a: host, b: generation that was told to stop
   process_up,      // a: host, b: generation that was started
   operation_over,  // a: host
   check_notices,   // a: host

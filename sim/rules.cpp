@@ -32,6 +32,16 @@ void World::rule_command(const Flight& flight, bool touches_host) {
   if (flight.effect->epoch < granted_epoch_)
     violate("I4", std::string("effect ") + flight.effect->id + " of an old epoch changes " +
                       (touches_host ? "a host" : "the load balancer"));
+  if (touches_host) rule_claim(flight);
+}
+
+// I4, as the engine promises it: a command leaves only while its controller holds the instance's
+// host. An act is held against the same when it arrives, by the host.
+void World::rule_claim(const Flight& flight) {
+  const Claim& claim = hosts_[flight.host].claim;
+  if (claim.epoch == flight.effect->epoch && now_ <= claim.until) return;
+  violate("I4", "effect " + flight.effect->id + " starts, and its controller's claim on " +
+                    flight.effect->instance.value + " is over");
 }
 
 // I7, the other way round: what a human took out before our turn is left alone.

@@ -4,6 +4,7 @@ namespace hitless::sim {
 namespace {
 
 constexpr TimeMs kStartMs = 1'000;
+constexpr int kTrapPercent = 40;  // of the seeds: faults aimed at where they matter
 
 struct KindInfo {
   FaultKind kind;
@@ -48,6 +49,7 @@ constexpr std::array<KindInfo, kFaultKinds> kKinds{{
     {FaultKind::peer_dies, "service dies", 1'000, 20'000},
     {FaultKind::direct_clients, "clients that the load balancer does not know", 300, 8'000},
     {FaultKind::probes_lost, "health probes lost", 500, 8'000},
+    {FaultKind::net_stuck, "messages to hosts get stuck", 0, 0},
 }};
 
 // A swarm: each seed has only some kinds, so that rare ones meet often.
@@ -55,7 +57,7 @@ std::vector<FaultKind> kinds_of(Random& random) {
   std::vector<FaultKind> kinds;
   const int wanted = static_cast<int>(random.between(1, 5));
   for (int i = 0; i < wanted; ++i)
-    kinds.push_back(kKinds[static_cast<std::size_t>(random.pick(kFaultKinds))].kind);
+    kinds.push_back(kKinds[static_cast<std::size_t>(random.pick(kDrawnKinds))].kind);
   return kinds;
 }
 
@@ -148,6 +150,8 @@ Scenario draw(std::uint64_t seed) {
   }
   for (const Fault& fault : scenario.faults)
     scenario.faults_end = std::max(scenario.faults_end, fault.at + fault.lasts);
+  Random traps(~seed);
+  if (traps.percent(kTrapPercent)) lay_trap(traps, scenario);
   return scenario;
 }
 
@@ -162,6 +166,7 @@ bool harmless(const Scenario& scenario) {
       case FaultKind::store_compaction:
       case FaultKind::net_delay:
       case FaultKind::net_duplicate:
+      case FaultKind::net_stuck:
       case FaultKind::lb_reload:
         break;
       default:

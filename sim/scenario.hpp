@@ -70,16 +70,22 @@ enum class FaultKind {
   peer_dies,
   direct_clients,
   probes_lost,
+  net_stuck,  // only in traps
 };
-constexpr int kFaultKinds = static_cast<int>(FaultKind::probes_lost) + 1;
+constexpr int kFaultKinds = static_cast<int>(FaultKind::net_stuck) + 1;
+constexpr int kDrawnKinds = kFaultKinds - 1;
 [[nodiscard]] std::string_view to_string(FaultKind kind);
+
+// Where an aimed fault strikes: at the instance of the effect, or at the n-th after it.
+constexpr int kWhereAimed = -1, kElsewhere = -2;
 
 struct Fault {
   TimeMs at = 0;
   DurationMs lasts = 0;
   FaultKind kind = FaultKind::kill;
   int home = 0, host = 0, node = 0;  // where, as far as the kind needs it
-  bool aimed = false;  // strikes when an effect of this kind is dispatched for the host
+  bool aimed = false;    // strikes when an effect of this kind is dispatched for the host
+  DurationMs after = 0;  // so long after that
   core::EffectKind aim = core::EffectKind::act;
   std::int64_t n = 0;  // which crash point, how far the clock jumps, who is toggled
 };
@@ -97,6 +103,7 @@ struct Scenario {
 };
 
 [[nodiscard]] Scenario draw(std::uint64_t seed);
+void lay_trap(Random& random, Scenario& scenario);
 [[nodiscard]] core::Plan plan_of(int hosts, core::Intent intent);
 
 // Faults that a rollout must get through without failing: nothing that they do is a reason to.

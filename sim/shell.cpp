@@ -118,6 +118,7 @@ void World::send_to_lb(int index) {
   const bool dropped = lose_request_ || (link.lost_requests && random_.percent(50));
   lose_request_ = false;
   if (!reaches_node(home, flight.node) || dropped) return lost();
+  rule_claim(flight);
   const DurationMs takes = delay(home);
   at(takes, Happens::lb_lands, index, flight.node, 0, 0);
   if (link.doubled && random_.percent(50)) at(takes, Happens::lb_lands, index, flight.node, 0, 1);
@@ -141,7 +142,7 @@ void World::send_to_host(int index) {
   const bool dropped = lose_request_ || (link.lost_requests && random_.percent(50));
   lose_request_ = false;
   if (!dropped && reaches_host(home, flight.host)) {
-    const DurationMs takes = delay(home);
+    const DurationMs takes = link.stuck ? random_.between(1'500, 9'000) : delay(home);
     at(takes, Happens::host_lands, index);
     if (link.doubled && random_.percent(50)) at(takes + delay(home), Happens::host_lands, index);
   }

@@ -163,6 +163,8 @@ void World::happen(const Item& item) {
       return reply(item.a, static_cast<core::OutcomeStatus>(item.b));
     case Happens::flight_over:
       return flight_over(item.a);
+    case Happens::process_stops:
+      return process_stops(item.a, item.b);
     case Happens::process_up:
       return process_up(item.a, item.b);
     case Happens::operation_over:
@@ -207,14 +209,17 @@ void World::end(const Fault& fault) {
 void World::strike_aimed(core::EffectKind kind, int host) {
   if (faults_over_) return;
   for (std::size_t i = 0; i < scenario_.faults.size(); ++i) {
-    const Fault& fault = scenario_.faults[i];
+    Fault& fault = scenario_.faults[i];
     const unsigned bit = 1U << i;
-    const bool waits = fault.aimed && fault.aim == kind && fault.host == host &&
+    const bool waits = fault.aimed && fault.aim == kind && (fault.host == host || fault.host < 0) &&
                        (struck_ & bit) == 0 && now_ >= fault.at;
     if (!waits) continue;
     struck_ |= bit;
-    at(0, Happens::fault, static_cast<int>(i));
-    if (fault.lasts > 0) at(fault.lasts, Happens::heal, static_cast<int>(i));
+    if (fault.host == kWhereAimed) fault.host = host;
+    if (fault.host == kElsewhere)
+      fault.host = (host + 1 + static_cast<int>(fault.n)) % scenario_.hosts;
+    at(fault.after, Happens::fault, static_cast<int>(i));
+    if (fault.lasts > 0) at(fault.after + fault.lasts, Happens::heal, static_cast<int>(i));
   }
 }
 
@@ -283,6 +288,9 @@ void World::begin_network(const Fault& fault, bool on) {
       break;
     case FaultKind::net_duplicate:
       link.doubled = on;
+      break;
+    case FaultKind::net_stuck:
+      link.stuck = on;
       break;
     case FaultKind::probes_lost:
       link.lost_probes = on;

@@ -64,6 +64,8 @@ class World {
   // hosts.cpp
   void changed(int host, bool by_us);
   void reboot(int host);
+  void process_stops(int host, int generation);
+  void stop_process(int host);
   void process_up(int host, int generation);
   void check_notices(int host);
   void request_ends(int host);
@@ -139,6 +141,7 @@ class World {
   void rule_foreign(const Flight& flight);
   void rule_drain(const Flight& flight);
   void rule_command(const Flight& flight, bool touches_host);
+  void rule_claim(const Flight& flight);
   void rule_rejoin(const Flight& flight);
   void rule_act(const Flight& flight);
   void rule_end();
