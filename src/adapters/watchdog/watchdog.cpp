@@ -243,11 +243,14 @@ class HostWatchdog final : public ports::Watchdog {
   }
 
   // One timer for each instance and host. The host's name is in it because several hosts of a
-  // fleet may be one machine.
+  // fleet may be one machine; address and targets, because two fleets may use the same names.
   static std::string key_of(const Watched& watched, const Station& station) {
-    return sha256_hex(fmt::format("{}|{}|{}|{}", watched.about.instance.value,
-                                  watched.about.service, watched.about.port, station.name))
-        .substr(0, 20);
+    std::string of = fmt::format(
+        "{}|{}|{}|{}|{}", watched.about.instance.value, watched.about.service, watched.about.port,
+        station.name, watched.about.host == nullptr ? "" : watched.about.host->address());
+    for (const WatchedTarget& target : station.targets)
+      of += fmt::format("|{}|{}|{}", target.socket, target.backend, target.server);
+    return sha256_hex(of).substr(0, 20);
   }
 
   // All stations at once, and all to the end. A refusal is the error that counts.

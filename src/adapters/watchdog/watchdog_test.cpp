@@ -195,6 +195,21 @@ TEST_F(WatchdogTest, ArmedAgainItMoves) {
   EXPECT_EQ(alarms("s0").size(), 2u) << "it fired twice";
 }
 
+TEST_F(WatchdogTest, AnotherFleetWithTheSameNamesHasTimersOfItsOwn) {
+  arm(order("s0", 1500));
+  set_state("s0", "drain");
+  run_until_done([&]() -> Task<void> {
+    auto node = host::make_local_host("lb-1", "127.0.0.1");
+    auto own = host::make_local_host("s0", "127.0.0.2");
+    WatchdogConfig other;
+    other.instances = {
+        {id("s0"), service, 80, own.get(), {{"lb-1", haproxy.admin(), "be", "s1", node.get()}}}};
+    const auto disarmed = co_await make_watchdog(std::move(other))->disarm(id("s0"), 9);
+    EXPECT_TRUE(disarmed) << describe(disarmed.error());
+  });
+  EXPECT_TRUE(comes_back("s0"));
+}
+
 TEST_F(WatchdogTest, AnotherControllersClaimSilencesIt) {
   arm(order("s0", 1000, 3));
   set_state("s0", "drain");
