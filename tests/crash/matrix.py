@@ -28,7 +28,6 @@ FAST = {
     "verify": {"deadline": "10s", "stability": "200ms", "grace": "2s", "samples": 5},
     "rejoin": {"deadline": "10s", "traffic_wait": "2s", "soak": "200ms"},
 }
-QUICK_POINTS = 8  # of each scenario
 
 Scenario = collections.namedtuple("Scenario", "name argv backend via service results")
 SCENARIOS = [
@@ -160,9 +159,9 @@ def sample(points, quick):
     seen = [name.endswith("journal seen") for name in points]
     every = [i + 1 for i in range(len(points)) if not (i > 1 and seen[i] and seen[i - 1] and seen[i - 2])]
     count = len(every)
-    if not quick or count <= QUICK_POINTS:
+    if not quick or count <= quick:
         return every
-    return sorted({every[i * count // QUICK_POINTS] for i in range(QUICK_POINTS)})
+    return sorted({every[i * count // quick] for i in range(quick)})
 
 
 class Table:
@@ -179,6 +178,7 @@ class Table:
 
 
 def run_scenario(lab, scenario, quick, table):
+    """quick: how many points of each kind; 0: all."""
     problems, points, _ = one(lab, scenario, 0, 0)
     table.row(scenario, "calm", 0, len(points), "not killed", problems)
     longest, recovery = 0, []  # the kill whose recovery has most points
@@ -195,13 +195,14 @@ def run_scenario(lab, scenario, quick, table):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a sample of the points")
+    parser.add_argument("--points", type=int, default=8, help="with --quick: so many of each kind")
     parser.add_argument("--only", choices=[s.name for s in SCENARIOS], help="one scenario")
     options = parser.parse_args()
     table = Table()
     with labkit.Lab(hosts=2) as lab:
         for scenario in SCENARIOS:
             if options.only in (None, scenario.name):
-                run_scenario(lab, scenario, options.quick, table)
+                run_scenario(lab, scenario, options.points if options.quick else 0, table)
     minutes = (time.monotonic() - table.started) / 60
     print("crash points held: %d of %d (%.0f %%), %.1f min" % (table.held, table.tried, 100 * table.held / max(table.tried, 1), minutes))
     return 0 if table.tried and table.held == table.tried else 1
