@@ -274,23 +274,21 @@ void print_run(int n, const char* kind, const World& world, std::int64_t entries
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   fmt::print(
-      R"({{"instances":{},"journal":"{}","at_once":{},"result":"{}","entries":{},"reads":{},)"
+      R"({{"instances":{},"journal":"{}","at_once":{},"result":{},"entries":{},"reads":{},)"
       R"("seconds":{:.2f},"cpu_seconds":{:.2f},"entries_per_s":{:.0f},"us_per_entry":{:.0f},)"
       R"("peak_mb":{:.0f}}})"
       "\n",
-      n, kind, world.plan.policy.capacity.at_once, result, entries, world.traffic.reads, seconds,
-      cpu_seconds(usage), static_cast<double>(entries) / seconds,
+      n, kind, world.plan.policy.capacity.at_once, journal::quote_json(result), entries,
+      world.traffic.reads, seconds, cpu_seconds(usage), static_cast<double>(entries) / seconds,
       seconds * 1e6 / static_cast<double>(std::max<std::int64_t>(entries, 1)),
       static_cast<double>(usage.ru_maxrss) / 1024.0);
   std::fflush(stdout);
 }
 
-// The reason for an end that was not a success, fit for a JSON string.
 std::string result_of(const Result<core::State>& end) {
-  if (!end) return "error " + journal::quote_json(describe(end.error())).substr(1, 200);
+  if (!end) return "error: " + describe(end.error());
   if (end->ended == core::RolloutResult::succeeded) return "succeeded";
-  std::string reason = journal::quote_json(end->halt_reason);
-  return "not succeeded: " + reason.substr(1, std::min<std::size_t>(reason.size() - 2, 160));
+  return "not succeeded: " + end->halt_reason;
 }
 
 int run_rollout_of(int n, bool durable, const Settings& settings) {
