@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How quick the command line is: medians of wall time against a peer in the same run (`haproxy -c`, which also reads
-and checks a small file). Prints ratios; asserts nothing. Needs build/release/hitless."""
+and checks a small file). Prints ratios; asserts nothing. Needs build/release/hitless, or HITLESS_BIN."""
+import os
 import pathlib
 import statistics
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-HITLESS = ROOT / "build/release/hitless"
+HITLESS = pathlib.Path(os.environ.get("HITLESS_BIN", ROOT / "build/release/hitless"))
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 15
 
 
