@@ -53,13 +53,27 @@ Task<Outcome> do_preflight(const EffectContext* context, const InstanceParts* in
   co_return outcome;
 }
 
+Task<void> read_into(const ServiceParts* parts, std::vector<core::InstanceId> counts,
+                     FullReading* out) {
+  *out = co_await read_traffic(parts, std::move(counts));
+}
+
+Task<void> identify_into(ports::Service* service, Result<core::ServiceIdentity>* out) {
+  *out = co_await service->identity();
+}
+
 // The last look before acting: every node read anew, the host's sockets counted, who runs now.
 Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* instance) {
   const bool host_count = context->plan->policy.drain.host_count;
   std::vector<core::InstanceId> counts;
   if (host_count) counts.push_back(instance->id);
-  FullReading reading = co_await read_traffic(context->parts, std::move(counts));
-  auto identity = co_await instance->service->identity();
+  // Asked at the same time: what was seen first must not grow old while the other is asked.
+  FullReading reading;
+  Result<core::ServiceIdentity> identity = fail(ErrorCode::internal, "not asked");
+  std::vector<Task<void>> looks;
+  looks.push_back(read_into(context->parts, std::move(counts), &reading));
+  looks.push_back(identify_into(instance->service, &identity));
+  co_await join_all(std::move(looks));
   if (!identity) co_return outcome_of(identity.error());
   const core::TargetReading& mine = reading.merged[instance->id];
   const auto left = core::in_flight(mine, host_count);
@@ -89,9 +103,22 @@ Task<Outcome> do_install(const EffectContext* context, const InstanceParts* inst
   co_return outcome_of(co_await install_new(instance, context->plan->files));
 }
 
+Task<void> check_into(Guard* guard, core::InstanceId id, Status* out) {
+  *out = co_await guard->check(std::move(id));
+}
+
+Task<void> arm_into(Guard* guard, Guard::Out what, Status* out) {
+  *out = co_await guard->arm(std::move(what));
+}
+
 // The timer first: from the moment the load balancer is told, somebody must be able to put it back.
 Task<Outcome> do_drain(const EffectContext* context, const InstanceParts* instance) {
-  Status armed = co_await context->guard->arm({instance->id, context->drain_left_ms});
+  Status ours, armed;
+  std::vector<Task<void>> before;
+  before.push_back(check_into(context->guard, instance->id, &ours));
+  before.push_back(arm_into(context->guard, {instance->id, context->drain_left_ms}, &armed));
+  co_await join_all(std::move(before));
+  if (!ours) co_return outcome_of(ours);
   if (!armed) {
     Error error = armed.error();
     error.what = "the watchdog could not be armed: " + error.what;
@@ -103,7 +130,7 @@ Task<Outcome> do_drain(const EffectContext* context, const InstanceParts* instan
 
 Task<Outcome> do_rejoin(const EffectContext* context, const InstanceParts* instance) {
   Status status = co_await rejoin_everywhere(context->parts, instance->id);
-  if (status) co_await context->guard->disarm(instance->id);
+  if (status) context->guard->disarm_soon(instance->id);
   co_return outcome_of(status);
 }
 
@@ -156,15 +183,16 @@ Task<Outcome> diagnose(const EffectContext* context, const InstanceParts* instan
   co_return outcome;
 }
 
-// Would a controller that was paused past its lease do harm here? The host itself fences `act`.
-bool changes_the_world(EffectKind kind) {
-  return kind == EffectKind::drain || kind == EffectKind::close_remaining ||
-         kind == EffectKind::install_config || kind == EffectKind::rejoin;
+// Would a controller that was paused past its lease do harm here? The host itself fences `act`, and
+// `drain` asks while it arms.
+bool asks_first(EffectKind kind) {
+  return kind == EffectKind::close_remaining || kind == EffectKind::install_config ||
+         kind == EffectKind::rejoin;
 }
 
 Task<Outcome> on_instance(const EffectContext* context, const InstanceParts* instance,
                           const core::Effect* effect) {
-  if (changes_the_world(effect->kind)) {
+  if (asks_first(effect->kind)) {
     if (Status ours = co_await context->guard->check(instance->id); !ours)
       co_return outcome_of(ours);
   }

@@ -27,10 +27,12 @@ struct Guard::Keeping {
   std::function<std::vector<Out>()> out;
   std::function<void(Error)> on_lost;
   bool stop = false, ended = false;
-  Signal changed;
+  Signal changed, over;
   AsyncMutex timers;  // arming again and disarming exclude each other
+  std::vector<core::InstanceId> to_disarm;
 
   Task<void> arm_again(core::InstanceId instance);
+  Task<void> disarm_all();
 };
 
 namespace {
@@ -49,6 +51,14 @@ Task<void> Guard::Keeping::arm_again(core::InstanceId instance) {
     (void)co_await with_timeout(parts.watchdog->arm(order_of(parts, epoch, now)), kArmDeadlineMs,
                                 "arming the watchdog again");
     co_return;
+  }
+}
+
+Task<void> Guard::Keeping::disarm_all() {
+  for (const core::InstanceId& id : std::exchange(to_disarm, {})) {
+    const AsyncMutex::Guard lock = co_await timers.lock();
+    (void)co_await with_timeout(parts.watchdog->disarm(id, epoch), kArmDeadlineMs,
+                                "disarming the watchdog");
   }
 }
 
@@ -79,9 +89,14 @@ Task<void> Guard::keep(std::function<std::vector<Out>()> out, std::function<void
 }
 
 Task<void> Guard::keep_loop(std::shared_ptr<Keeping> keeping) {
+  DurationMs next = steady_now_ms() + keeping->interval_ms;
   while (!keeping->stop) {
-    (void)co_await keeping->changed.wait_for(keeping->interval_ms);
+    const DurationMs left = std::max<DurationMs>(next - steady_now_ms(), 0);
+    (void)co_await keeping->changed.wait_for(left);
+    co_await keeping->disarm_all();
     if (keeping->stop) break;
+    if (steady_now_ms() < next) continue;
+    next = steady_now_ms() + keeping->interval_ms;
     if (keeping->parts.coordination != nullptr) {
       auto renewed = co_await with_timeout(keeping->parts.coordination->renew(), kKeepDeadlineMs,
                                            "renewing the lease");
@@ -96,8 +111,15 @@ Task<void> Guard::keep_loop(std::shared_ptr<Keeping> keeping) {
       if (!keeping->stop) co_await keeping->arm_again(out.instance);
     }
   }
+  co_await keeping->disarm_all();
   keeping->ended = true;
-  keeping->changed.notify();
+  keeping->over.notify();
+}
+
+void Guard::disarm_soon(core::InstanceId instance) {
+  if (parts_.watchdog == nullptr || !keeping_) return;
+  keeping_->to_disarm.push_back(std::move(instance));
+  keeping_->changed.notify();
 }
 
 Task<void> Guard::stop() {
@@ -105,8 +127,7 @@ Task<void> Guard::stop() {
     keeping_->stop = true;
     keeping_->changed.notify();
     const TimeMs end = steady_now_ms() + kStopWaitMs;
-    while (!keeping_->ended && steady_now_ms() < end)
-      (void)co_await keeping_->changed.wait_for(100);
+    while (!keeping_->ended && steady_now_ms() < end) (void)co_await keeping_->over.wait_for(100);
   }
   if (parts_.coordination != nullptr && ttl_ms_ > 0) {
     (void)co_await with_timeout(parts_.coordination->release(), kKeepDeadlineMs,

@@ -51,6 +51,8 @@ class Guard {
   Task<void> clear_alarms();
   // Best effort: a timer that stays finds nothing to put back.
   Task<void> disarm(core::InstanceId instance);
+  // In the background, off the path of the rollout; stop() waits for it.
+  void disarm_soon(core::InstanceId instance);
 
  private:
   struct Keeping;
