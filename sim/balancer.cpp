@@ -177,7 +177,7 @@ void World::watchdog_fires(int n, int i) {
   }
   const core::State* state = durable_state();
   const auto& instance = state->instances[static_cast<std::size_t>(i)];
-  if (core::name_of(instance.phase) == core::PhaseName::quarantined)
+  if (core::name_of(instance.phase) == core::PhaseName::quarantined && !state->incident.empty())
     violate("I7", instance.plan.id.value + " was quarantined and the watchdog put it back");
   set_admin(n, i, Admin::ready, true);
 }

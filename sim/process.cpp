@@ -149,8 +149,9 @@ void World::arm_and_disarm(int home, bool again) {
   const core::State& state = process.controller.state();
   for (int i = 0; i < static_cast<int>(state.instances.size()); ++i) {
     const core::Instance& instance = state.instances[static_cast<std::size_t>(i)];
-    const bool wanted =
-        instance.taken_out && core::name_of(instance.phase) != core::PhaseName::quarantined;
+    // Left out on purpose is no business of the watchdog, once somebody was told.
+    const bool on_purpose = core::name_of(instance.phase) == core::PhaseName::quarantined;
+    const bool wanted = instance.taken_out && !(on_purpose && !state.incident.empty());
     if (!wanted) {
       if (process.armed[i]) process.armed[i] = !disarm(home, i);
       continue;

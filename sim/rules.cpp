@@ -9,8 +9,9 @@
 namespace hitless::sim {
 namespace {
 
-// A check of the load balancer needs some time to notice, and a reading to arrive.
-constexpr DurationMs kSightMs = 1'000;
+// A check of the load balancer needs some time to notice (kNoticeLongestMs in hosts.cpp); what
+// somebody orders at the load balancer shows at once.
+constexpr DurationMs kCheckLagMs = 600, kAtOnceMs = 0;
 constexpr std::uint64_t kReplayEvery = 4;  // I10: the journals of these seeds are replayed
 
 }  // namespace
@@ -21,8 +22,8 @@ void World::violate(const char* rule, std::string what) {
   broken_ = Broken{rule, std::move(what), now_};
 }
 
-bool World::excused(const Flight& flight, int i, TimeMs since) const {
-  return flight.seen[i] > 0 && since > flight.seen[i] - kSightMs;
+bool World::excused(const Flight& flight, int i, TimeMs since, DurationMs lag) const {
+  return flight.seen[i] > 0 && since >= flight.seen[i] - lag;
 }
 
 // I3 and I4, for everything that a controller changes in the world.
@@ -51,7 +52,7 @@ void World::rule_foreign(const Flight& flight) {
   for (int n = 0; n < scenario_.nodes; ++n) {
     const Server& server = nodes_[n].servers[flight.host];
     const bool human = server.admin == Admin::maint && !server.by_us;
-    if (human && !host.ours && !excused(flight, flight.host, host.bad_since))
+    if (human && !host.ours && !excused(flight, flight.host, host.bad_since, kAtOnceMs))
       violate("I7", flight.effect->instance.value + " was taken out by someone else");
   }
 }
@@ -60,14 +61,16 @@ void World::rule_foreign(const Flight& flight) {
 void World::rule_drain(const Flight& flight) {
   rule_foreign(flight);
   const bool again = std::exchange(hosts_[flight.host].ours, true);
-  if (again || !hosts_[flight.host].serves) return;
+  const Host& self = hosts_[flight.host];
+  const bool just_came = !self.in_by_us && excused(flight, flight.host, self.in_since, kAtOnceMs);
+  if (again || !self.serves || just_came) return;
   std::int64_t others = 0;
   for (int i = 0; i < scenario_.hosts; ++i) {
     if (i == flight.host) continue;
     const Host& host = hosts_[i];
-    const bool just_died = in_on_all_nodes(i) && excused(flight, i, host.stopped_at);
+    const bool just_died = in_on_all_nodes(i) && excused(flight, i, host.stopped_at, kCheckLagMs);
     const bool unknowable =
-        excused(flight, i, host.bad_since) || !scenario_.lb_checks || any_node_lies();
+        excused(flight, i, host.bad_since, kCheckLagMs) || !scenario_.lb_checks || any_node_lies();
     const bool unseen = just_died || (!host.bad_by_us && unknowable);
     others += host.serves || unseen ? 1 : 0;
   }
@@ -97,9 +100,9 @@ void World::rule_rejoin(const Flight& flight) {
   const Host& host = hosts_[flight.host];
   if (host.acts == 0 || !host.up) return;
   const std::string& name = flight.effect->instance.value;
-  if (!host.running && !excused(flight, flight.host, host.stopped_at))
+  if (!host.running && !excused(flight, flight.host, host.stopped_at, kCheckLagMs))
     violate("I12", name + " is put back and does not run");
-  if (host.running && !host.healthy && now_ > host.sick_since + kSightMs)
+  if (host.running && !host.healthy && now_ > host.sick_since + kCheckLagMs)
     violate("I12", name + " is put back and is sick");
 }
 
@@ -111,7 +114,7 @@ void World::rule_act(const Flight& flight) {
     if (operation.running)
       violate("I6", "two operations at once on " + flight.effect->instance.value);
   }
-  if (host.in && (host.in_by_us || !excused(flight, i, host.in_since)))
+  if (host.in && (host.in_by_us || !excused(flight, i, host.in_since, kAtOnceMs)))
     violate("I2", flight.effect->instance.value + " is restarted in rotation");
   if (host.busy && host.busy_since < flight.counted_at)
     violate("I2", flight.effect->instance.value + " is restarted with requests in flight");
@@ -172,7 +175,8 @@ void World::rule_settled() {
   const core::State& state = *durable_state();
   for (int i = 0; i < scenario_.hosts; ++i) {
     const core::Instance& instance = state.instances[static_cast<std::size_t>(i)];
-    if (core::name_of(instance.phase) == core::PhaseName::quarantined) continue;
+    const bool quarantined = core::name_of(instance.phase) == core::PhaseName::quarantined;
+    if (quarantined && !state.incident.empty()) continue;
     for (int n = 0; n < scenario_.nodes; ++n) {
       const Server& server = nodes_[n].servers[i];
       if (server.admin == Admin::drain && server.by_us && !server.alarm)

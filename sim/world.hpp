@@ -152,7 +152,7 @@ class World {
   [[nodiscard]] bool lb_ever_lied() const;
   [[nodiscard]] const core::State* durable_state();
   [[nodiscard]] const core::State& fold();
-  [[nodiscard]] bool excused(const Flight& flight, int host, TimeMs since) const;
+  [[nodiscard]] bool excused(const Flight& flight, int host, TimeMs since, DurationMs lag) const;
 
   // transcript.cpp
   void note(const char* who, const std::string& what);

@@ -169,7 +169,9 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
   } else if (auto* rejoining = std::get_if<Rejoining>(&instance.phase)) {
     if (effect.kind == EffectKind::rejoin) {
       rejoining->commanded = ok;
-      if (instance.reading) see_back(state, instance, *rejoining, at);
+      rejoining->in_since.reset();
+      // It may serve from now on, whatever was seen before, and whatever came of the command.
+      if (instance.reading) instance.reading->state = TargetState::unknown;
     }
   }
   if (ok) {
@@ -388,6 +390,7 @@ void advance(State& state, const Advanced& event, TimeMs at) {
     instance->failed_in = event.from;
     instance->failure = event.reason;
   }
+  if (event.to == PhaseName::done) instance->taken_out = false;  // seen back in, and kept
   if (event.to == PhaseName::soaking) {
     instance->taken_out = false;
     instance->back_ms = at - instance->started_at;

@@ -16,10 +16,9 @@ bool is_leaving(const Instance& instance) {
   return preflight != nullptr && (preflight->cleared || in_work(instance));
 }
 
-// Not known to serve, and not known not to: the load balancer cannot be asked, or it does not know
-// yet, as its checks just after a reload.
+}  // namespace
+
 bool may_serve(const Instance& instance) {
-  if (instance.taken_out) return false;
   if (!instance.reading) return true;
   switch (instance.reading->state) {
     case TargetState::in:
@@ -31,8 +30,6 @@ bool may_serve(const Instance& instance) {
       return false;
   }
 }
-
-}  // namespace
 
 bool serves(const Instance& instance) {
   if (HITLESS_PLANTED(unknown_counts_as_in) && instance.reading &&

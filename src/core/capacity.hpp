@@ -11,6 +11,9 @@
 namespace hitless::core {
 
 [[nodiscard]] bool serves(const Instance& instance);
+// Not known to serve, and not known not to: the load balancer cannot be asked, or does not know
+// yet, as its checks just after a reload, or nobody has looked since we put it back.
+[[nodiscard]] bool may_serve(const Instance& instance);
 [[nodiscard]] std::int64_t serving(const State& state);
 
 struct Permission {

@@ -14,6 +14,7 @@ State fleet(int in, int down, int unknown, std::int64_t floor) {
     instance.phase = Preflight{};
     instance.reading = TargetReading{};
     instance.reading->state = seen;
+    if (seen == TargetState::in_unhealthy) instance.reading->check = LbCheck::fail;
     state.instances.push_back(instance);
   };
   for (int i = 0; i < in; ++i) add(TargetState::in);
@@ -56,6 +57,19 @@ TEST(Capacity, BelowTheFloorOnlyOurOwnMayBeWorkedOn) {
   EXPECT_FALSE(may_take_out(state, state.instances[1]).granted) << "it may come back by itself";
   state.instances[1].taken_out = true;
   EXPECT_TRUE(may_take_out(state, state.instances[1]).granted) << "it only comes back by our work";
+}
+
+// Found by the simulator: we put it back, or the load balancer forgot its drain, and nobody can
+// see.
+TEST(Capacity, OneThatWeTookOutAndCannotSeeMayServe) {
+  State state = fleet(1, 0, 1, 2);
+  state.instances[1].taken_out = true;
+  EXPECT_FALSE(may_take_out(state, state.instances[1]).granted);
+  state.instances[1].reading.reset();
+  EXPECT_FALSE(may_take_out(state, state.instances[1]).granted) << "nobody has looked yet";
+  state.instances[1].reading = TargetReading{};
+  state.instances[1].reading->state = TargetState::out;
+  EXPECT_TRUE(may_take_out(state, state.instances[1]).granted);
 }
 
 }  // namespace

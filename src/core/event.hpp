@@ -34,7 +34,7 @@ enum class Direction { forward, backward };  // backward: rolling back
 enum class RolloutResult { succeeded, rolled_back, human_needed, blocked, aborted };
 
 struct Effect {
-  std::string id;  // "R-7f3a.12": unique, and the name of the operation on the host
+  std::string id;          // "R-7f3a.12": unique, and the name of the operation on the host
   std::int64_t epoch = 0;  // of the controller that wants it; a host refuses a stale one (rule I4)
   EffectKind kind = EffectKind::preflight;
   InstanceId instance;  // empty for open_incident, finish

@@ -94,8 +94,7 @@ Step drain_deadline(const State& state, const Instance& instance, const Draining
 bool may_leave_again(const State& state, const Instance& instance) {
   if (!instance.taken_out) return true;  // the first time: permission was asked for its turn
   if (!instance.reading) return false;   // after a takeover: nobody has looked yet
-  return instance.reading->state != TargetState::in ||
-         serving(state) >= state.plan.policy.capacity.floor;
+  return !may_serve(instance) || serving(state) >= state.plan.policy.capacity.floor;
 }
 
 Step step_draining(const State& state, const Instance& instance, const Draining& draining,
@@ -305,6 +304,12 @@ Step step_rolling_back(const State& state, const Instance& instance, const Rolli
   const TimeMs end =
       std::max(rolling.since, last_progress(state)) + state.plan.policy.capacity.wait_ms;
   if (others_work || now < end) return wait_until(std::max(end, now + 1'000));
+  const TargetState seen = instance.reading ? instance.reading->state : TargetState::unknown;
+  const bool back = seen == TargetState::in || seen == TargetState::in_unhealthy;
+  if (instance.taken_out && !back) {
+    return advance_to(instance, PhaseName::quarantined,
+                      "it cannot be seen whether it serves: " + permission.reason);
+  }
   return advance_to(instance, PhaseName::done,
                     "kept on the new configuration: " + permission.reason);
 }

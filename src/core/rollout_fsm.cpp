@@ -50,6 +50,11 @@ bool untouched(const State& state) {
                       [](const Instance& i) { return i.taken_out || i.acted || i.config_touched; });
 }
 
+bool any_quarantined(const State& state) {
+  return std::any_of(state.instances.begin(), state.instances.end(),
+                     [](const Instance& i) { return is(i, PhaseName::quarantined); });
+}
+
 void start_records(const State& state, std::vector<Event>& records) {
   for (const Instance& instance : state.instances) {
     if (!is(instance, PhaseName::waiting)) continue;
@@ -231,16 +236,17 @@ void close_rollout(const State& state, TimeMs now, Decision& decision) {
         if (is_terminal(i)) return true;
         return state.halted && (is(i, PhaseName::waiting) || is(i, PhaseName::preflight));
       });
-  if (!over) return;
+  // Who is left out of rotation for good has its incident at once: the rollout may go on for long,
+  // and its controller may die with nobody to resume it. What fails then is tried again at the end.
+  const std::int64_t attempts = over ? kMaxIncidentAttempts : 1;
+  const bool told = !state.incident.empty() || state.incident_attempts >= attempts;
+  const bool tell = needs_incident(state) && !told;
+  if (!over && !(tell && any_quarantined(state))) return;
   Effect effect;
-  effect.kind = EffectKind::finish;
+  effect.kind = tell ? EffectKind::open_incident : EffectKind::finish;
   effect.result = verdict(state);
   effect.reason = why(state);
   effect.deadline = now + kRecheckDeadlineMs;
-  if (needs_incident(state) && state.incident.empty() &&
-      state.incident_attempts < kMaxIncidentAttempts) {
-    effect.kind = EffectKind::open_incident;
-  }
   decision.effects.push_back(std::move(effect));
 }
 

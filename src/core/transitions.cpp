@@ -34,6 +34,8 @@ constexpr Transition kTransitions[] = {
     {P::rolling_back, P::rejoining, "it was taken out but not changed: put it back"},
     {P::rolling_back, P::rolled_back, "nothing of it was changed"},
     {P::rolling_back, P::done, "kept: it could not be taken out under the floor"},
+    {P::rolling_back, P::quarantined,
+     "it cannot be seen whether it serves, and the floor does not let it leave"},
     {P::draining, P::quarantined, "rollback failed"},
     {P::acting, P::quarantined, "rollback failed"},
     {P::verifying, P::quarantined,
