@@ -237,7 +237,7 @@ void World::start_act(Flight& flight, Operation& operation) {
   host.flapping = false;
   tell("host", [&] { return flight.effect->instance.value + " restarts"; });
   const bool slowly = host.slow && !host.start_limit && !host.hangs;
-  const DurationMs stops_in = slowly ? random_.between(500, 4'000) : 0;
+  const DurationMs stops_in = slowly ? random_.between(1'000, 7'000) : 0;
   if (slowly) {
     at(stops_in, Happens::process_stops, i, host.generation);
   } else {

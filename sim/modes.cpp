@@ -82,7 +82,7 @@ int run_seeds(std::uint64_t first, std::uint64_t count) {
   return violations == 0 ? 0 : 1;
 }
 
-int run_planted() {
+int run_planted(std::uint64_t first) {
   fmt::print("{:<26} {:<8} {:>6} {:>7} {:>8}  {}\n", "bug", "rule", "seed", "seeds", "time",
              "what it does");
   std::size_t found = 0;
@@ -90,14 +90,11 @@ int run_planted() {
     plant(bug);
     const double start = seconds_now();
     std::optional<Broken> broken;
-    std::uint64_t seed = 1;
-    for (; seed <= kPlantedSeeds; ++seed) {
-      broken = World(draw(seed)).run().broken;
-      if (broken) break;
-    }
+    std::uint64_t seeds = 0;
+    while (!broken && seeds < kPlantedSeeds) broken = World(draw(first + seeds++)).run().broken;
     found += broken ? 1 : 0;
     fmt::print("{:<26} {:<8} {:>6} {:>7} {:>6.0f}ms  {}\n", bug.name, broken ? broken->rule : "-",
-               broken ? std::to_string(seed) : "-", broken ? seed : kPlantedSeeds,
+               broken ? std::to_string(first + seeds - 1) : "-", seeds,
                (seconds_now() - start) * 1000, bug.what);
     plant();
   }
@@ -133,7 +130,7 @@ int run(const Options& options) {
   }
   switch (options.mode) {
     case Mode::planted:
-      return run_planted();
+      return run_planted(options.first);
     case Mode::exhaustive:
       return run_exhaustive(options.faults);
     case Mode::regress:

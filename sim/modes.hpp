@@ -19,7 +19,7 @@ struct Options {
 int run(const Options& options);
 int run_seeds(std::uint64_t first, std::uint64_t count);
 int run_one(std::uint64_t seed);
-int run_planted();
+int run_planted(std::uint64_t first);
 int run_exhaustive(std::uint64_t faults);
 int run_regress(const std::string& file);
 

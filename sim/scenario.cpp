@@ -6,7 +6,7 @@ namespace hitless::sim {
 namespace {
 
 constexpr TimeMs kStartMs = 1'000;
-constexpr int kTrapPercent = 40;  // of the seeds: faults aimed at where they matter
+constexpr int kTrapPercent = 55;  // of the seeds: faults aimed at where they matter
 
 struct KindInfo {
   FaultKind kind;

@@ -50,7 +50,7 @@ struct Layer {
     for (int i = 0; i < down; ++i) {
       Fault& dead = add(FaultKind::peer_dies, EffectKind::rejoin, 40'000);
       dead.host = kElsewhere;
-      dead.n = i;
+      dead.n = scenario.hosts - 2 - i;  // those before it in line, which are done
     }
     const bool cut = random.percent(50);
     Fault& unseen =
@@ -84,6 +84,32 @@ struct Layer {
     add(FaultKind::kill, EffectKind::act).after = random.between(50, 900);
   }
 
+  // Clients past the load balancer, and their count is not to be had.
+  void uncounted_clients() {
+    scenario.direct = true;
+    scenario.drain_ms = random.between(300, 1'500);
+    add(FaultKind::probes_lost, EffectKind::drain, 15'000);
+  }
+
+  // It is well, and a node of the load balancer cannot reach it.
+  void one_node_cannot_reach_it() {
+    scenario.lb_checks = true;
+    add(FaultKind::lb_node_disagrees, EffectKind::act, 40'000).n = 1;
+  }
+
+  // Nobody can say whether the act was carried out, and it was not.
+  void act_never_arrives() {
+    add(FaultKind::ssh_refused, EffectKind::act, random.between(11'000, 17'000));
+  }
+
+  // Nobody takes over.
+  void left_alone() {
+    constexpr EffectKind kAims[] = {EffectKind::confirm_out, EffectKind::act, EffectKind::rejoin};
+    scenario.homes = 1;
+    scenario.somebody_resumes = false;
+    add(FaultKind::kill, kAims[random.pick(3)]);
+  }
+
   // It ran, it failed, and the answer is lost.
   void failed_and_not_heard_of() {
     add(FaultKind::start_limit, EffectKind::act, 30'000);
@@ -105,6 +131,10 @@ void lay_trap(Random& random, Scenario& scenario) {
       &Layer::sleeps_past_its_lease,
       &Layer::act_outlives_its_controller,
       &Layer::failed_and_not_heard_of,
+      &Layer::uncounted_clients,
+      &Layer::one_node_cannot_reach_it,
+      &Layer::act_never_arrives,
+      &Layer::left_alone,
   };
   (layer.*kTraps[random.pick(std::size(kTraps))])();
   scenario.faults_end = layer.from + kLongEnoughMs;

@@ -112,7 +112,10 @@ void World::poll_traffic(int home) {
     const bool nothing_new = process.shown_valid[i] && process.shown_version[i] == version_[i] &&
                              !process.counters && lost == 0;
     sample.seen[i] = fresh;
-    if (nothing_new) continue;
+    if (nothing_new) {
+      if (process.shown[i].state == core::TargetState::unknown) sample.seen[i] = 0;
+      continue;
+    }
     const bool count_on_host = (process.host_counts >> i & 1U) != 0;
     sample.readings.emplace_back(i, read_target(process, i, count_on_host, lost));
     const core::TargetReading& reading = sample.readings.back().second;
