@@ -16,7 +16,7 @@ foreach(file IN LISTS HITLESS_E2E)
 endforeach()
 
 # Killed at a sample of the points of a rollout; at all of them with `./dev crash`.
-add_test(NAME crash.matrix COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/crash/matrix.py --quick --points 3)
+add_test(NAME crash.matrix COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/crash/matrix.py --quick --points 2)
 set_tests_properties(crash.matrix PROPERTIES TIMEOUT 900 RUN_SERIAL ON LABELS "lab;slow" ENVIRONMENT "${HITLESS_TEST_ENV}")
 
 # The command line as a user meets it: screens, errors, exit codes, streams. Needs no root.

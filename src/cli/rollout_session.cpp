@@ -153,9 +153,10 @@ Task<void> conclude(RolloutSession* session, core::State state) {
 
 // Nobody may sleep through a rollout that could not go on.
 Task<void> stopped(RolloutSession* session, std::string rollout, Error error) {
-  const bool refused = error.code == ErrorCode::refused && session->entries.empty();
-  session->exit_code = failed(*session->app, error, refused ? kBlocked : kHumanNeeded);
-  if (refused || session->sinks.empty()) co_return;
+  // Not one entry of this run: the lease, or the way to a host, said no before anything was done.
+  const bool untouched = session->entries.size() == session->entries_before;
+  session->exit_code = failed(*session->app, error, untouched ? kBlocked : kHumanNeeded);
+  if (untouched || session->sinks.empty()) co_return;
   SendReport sent =
       co_await send_all(*session->app, &session->sinks, stopped_notification(rollout, error));
   for (const std::string& line : sent.lines)
@@ -254,6 +255,7 @@ Task<void> run_new(RolloutSession* session, core::Plan plan) {
     }
   }
   session->entries.clear();
+  session->entries_before = 0;
   engine::RunContext run;
   const std::string rollout = plan.rollout;
   run.plan = std::move(plan);
@@ -286,6 +288,7 @@ Task<void> run_again(RolloutSession* session, std::string rollout) {
   engine::RunContext run;
   run.past = found->entries;
   session->entries = std::move(found->entries);
+  session->entries_before = session->entries.size();
   Past past{std::move(found->state), session->entries.back().at};
   co_await run_and_conclude(session, std::move(run), rollout, std::move(past));
 }

@@ -29,6 +29,7 @@ struct RolloutSession {
   std::unique_ptr<Clients> clients;  // of the run under way
   engine::Wishes wishes;
   std::vector<core::Entry> entries;  // of the rollout, those of earlier controllers too
+  std::size_t entries_before = 0;    // of earlier controllers
   int exit_code = kError;
 };
 

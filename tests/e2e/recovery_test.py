@@ -189,10 +189,10 @@ class RecoveryTest(E2eTest):
     def test_nobody_comes_back(self):
         """The watchdog: the load balancer's check guards it, so it is put back, and an alarm says so."""
         lab = self.lab
-        text = fleet(lab, app={"policy": {"drain": {"deadline": "1s"}}})
+        text = fleet(lab, app={"policy": {"drain": {"deadline": "5s"}}})
         run = self.start_rollout("restart", "app", fleet=text)
         self.kill_in(run, "out of rotation, waiting")
-        self.wait_in(timeout_s=1 + WATCHDOG_MARGIN_S)
+        self.wait_in(timeout_s=5 + WATCHDOG_MARGIN_S)
         status = lab.hitless("status", "app", fleet=text)
         self.assert_contains(status, "the watchdog of R-[0-9a-f]+ fired on")
         with lab.load(rate=300) as load:

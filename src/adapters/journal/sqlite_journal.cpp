@@ -29,7 +29,7 @@ namespace {
 namespace asio = boost::asio;
 using Seqs = Result<std::vector<std::int64_t>>;
 
-constexpr std::size_t max_events_per_append = 1000;
+constexpr std::size_t max_events_per_append = 100'000;  // a turn has some for each instance
 constexpr std::size_t max_fact_key_bytes = 512;
 constexpr std::size_t max_fact_value_bytes = 64 << 10;
 constexpr int max_history_rows = 10'000;
