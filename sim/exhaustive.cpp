@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kMaxSeconds = 270;
 constexpr std::size_t kMaxStates = 20'000'000;
+constexpr std::uint64_t kShown = 3;  // violations with their transcripts
 
 struct Search {
   std::unordered_set<std::uint64_t> met;
@@ -55,7 +56,31 @@ bool may_strike_at(const Item& item) {
   }
 }
 
-void explore(Search& search, World world, std::uint64_t faults) {
+// A fault, and after how many steps of the run it struck: enough to run it again.
+struct Strike {
+  std::uint64_t step = 0;
+  Fault fault;
+};
+
+Scenario small_scenario();
+
+void print_again(const std::vector<Strike>& strikes) {
+  World world(small_scenario());
+  world.fixed_delays = true;
+  std::vector<std::string> lines;
+  world.transcript = &lines;
+  std::size_t next = 0;
+  for (std::uint64_t step = 0;; ++step) {
+    for (; next < strikes.size() && strikes[next].step == step; ++next)
+      world.strike(strikes[next].fault);
+    if (!world.step()) break;
+  }
+  world.settle();
+  for (const std::string& line : lines) fmt::print("{}\n", line);
+}
+
+void explore(Search& search, World world, std::uint64_t faults, std::vector<Strike> strikes,
+             std::uint64_t step) {
   static const std::vector<Fault> kChoices = choices();
   while (const Item* next = world.upcoming()) {
     if (may_strike_at(*next)) {
@@ -65,17 +90,21 @@ void explore(Search& search, World world, std::uint64_t faults) {
         if (faults == 0 || search.cut_short) break;
         World other = world;
         other.strike(fault);
-        explore(search, std::move(other), faults - 1);
+        std::vector<Strike> more = strikes;
+        more.push_back({step, fault});
+        explore(search, std::move(other), faults - 1, std::move(more), step);
       }
     }
+    ++step;
     if (!world.step()) break;
   }
   world.settle();
   ++search.runs;
   const Ending ending = world.ending();
   if (!ending.broken) return;
-  if (++search.violations <= 5)
-    fmt::print("broken: {}: {}\n", ending.broken->rule, ending.broken->what);
+  if (++search.violations > kShown) return;
+  print_again(strikes);
+  fmt::print("broken: {}: {}\n", ending.broken->rule, ending.broken->what);
 }
 
 Scenario small_scenario() {
@@ -97,7 +126,7 @@ int run_exhaustive(std::uint64_t faults) {
   search.end = start + kMaxSeconds;
   World world(small_scenario());
   world.fixed_delays = true;
-  explore(search, world, faults);
+  explore(search, world, faults, {}, 0);
   fmt::print("{} runs to their end, {:.1f}s{}\n", search.runs, seconds_now() - start,
              search.cut_short ? ", CUT SHORT by its limits" : "");
   fmt::print(

@@ -89,6 +89,7 @@ void World::begin_host(const Fault& fault, bool on) {
         nodes_[node].servers[fault.host].in_flight = 0;
       }
       host.running = false;
+      host.stopped_by_us = false;
       host.stopped_at = now_;
       at(random_.between(50, kNoticeLongestMs), Happens::check_notices, fault.host);
       changed(fault.host, false);
@@ -112,7 +113,7 @@ void World::reboot(int i) {
     count(node, i);
     nodes_[node].servers[i].in_flight = 0;
   }
-  host.up = host.running = false;
+  host.up = host.running = host.stopped_by_us = false;
   host.stopped_at = now_;
   host.claim = Claim{};  // lives in /run
   host.operations.clear();
@@ -250,9 +251,8 @@ void World::start_act(Flight& flight, Operation& operation) {
     host.hung = host.hangs;
     const TimeMs left = flight.effect->deadline - homes_[flight.home].clock.at(now_);
     operation.ends_at = now_ + std::max<DurationMs>(left, 1'000);
-    if (host.hangs) {
-      at(operation.ends_at - now_, Happens::operation_over, i);
-    } else {
+    if (host.hangs || host.slow) at(operation.ends_at - now_, Happens::operation_over, i);
+    if (!host.hangs) {
       const DurationMs takes = fixed_delays ? 100
                                : host.slow  ? stops_in + random_.between(1'000, 3'000)
                                             : random_.between(30, 400);
@@ -274,6 +274,7 @@ void World::stop_process(int i) {
     nodes_[node].servers[i].in_flight = 0;
   }
   host.running = false;
+  host.stopped_by_us = true;
   host.stopped_at = now_;
   at(random_.between(50, kNoticeLongestMs), Happens::check_notices, i);
   changed(i, true);

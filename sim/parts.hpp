@@ -18,6 +18,7 @@ constexpr DurationMs kLongestOperationMs = 30'000;
 // A watchdog outlives the lease and an act that was started at the lease's last moment, and a
 // takeover by another home gets its chance before it.
 constexpr DurationMs kWatchdogMs = 2 * kLeaseTtlMs + 2 * kLongestOperationMs;
+constexpr TimeMs kWallMs = 1'700'000'000'000;  // what wall clocks say at the start
 constexpr DurationMs kNeverMs = INT64_MAX / 4;
 
 enum class Admin : std::uint8_t { ready, drain, maint };
@@ -80,7 +81,8 @@ struct Host {
   // for the rules: since when it does not serve, and by whose doing
   bool serves = true, bad_by_us = false, in = true, in_by_us = false, busy = true;
   bool worked_on = false;  // we drained it at some time
-  bool ours = false;       // we drained it and did not put it back yet
+  bool stopped_by_us = false;
+  bool ours = false;  // we drained it and did not put it back yet
   TimeMs stopped_at = 0, sick_since = 0;
   TimeMs landed_at = 0;  // the last effect on it
   TimeMs bad_since = 0;
@@ -155,6 +157,7 @@ struct Process {
   std::int64_t epoch = 0;
   Table<TimeMs, kHosts> leased_at{};  // when each host last confirmed the claim
   bool journal_broken = false, put_back = false;
+  TimeMs zombies_since = 0;
   int flights = 0;
   TimeMs turn_at = 0;  // 0: none in the queue
   // watches

@@ -92,7 +92,8 @@ void World::acquire(int home) {
 }
 
 // Extends the claim where it is ours. One that is gone (the host rebooted) is taken anew only when
-// every other host still says it is ours: somebody may have replaced us meanwhile.
+// every other host still says it is ours, and the journal too: somebody may have replaced us
+// meanwhile, and may be gone already.
 bool World::renew_all(int home) {
   Process& process = homes_[home];
   int reached = 0;
@@ -107,7 +108,8 @@ bool World::renew_all(int home) {
   for (int i = 0; i < scenario_.hosts; ++i) {
     if (!reaches_host(home, i)) continue;
     Claim& claim = hosts_[i].claim;
-    if (claim.epoch != process.epoch && reached < scenario_.hosts) continue;
+    const bool journal_is_ours = !store_.down && store_.epoch == process.epoch;
+    if (claim.epoch != process.epoch && (reached < scenario_.hosts || !journal_is_ours)) continue;
     claim = Claim{process.epoch, home, now_ + kLeaseTtlMs};
     process.leased_at[i] = now_;
   }
@@ -206,16 +208,20 @@ void World::load_journal(int home) {
   if (readable != store_.entries.size() || read_torn)
     return violate("I8", "what was read of the journal is not what was committed");
   granted_epoch_ = std::max(granted_epoch_, process.epoch);
-  if (faults_over_ && ++takeovers_after_faults_ > 10)
-    return violate("I5", "more than 10 takeovers after the faults have ceased");
-  process.clock = core::RolloutClock(now_ + links_[home].wall_offset, now_, store_.last_at);
+  process.clock =
+      core::RolloutClock(kWallMs + now_ + links_[home].wall_offset, now_, store_.last_at);
   if (store_.entries.empty()) {
-    if (home != 0) return leave(home, "no rollout to take over");
+    if (home != 0) {
+      give_back(home);
+      return leave(home, "no rollout to take over");
+    }
     process.stage = Stage::running;
     if (record(home, {core::RolloutStarted{scenario_.plan, "root@ctl1", process.epoch}}))
       turn(home);
     return;
   }
+  if (faults_over_ && ++takeovers_after_faults_ > 10)
+    return violate("I5", "more than 10 takeovers after the faults have ceased");
   process.controller = core::Controller(std::move(state));
   process.folded = readable;
   if (process.controller.state().ended) {
@@ -226,6 +232,7 @@ void World::load_journal(int home) {
     return close(home);
   }
   process.stage = Stage::zombies;
+  process.zombies_since = now_;
   await_zombies(home);
 }
 
@@ -233,17 +240,16 @@ void World::load_journal(int home) {
 void World::await_zombies(int home) {
   Process& process = homes_[home];
   const core::State& state = process.controller.state();
-  const TimeMs now = process.clock.at(now_);
+  // By no wall clock: it may have been set meanwhile. A host kills what runs past its deadline.
+  const bool waited = now_ - process.zombies_since >= 2 * kLongestOperationMs;
   for (int i = 0; i < static_cast<int>(state.instances.size()); ++i) {
     const auto& pending = state.instances[static_cast<std::size_t>(i)].pending;
     if (!pending || planted(ShellBug::zombies_not_awaited)) continue;
     const core::EffectKind kind = pending->effect.kind;
     if (kind != core::EffectKind::act && kind != core::EffectKind::install_config) continue;
-    if (now >= pending->effect.deadline && !reaches_host(home, i)) continue;
     bool running = !reaches_host(home, i);
     for (const Operation& operation : hosts_[i].operations) running |= operation.running;
-    if (running && now < pending->effect.deadline + kLongestOperationMs)
-      return at(kZombieLookMs, Happens::zombies, home, 0, process.life);
+    if (running && !waited) return at(kZombieLookMs, Happens::zombies, home, 0, process.life);
   }
   process.armed.fill(true);  // whatever the old one armed
   record_outcomes_left_behind(home);
@@ -421,10 +427,14 @@ void World::close(int home) {
     all &= !process.armed[i];
   }
   if (!all) return;  // with the next heartbeat
-  for (Host& host : hosts_) {
-    if (host.claim.epoch == process.epoch) host.claim.until = now_ - 1;
-  }
+  give_back(home);
   leave(home, "the rollout has ended");
+}
+
+void World::give_back(int home) {
+  for (Host& host : hosts_) {
+    if (host.claim.epoch == homes_[home].epoch) host.claim.until = now_ - 1;
+  }
 }
 
 }  // namespace hitless::sim

@@ -162,7 +162,8 @@ bool harmless(const Scenario& scenario) {
       std::count_if(scenario.faults.begin(), scenario.faults.end(),
                     [](const Fault& fault) { return fault.kind == FaultKind::lb_reload; });
   // Each forgotten drain begins anew, and its deadline does not.
-  if (scenario.drain_ms * (1 + forgets) >= scenario.plan.policy.drain.deadline_ms) return false;
+  const DurationMs drain = scenario.drain_ms * (scenario.direct ? 2 : 1) * (1 + forgets);
+  if (drain >= scenario.plan.policy.drain.deadline_ms) return false;
   for (const Fault& fault : scenario.faults) {
     switch (fault.kind) {
       case FaultKind::kill:

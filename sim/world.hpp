@@ -109,6 +109,7 @@ class World {
   void journal_broke(int home);
   void put_back(int home);
   void close(int home);
+  void give_back(int home);
 
   // watching.cpp: what the engine's watchers do
   void keep(int home, const std::vector<core::Watch>& watches);

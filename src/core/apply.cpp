@@ -127,7 +127,10 @@ void finish_preflight(Instance& instance, const Outcome& outcome) {
 
 void finish_in_phase(const State& state, Instance& instance, const Effect& effect,
                      const Outcome& outcome, TimeMs at) {
-  const bool ok = outcome.status == OutcomeStatus::ok;
+  // What a look saw is old when its controller slept in between: the load balancer may have
+  // forgotten the drain, a watchdog may have fired.
+  const bool looks = effect.kind == EffectKind::confirm_out || effect.kind == EffectKind::recheck;
+  const bool ok = outcome.status == OutcomeStatus::ok && !(looks && at > effect.deadline);
   if (auto* preflight = std::get_if<Preflight>(&instance.phase)) {
     if (effect.kind == EffectKind::preflight) finish_preflight(instance, outcome);
     if (effect.kind == EffectKind::recheck) preflight->cleared = ok;
