@@ -23,5 +23,7 @@ set_target_properties(hitless-sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BI
 if(HITLESS_TESTS)
   add_test(NAME sim.seeds COMMAND hitless-sim --seeds 10000)
   add_test(NAME sim.regress COMMAND hitless-sim --regress ${CMAKE_SOURCE_DIR}/sim/regress/seeds.txt)
-  set_tests_properties(sim.seeds sim.regress PROPERTIES TIMEOUT 300)
+  add_test(NAME sim.planted COMMAND hitless-sim --planted)
+  add_test(NAME sim.exhaustive COMMAND hitless-sim --exhaustive --faults 1)
+  set_tests_properties(sim.seeds sim.regress sim.planted sim.exhaustive PROPERTIES TIMEOUT 300)
 endif()

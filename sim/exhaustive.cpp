@@ -19,9 +19,12 @@ struct Search {
   std::uint64_t runs = 0, violations = 0;
   double end = 0;
   bool cut_short = false;
+  bool coarse =
+      false;  // three faults: only before an effect leaves or a journal is read, fewer kinds
+  std::vector<Fault> choices;
 };
 
-std::vector<Fault> choices() {
+std::vector<Fault> choices(bool coarse) {
   std::vector<Fault> all;
   const auto add = [&](FaultKind kind, DurationMs lasts, int host) {
     Fault fault;
@@ -34,6 +37,10 @@ std::vector<Fault> choices() {
   add(FaultKind::pause, 60'000, 0);
   add(FaultKind::lb_reload, 0, 0);
   add(FaultKind::store_unknown_result, 0, 0);
+  if (coarse) {
+    add(FaultKind::host_reboot, 0, 0);
+    return all;
+  }
   for (int host = 0; host < 3; ++host) {
     add(FaultKind::host_reboot, 0, host);
     add(FaultKind::ssh_refused, 12'000, host);
@@ -41,16 +48,17 @@ std::vector<Fault> choices() {
   return all;
 }
 
-bool may_strike_at(const Item& item) {
+bool may_strike_at(const Item& item, bool coarse) {
   switch (item.what) {
-    case Happens::turn:
     case Happens::send:
+    case Happens::load_journal:
+      return true;
+    case Happens::turn:
     case Happens::lb_lands:
     case Happens::host_lands:
     case Happens::look_lands:
     case Happens::reply:
-    case Happens::load_journal:
-      return true;
+      return !coarse;
     default:
       return false;
   }
@@ -81,12 +89,11 @@ void print_again(const std::vector<Strike>& strikes) {
 
 void explore(Search& search, World world, std::uint64_t faults, std::vector<Strike> strikes,
              std::uint64_t step) {
-  static const std::vector<Fault> kChoices = choices();
   while (const Item* next = world.upcoming()) {
-    if (may_strike_at(*next)) {
+    if (may_strike_at(*next, search.coarse)) {
       if (!search.met.insert(mix(world.digest() ^ faults << 60U)).second) return;
       search.cut_short |= seconds_now() > search.end || search.met.size() >= kMaxStates;
-      for (const Fault& fault : kChoices) {
+      for (const Fault& fault : search.choices) {
         if (faults == 0 || search.cut_short) break;
         World other = world;
         other.strike(fault);
@@ -124,6 +131,8 @@ int run_exhaustive(std::uint64_t faults) {
   Search search;
   const double start = seconds_now();
   search.end = start + kMaxSeconds;
+  search.coarse = faults > 2;
+  search.choices = choices(search.coarse);
   World world(small_scenario());
   world.fixed_delays = true;
   explore(search, world, faults, {}, 0);

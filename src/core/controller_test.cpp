@@ -1,0 +1,167 @@
+// The pure run loop, and decisions that the simulator once found wrong.
+#include "core/controller.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/instance_fsm.hpp"
+
+namespace hitless::core {
+namespace {
+
+constexpr TimeMs kNow = 1'000'000;
+
+TargetReading reading_of(TargetState state) {
+  TargetReading reading;
+  reading.state = state;
+  reading.check = LbCheck::pass;
+  reading.in_flight = reading.host_connections = 0;
+  return reading;
+}
+
+// A started rollout of `n` instances, all in rotation, preflights behind them.
+State started(int n, std::int64_t floor) {
+  Plan plan;
+  plan.rollout = "R-1";
+  plan.policy.capacity.floor = floor;
+  for (int i = 1; i <= n; ++i) {
+    const std::string host = "web0" + std::to_string(i);
+    plan.instances.push_back(InstancePlan{InstanceId{"web@" + host}, host, "", false, ""});
+  }
+  State state;
+  apply_to(state, RolloutStarted{plan, "test", 1}, kNow);
+  for (Instance& instance : state.instances) {
+    instance.phase = Preflight{};
+    instance.report = PreflightReport{};
+    instance.reading = reading_of(TargetState::in);
+  }
+  return state;
+}
+
+Effect effect_on(const State& state, EffectKind kind, TimeMs deadline) {
+  Effect effect;
+  effect.id = "R-1." + std::to_string(state.next_effect);
+  effect.epoch = state.epoch;
+  effect.kind = kind;
+  effect.instance = state.instances.front().plan.id;
+  effect.deadline = deadline;
+  return effect;
+}
+
+TEST(Controller, HandsOutEffectsOnlyWithTheirIntents) {
+  const Controller controller(started(3, 2));
+  const Turn turn = controller.next(kNow);
+  ASSERT_FALSE(turn.broken);
+  ASSERT_TRUE(turn.at_rest);
+  ASSERT_EQ(turn.effects.size(), 1U);
+  ASSERT_EQ(turn.events.size(), 1U);
+  const auto* intended = std::get_if<EffectIntended>(&turn.events.front());
+  ASSERT_NE(intended, nullptr);
+  EXPECT_EQ(intended->effect.id, turn.effects.front().id);
+  EXPECT_EQ(controller.state().next_effect, 1) << "nothing changes before it is durable";
+}
+
+TEST(Controller, ATurnThatWouldBreakARuleIsEmpty) {
+  const State state = started(3, 2);
+  const Controller controller(state);
+  Effect act = effect_on(state, EffectKind::act, kNow + 1'000);
+  const Turn turn = controller.take({HealthSeen{}, EffectIntended{act}}, kNow);
+  ASSERT_TRUE(turn.broken);
+  EXPECT_EQ(turn.broken->rule, "I2");
+  EXPECT_TRUE(turn.events.empty());
+}
+
+TEST(Controller, WithoutAJournalOnlyTheUnchangedAndTheProvenGoBack) {
+  State state = started(4, 1);
+  for (Instance& instance : state.instances) instance.taken_out = true;
+  state.instances[0].phase = Draining{};
+  state.instances[1].phase = Verifying{};
+  state.instances[1].acted = true;
+  state.instances[2].phase = Rejoining{};
+  state.instances[2].acted = true;
+  state.instances[3].phase = Quarantined{"sick"};
+  const std::vector<InstanceId> back = safe_to_put_back(state);
+  ASSERT_EQ(back.size(), 2U);
+  EXPECT_EQ(back[0].value, "web@web01");
+  EXPECT_EQ(back[1].value, "web@web03");
+}
+
+TEST(Controller, TheClockOfARolloutNeverGoesBack) {
+  EXPECT_EQ(RolloutClock(500, 100, 2'000).at(150), 2'050) << "a wall clock that was set back";
+  EXPECT_EQ(RolloutClock(5'000, 100, 2'000).at(150), 5'050);
+}
+
+// Asleep for minutes between the last look and its answer, a watchdog put the instance back.
+TEST(FoundBySimulator, ALookThatIsAnsweredAfterItsDeadlineProvesNothing) {
+  for (const bool late : {false, true}) {
+    State state = started(3, 2);
+    Instance& instance = state.instances.front();
+    Draining draining;
+    draining.commanded = true;
+    draining.quiet_since = kNow;
+    instance.phase = draining;
+    instance.taken_out = true;
+    const Effect look = effect_on(state, EffectKind::confirm_out, kNow + 30'000);
+    apply_to(state, EffectIntended{look}, kNow);
+    Outcome outcome;
+    outcome.status = OutcomeStatus::ok;
+    outcome.reading = reading_of(TargetState::out);
+    apply_to(state, EffectFinished{look.id, outcome}, kNow + (late ? 130'000 : 10));
+    EXPECT_EQ(std::get<Draining>(instance.phase).confirmed, !late);
+  }
+}
+
+// What was seen before it went back says nothing: below the floor it is needed, not in the way.
+TEST(FoundBySimulator, AnInstanceThatWePutBackLeavesAgainOnlyUnderTheFloor) {
+  State state = started(3, 2);
+  Instance& instance = state.instances.front();
+  instance.phase = Rejoining{};
+  instance.taken_out = instance.acted = true;
+  instance.reading = reading_of(TargetState::out);
+  state.instances.back().reading = reading_of(TargetState::out);
+  const Effect rejoin = effect_on(state, EffectKind::rejoin, kNow + 30'000);
+  apply_to(state, EffectIntended{rejoin}, kNow);
+  Outcome outcome;
+  outcome.status = OutcomeStatus::ok;
+  apply_to(state, EffectFinished{rejoin.id, outcome}, kNow);
+  instance.phase = RollingBack{kNow};
+  EXPECT_FALSE(next_step(state, instance, kNow).advance);
+  instance.reading = reading_of(TargetState::out);
+  ASSERT_TRUE(next_step(state, instance, kNow).advance);
+  EXPECT_EQ(next_step(state, instance, kNow).advance->to, PhaseName::draining);
+}
+
+TEST(FoundBySimulator, ADrainIsNotToldAgainBelowTheFloorWhenNobodyCanSee) {
+  State state = started(3, 2);
+  Instance& instance = state.instances.front();
+  Draining draining;
+  draining.since = kNow;
+  instance.phase = draining;
+  instance.taken_out = true;
+  for (Instance& each : state.instances) each.reading = reading_of(TargetState::unknown);
+  EXPECT_FALSE(next_step(state, instance, kNow).effect);
+  instance.reading = reading_of(TargetState::out);
+  EXPECT_TRUE(next_step(state, instance, kNow).effect);
+}
+
+// Its controller may die with nobody to resume it.
+TEST(FoundBySimulator, AQuarantinedInstanceHasItsIncidentBeforeTheRolloutEnds) {
+  State state = started(3, 1);
+  state.halted = true;
+  state.instances.front().phase = Quarantined{"sick"};
+  Draining draining;
+  draining.since = kNow;
+  state.instances.back().phase = draining;
+  const auto incidents = [&] {
+    const Decision decision = decide(state, kNow);
+    return std::count_if(decision.effects.begin(), decision.effects.end(),
+                         [](const Effect& e) { return e.kind == EffectKind::open_incident; });
+  };
+  EXPECT_EQ(incidents(), 1);
+  state.incident = "INC-1";
+  EXPECT_EQ(incidents(), 0) << "once";
+}
+
+}  // namespace
+}  // namespace hitless::core
