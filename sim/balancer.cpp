@@ -218,7 +218,9 @@ core::TargetReading World::read_target(const Process& from, int i, bool count_on
   }
   core::TargetReading reading =
       core::merge(std::span(reports).first(static_cast<std::size_t>(scenario_.nodes)));
-  const bool counted = !links_[home].lost_probes || random_.percent(60);
+  // A host that is busy with clients of its own answers seldom.
+  const int answers = scenario_.direct ? 15 : 60;
+  const bool counted = !links_[home].lost_probes || random_.percent(answers);
   if (count_on_host && counted && reaches_host(home, i)) {
     std::int64_t connections = hosts_[i].direct;
     for (int n = 0; n < scenario_.nodes; ++n) connections += nodes_[n].servers[i].in_flight;

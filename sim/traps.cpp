@@ -110,6 +110,15 @@ struct Layer {
     add(FaultKind::kill, kAims[random.pick(3)]);
   }
 
+  // Who takes over reads a replica that lags.
+  void journal_lags() {
+    add(FaultKind::store_lag, EffectKind::act, 60'000);
+    add(FaultKind::kill, EffectKind::act).after = random.between(0, 500);
+  }
+
+  // Something was changed, and nothing can be journaled any more.
+  void journal_full() { add(FaultKind::store_full, EffectKind::act, 25'000); }
+
   // It ran, it failed, and the answer is lost.
   void failed_and_not_heard_of() {
     add(FaultKind::start_limit, EffectKind::act, 30'000);
@@ -135,6 +144,8 @@ void lay_trap(Random& random, Scenario& scenario) {
       &Layer::one_node_cannot_reach_it,
       &Layer::act_never_arrives,
       &Layer::left_alone,
+      &Layer::journal_lags,
+      &Layer::journal_full,
   };
   (layer.*kTraps[random.pick(std::size(kTraps))])();
   scenario.faults_end = layer.from + kLongEnoughMs;
