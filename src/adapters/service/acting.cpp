@@ -28,9 +28,17 @@ if [ "$now" != "$expected" ]; then
     exit 96
   fi
 fi
-systemctl --job-mode=fail "$verb" -- "$unit"
-code=$?
-[ $code -eq 0 ] && exit 0
+# A crash loop has used up the start limit by now, or does while we look: a way back must not fail by it.
+tries=1
+[ "$unwell" != 1 ] || { tries=3; systemctl reset-failed -- "$unit" 2>/dev/null; }
+while :; do
+  systemctl --job-mode=fail "$verb" -- "$unit"
+  code=$?
+  [ $code -eq 0 ] && exit 0
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] && [ "$(systemctl show -p Result --value -- "$unit")" = start-limit-hit ] || break
+  systemctl reset-failed -- "$unit" 2>/dev/null
+done
 systemctl show -p Result,ActiveState,SubState,ExecMainStatus -- "$unit" | tr '\n' ' '
 echo
 command -v journalctl >/dev/null 2>&1 && journalctl -u "$unit" -n 5 --no-pager -o cat 2>/dev/null | cut -c1-300
