@@ -91,7 +91,14 @@ int run_planted(std::uint64_t first) {
     const double start = seconds_now();
     std::optional<Broken> broken;
     std::uint64_t seeds = 0;
-    while (!broken && seeds < kPlantedSeeds) broken = World(draw(first + seeds++)).run().broken;
+    while (!broken && seeds < kPlantedSeeds) {
+      const std::uint64_t seed = first + seeds++;
+      broken = World(draw(seed)).run().broken;
+      if (!broken) continue;
+      plant();  // what breaks without the bug too has not found it
+      if (World(draw(seed)).run().broken) broken.reset();
+      plant(bug);
+    }
     found += broken ? 1 : 0;
     fmt::print("{:<26} {:<8} {:>6} {:>7} {:>6.0f}ms  {}\n", bug.name, broken ? broken->rule : "-",
                broken ? std::to_string(first + seeds - 1) : "-", seeds,

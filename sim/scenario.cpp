@@ -6,7 +6,8 @@ namespace hitless::sim {
 namespace {
 
 constexpr TimeMs kStartMs = 1'000;
-constexpr int kTrapPercent = 55;  // of the seeds: faults aimed at where they matter
+constexpr DurationMs kDrainSlackMs = 1'500;  // commands, looks, the quiet window
+constexpr int kTrapPercent = 55;             // of the seeds: faults aimed at where they matter
 
 struct KindInfo {
   FaultKind kind;
@@ -163,7 +164,7 @@ bool harmless(const Scenario& scenario) {
                     [](const Fault& fault) { return fault.kind == FaultKind::lb_reload; });
   // Each forgotten drain begins anew, and its deadline does not.
   const DurationMs drain = scenario.drain_ms * (scenario.direct ? 2 : 1) * (1 + forgets);
-  if (drain >= scenario.plan.policy.drain.deadline_ms) return false;
+  if (drain + kDrainSlackMs >= scenario.plan.policy.drain.deadline_ms) return false;
   for (const Fault& fault : scenario.faults) {
     switch (fault.kind) {
       case FaultKind::kill:
@@ -173,7 +174,6 @@ bool harmless(const Scenario& scenario) {
       case FaultKind::store_compaction:
       case FaultKind::net_delay:
       case FaultKind::net_duplicate:
-      case FaultKind::net_stuck:
       case FaultKind::lb_reload:
         break;
       default:
