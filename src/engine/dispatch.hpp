@@ -19,7 +19,7 @@ struct EffectContext {
   Guard* guard = nullptr;
   core::RolloutClock clock;                   // deadlines are told by it
   DurationMs drain_left_ms = 0;               // until the drain's own deadline
-  std::vector<core::InstanceId> quarantined;  // finish: left out on purpose
+  std::vector<core::InstanceId> quarantined;  // open_incident, finish: left out on purpose
   [[nodiscard]] TimeMs now() const { return clock.at(steady_now_ms()); }
 };
 

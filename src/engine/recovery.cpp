@@ -15,10 +15,10 @@ constexpr DurationMs kLongestWaitMs = 10 * 60'000;
 constexpr DurationMs kRetryMs = 1'000;  // of a host that cannot be asked
 constexpr DurationMs kPutBackDeadlineMs = 15'000;
 
-Task<void> ask_one(const InstanceParts* instance, core::Effect effect, TimeMs now,
+// `wait`: by how long the host itself bounds every act of this rollout, and not by the effect's
+// deadline, because the wall clock may have been set between the two controllers.
+Task<void> ask_one(const InstanceParts* instance, core::Effect effect, DurationMs wait,
                    std::vector<core::Event>* events) {
-  const DurationMs wait = std::clamp<DurationMs>(effect.deadline + kZombieMarginMs - now,
-                                                 kShortestWaitMs, kLongestWaitMs);
   const DurationMs end = steady_now_ms() + wait;
   while (true) {
     const DurationMs left = std::max<DurationMs>(end - steady_now_ms(), kShortestWaitMs);
@@ -33,14 +33,16 @@ Task<void> ask_one(const InstanceParts* instance, core::Effect effect, TimeMs no
 
 }  // namespace
 
-Task<std::vector<core::Event>> outcomes_left_behind(const ServiceParts* parts, core::State state,
-                                                    TimeMs now) {
+Task<std::vector<core::Event>> outcomes_left_behind(const ServiceParts* parts, core::State state) {
+  const DurationMs wait =
+      std::min(state.plan.policy.verify.deadline_ms + kZombieMarginMs, kLongestWaitMs);
   std::vector<core::Event> events;
   std::vector<Task<void>> tasks;
   for (const core::Instance& each : state.instances) {
     if (!each.pending || each.pending->effect.kind != core::EffectKind::act) continue;
     const InstanceParts* instance = find(*parts, each.plan.id);
-    if (instance != nullptr) tasks.push_back(ask_one(instance, each.pending->effect, now, &events));
+    if (instance != nullptr)
+      tasks.push_back(ask_one(instance, each.pending->effect, wait, &events));
   }
   co_await join_all(std::move(tasks));
   co_return events;

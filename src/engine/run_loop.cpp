@@ -121,7 +121,7 @@ Task<Status> Rollout::open_or_take_over(std::int64_t epoch) {
     co_return co_await record({core::RolloutStarted{context_.plan, context_.actor, epoch}});
   }
   // The old controller can start nothing more; what it started ends before anything is decided.
-  Status status = co_await record(co_await outcomes_left_behind(context_.parts, state(), now()));
+  Status status = co_await record(co_await outcomes_left_behind(context_.parts, state()));
   if (!status) co_return status;
   co_return co_await record({core::ControllerTookOver{epoch, context_.actor}});
 }
@@ -185,9 +185,12 @@ EffectContext Rollout::context_of(const core::Effect& effect) {
     if (instance->report) context.backups = instance->report->backups;
     context.drain_left_ms = drain_left(*instance);
   }
-  if (effect.kind == core::EffectKind::finish) {
+  const bool over = effect.kind == core::EffectKind::finish;
+  if (over || effect.kind == core::EffectKind::open_incident) {
     for (const core::Instance& instance : state().instances) {
-      if (instance.taken_out) context.quarantined.push_back(instance.plan.id);
+      const bool on_purpose = std::holds_alternative<core::Quarantined>(instance.phase);
+      if (instance.taken_out && (over || on_purpose))
+        context.quarantined.push_back(instance.plan.id);
     }
   }
   return context;
