@@ -35,8 +35,10 @@ bool serves(const Instance& instance) {
   if (HITLESS_PLANTED(unknown_counts_as_in) && instance.reading &&
       instance.reading->state == TargetState::unknown)
     return !is_leaving(instance);
-  // We found out that it fails, whatever the load balancer still thinks of it.
-  const bool fails = instance.failed && std::holds_alternative<RollingBack>(instance.phase);
+  // We found out that it fails, or see it fail just now, whatever the load balancer still thinks.
+  const auto* soaking = std::get_if<Soaking>(&instance.phase);
+  const bool fails = (instance.failed && std::holds_alternative<RollingBack>(instance.phase)) ||
+                     (soaking != nullptr && soaking->fails > 0);
   const bool in = instance.reading && instance.reading->state == TargetState::in;
   return in && !fails && !is_leaving(instance);
 }

@@ -1,5 +1,6 @@
 // The pure run loop, and decisions that the simulator once found wrong.
 #include "core/controller.hpp"
+#include "core/capacity.hpp"
 
 #include <gtest/gtest.h>
 
@@ -143,6 +144,33 @@ TEST(FoundBySimulator, ADrainIsNotToldAgainBelowTheFloorWhenNobodyCanSee) {
   EXPECT_FALSE(next_step(state, instance, kNow).effect);
   instance.reading = reading_of(TargetState::out);
   EXPECT_TRUE(next_step(state, instance, kNow).effect);
+}
+
+// The permission of its turn was given to the controller that is gone, by what that one saw.
+TEST(FoundBySimulator, AfterATakeoverAFirstDrainAsksTheFloorAgain) {
+  State state = started(3, 2);
+  Instance& instance = state.instances.front();
+  Draining draining;
+  draining.since = kNow;
+  instance.phase = draining;
+  for (Instance& each : state.instances) each.reading = reading_of(TargetState::in);
+  EXPECT_TRUE(next_step(state, instance, kNow).effect) << "permission was just asked";
+  apply_to(state, ControllerTookOver{state.epoch + 1, "next"}, kNow + 10);
+  EXPECT_FALSE(next_step(state, instance, kNow + 10).effect) << "nobody has looked yet";
+  for (Instance& each : state.instances) each.reading = reading_of(TargetState::in);
+  EXPECT_TRUE(next_step(state, instance, kNow + 20).effect);
+  state.instances.back().reading = reading_of(TargetState::out);
+  EXPECT_FALSE(next_step(state, instance, kNow + 30).effect) << "a peer died meanwhile";
+}
+
+TEST(FoundBySimulator, AnInstanceThatFailsWhileItSoaksDoesNotCountAsServing) {
+  State state = started(3, 2);
+  for (Instance& each : state.instances) each.reading = reading_of(TargetState::in);
+  Instance& sick = state.instances.back();
+  sick.phase = Soaking{};
+  EXPECT_EQ(serving(state), 3);
+  apply_to(state, HealthSeen{sick.plan.id, {HealthStatus::fail, 0, "HTTP 502"}}, kNow);
+  EXPECT_EQ(serving(state), 2);
 }
 
 // Its controller may die with nobody to resume it.

@@ -91,9 +91,10 @@ Step drain_deadline(const State& state, const Instance& instance, const Draining
 
 // It may have come back behind our back (the load balancer reloaded, a dying controller put it
 // back) and be needed by now: then it leaves under the floor like any other.
-bool may_leave_again(const State& state, const Instance& instance) {
-  if (!instance.taken_out) return true;  // the first time: permission was asked for its turn
-  if (!instance.reading) return false;   // after a takeover: nobody has looked yet
+bool may_leave_again(const State& state, const Instance& instance, const Draining& draining) {
+  // The first time permission was just asked, for its turn; a takeover since then voids it.
+  if (!instance.taken_out && draining.since > state.taken_over_at) return true;
+  if (!instance.reading) return false;  // after a takeover: nobody has looked yet
   return !may_serve(instance) || serving(state) >= state.plan.policy.capacity.floor;
 }
 
@@ -117,7 +118,7 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
     }
     if (now < instance.retry_at)
       return wait_until(std::min(instance.retry_at, over ? instance.retry_at : end));
-    if (!may_leave_again(state, instance)) {
+    if (!may_leave_again(state, instance, draining)) {
       const TimeMs patience =
           draining.since + std::max(policy.deadline_ms, state.plan.policy.capacity.wait_ms);
       if (now < patience) return wait_until(patience);
