@@ -11,6 +11,7 @@ namespace hitless::core {
 namespace {
 
 constexpr DurationMs kPreflightDeadlineMs = 60'000;
+constexpr std::int64_t kMaxPreflights = 64;  // at the same time: each is a connection and a reading
 constexpr DurationMs kRecheckDeadlineMs = 15'000;
 constexpr std::int64_t kMaxIncidentAttempts = 3;
 constexpr std::int64_t kMaxRecheckAttempts = 3;
@@ -190,13 +191,18 @@ std::vector<Event> rollout_records(const State& state) {
 }
 
 void choose_next(const State& state, TimeMs now, Decision& decision) {
+  std::int64_t asked = std::count_if(
+      state.instances.begin(), state.instances.end(),
+      [](const Instance& i) { return is(i, PhaseName::preflight) && !i.report && i.pending; });
   for (const Instance& instance : state.instances) {
+    if (asked >= kMaxPreflights || state.halted) break;
     if (!is(instance, PhaseName::preflight) || instance.report || instance.pending) continue;
     Effect effect;
     effect.kind = EffectKind::preflight;
     effect.instance = instance.plan.id;
     effect.deadline = now + kPreflightDeadlineMs;
     decision.effects.push_back(std::move(effect));
+    ++asked;
   }
   if (state.halted || state.paused || !preflights_done(state)) return;
   const bool all_seen = std::all_of(state.instances.begin(), state.instances.end(),
