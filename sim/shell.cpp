@@ -73,6 +73,8 @@ void World::dispatch(int home, core::Effect effect, bool safe) {
   ++process.flights;
   if (on_host) at(left, Happens::flight_over, index, 0, process.life);
   const core::Effect& sent = *flights_.back().effect;
+  // Its turn begins with the durable intent, whatever becomes of the command.
+  if (sent.kind == EffectKind::drain) rule_foreign(flights_.back());
   strike_aimed(sent.kind, index_of(sent.instance));
   if (planted(ShellBug::journal_after_effect)) return send(index);
   at(0, Happens::send, index, 0, process.life);  // after a fault that was aimed at it
