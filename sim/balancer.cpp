@@ -177,12 +177,12 @@ void World::watchdog_fires(int n, int i) {
   }
   const core::State* state = durable_state();
   const auto& instance = state->instances[static_cast<std::size_t>(i)];
-  // With every controller dead or asleep it is what the watchdog is for: nobody could disarm it.
+  // With every controller dead or asleep in mid-rollout it is what the watchdog is for.
   const bool somebody = std::any_of(homes_.begin(), homes_.end(), [&](const Process& process) {
     return process.stage == Stage::running && process.asleep_until <= now_;
   });
   const bool on_purpose = core::name_of(instance.phase) == core::PhaseName::quarantined;
-  if (on_purpose && !state->incident.empty() && somebody)
+  if (on_purpose && !state->incident.empty() && (somebody || state->ended))
     violate("I7", instance.plan.id.value + " was quarantined and the watchdog put it back");
   set_admin(n, i, Admin::ready, true);
 }

@@ -209,6 +209,8 @@ void World::land_on_host(int index) {
   }
   if (fence_refuses(i, flight.effect->epoch)) {
     tell("host", [&] { return flight.effect->instance.value + " refuses " + flight.effect->id; });
+    // A refusal is final: who was told so sends it no more, and a stream holds nothing twice.
+    host.operations.push_back(Operation{flight.number, 1, false, 0, core::OutcomeStatus::failed});
     return answer(core::OutcomeStatus::failed);
   }
   rule_command(flight, true);

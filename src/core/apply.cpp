@@ -305,6 +305,7 @@ void see_health(State& state, const HealthSeen& event) {
   } else if (auto* soaking = std::get_if<Soaking>(&instance->phase)) {
     soaking->last_health = reading.evidence;
     soaking->fails = reading.status == HealthStatus::fail ? soaking->fails + 1 : 0;
+    soaking->doubted |= soaking->fails > 0;
   }
 }
 

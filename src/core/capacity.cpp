@@ -38,7 +38,7 @@ bool serves(const Instance& instance) {
   // We found out that it fails, or see it fail just now, whatever the load balancer still thinks.
   const auto* soaking = std::get_if<Soaking>(&instance.phase);
   const bool fails = (instance.failed && std::holds_alternative<RollingBack>(instance.phase)) ||
-                     (soaking != nullptr && soaking->fails > 0);
+                     (soaking != nullptr && soaking->doubted);
   const bool in = instance.reading && instance.reading->state == TargetState::in;
   return in && !fails && !is_leaving(instance);
 }

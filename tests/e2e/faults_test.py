@@ -77,9 +77,9 @@ class FaultsTest(E2eTest):
         # A reload of HAProxy closes the idle connections of its clients, and so may cross a request on one
         # of them, whoever does what behind it: through lb-1 only new connections.
         with lab.load(rate=150, nodes=["lb-1"], mix="new=1") as fresh, lab.load(rate=150, nodes=["lb-2"]) as load:
-            slow = SlowRequest(lab, lab.lb("lb-2"), "web01", 5000)
+            slow = SlowRequest(lab, lab.lb("lb-2"), "web01", 10000)
             run = self.start_rollout("restart", "app", "--limit", "web01", fleet=fleet(lab, app={}))
-            run.wait_for("web01 out of rotation")
+            run.wait_for("web01 out of rotation, waiting")
             lab.lb("lb-1").reload()
             run.wait(60)
             self.requests(100, load)
