@@ -10,6 +10,7 @@ namespace {
 
 constexpr DurationMs kDownConfirmMs = 500;  // a service that starts may look down for a moment
 constexpr DurationMs kSlowConfirmMs = 2'000;
+constexpr DurationMs kReloadSettleMs = 500;  // old workers still answer for a moment after a reload
 
 Judgement wait_until(TimeMs at) {
   return {Judgement::Kind::wait, {}, at, false};
@@ -99,8 +100,9 @@ Judgement judge(const State& state, const Instance& instance, const Verifying& v
     return service;
 
   const TimeMs end = v.since + policy.deadline_ms;
+  const DurationMs settle = std::min(policy.grace_ms, kReloadSettleMs);
   const TimeMs grace_end =
-      state.plan.action == Action::restart ? v.since + policy.grace_ms : v.since;
+      v.since + (state.plan.action == Action::restart ? policy.grace_ms : settle);
   const bool proven = v.proven_since.has_value();
   const bool stable = proven && now - *v.proven_since >= policy.stability_ms;
   const bool healthy = !policy.health || v.passes >= policy.rise;
