@@ -29,7 +29,7 @@ def core_offences():
         is_test = path.name.endswith("_test.cpp")
         for number, kind, name in includes(path):
             ok = name.startswith("core/") if kind == '"' else name in STD - FORBIDDEN_IN_CORE
-            if is_test and name in ("gtest/gtest.h", "gmock/gmock.h", "fstream", "random", "sstream"):
+            if is_test and name in ("gtest/gtest.h", "gmock/gmock.h"):
                 ok = True
             if not ok:
                 yield f"{path.relative_to(ROOT)}:{number}: core may not include {name}"

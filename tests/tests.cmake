@@ -36,3 +36,9 @@ add_test(NAME journal.faults COMMAND journal_faults --quick)
 set_tests_properties(journal.faults PROPERTIES TIMEOUT 300)
 add_executable(journal_fixture ${CMAKE_SOURCE_DIR}/tests/journal/journal_fixture.cpp)
 target_link_libraries(journal_fixture PRIVATE hitless_adapters_journal hitless_flags)
+
+# docs/STATES.md against the core's transition table. Not in src/core: it reads a file.
+add_executable(docs_tests ${CMAKE_SOURCE_DIR}/tests/docs/states_doc_test.cpp)
+target_compile_definitions(docs_tests PRIVATE HITLESS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_link_libraries(docs_tests PRIVATE hitless_core hitless_flags GTest::gtest GTest::gtest_main)
+gtest_discover_tests(docs_tests DISCOVERY_MODE PRE_TEST TEST_PREFIX "docs.")
