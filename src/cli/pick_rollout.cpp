@@ -61,4 +61,14 @@ Result<ports::RolloutRow> pick_rollout(const App& app, Pick pick) {
               "hitless " + app.options.verb + " ROLLOUT");
 }
 
+Result<Picked> pick_with_state(const App& app, Pick pick) {
+  auto row = pick_rollout(app, pick);
+  if (!row) return tl::unexpected<Error>(row.error());
+  auto journal = open_journal(app, false);
+  if (!journal) return tl::unexpected<Error>(journal.error());
+  auto found = replay(**journal, row->rollout);
+  if (!found) return tl::unexpected<Error>(found.error());
+  return Picked{std::move(*row), std::move(found->state)};
+}
+
 }  // namespace hitless::cli

@@ -14,4 +14,11 @@ enum class Pick {
 // Fails with not_found or refused, saying which there are.
 [[nodiscard]] Result<ports::RolloutRow> pick_rollout(const App& app, Pick pick);
 
+// The same with its state, the journal closed again.
+struct Picked {
+  ports::RolloutRow row;
+  core::State state;
+};
+[[nodiscard]] Result<Picked> pick_with_state(const App& app, Pick pick);
+
 }  // namespace hitless::cli

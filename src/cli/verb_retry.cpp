@@ -5,15 +5,11 @@
 namespace hitless::cli {
 
 int verb_retry(App& app) {
-  auto row = pick_rollout(app, Pick::ended);
-  if (!row) return failed(app, row.error());
-  auto journal = open_journal(app, false);
-  if (!journal) return failed(app, journal.error());
-  auto found = replay(**journal, row->rollout);
+  auto found = pick_with_state(app, Pick::ended);
   if (!found) return failed(app, found.error());
-  journal->reset();
+  const ports::RolloutRow& row = found->row;
   PlannedRun wanted;
-  wanted.service = row->service;
+  wanted.service = row.service;
   wanted.options = engine::options_of(found->state.plan);
   wanted.options.limit.clear();
   for (const core::Instance& instance : found->state.instances) {
@@ -25,9 +21,9 @@ int verb_retry(App& app) {
   }
   if (wanted.options.limit.empty()) {
     return failed(app, Error{ErrorCode::refused,
-                             row->rollout + " left nothing undone",
+                             row.rollout + " left nothing undone",
                              {},
-                             "start a new rollout: hitless " + row->intent + " " + row->service});
+                             "start a new rollout: hitless " + row.intent + " " + row.service});
   }
   return run_planned(app, wanted);
 }

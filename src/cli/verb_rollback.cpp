@@ -47,20 +47,16 @@ Task<Status> aim_at_backups(Wiring* wiring, core::State state) {
 }  // namespace
 
 int verb_rollback(App& app) {
-  auto row = pick_rollout(app, Pick::any);
-  if (!row) return failed(app, row.error());
-  if (row->result.empty()) {
-    app.options.id = row->rollout;
+  auto found = pick_with_state(app, Pick::any);
+  if (!found) return failed(app, found.error());
+  const ports::RolloutRow& row = found->row;
+  if (row.result.empty()) {
+    app.options.id = row.rollout;
     app.options.verb = "abort";
     return verb_resume(app);
   }
-  auto journal = open_journal(app, false);
-  if (!journal) return failed(app, journal.error());
-  auto found = replay(**journal, row->rollout);
-  if (!found) return failed(app, found.error());
-  journal->reset();
   PlannedRun wanted;
-  wanted.service = row->service;
+  wanted.service = row.service;
   wanted.options.intent = core::Intent::apply;
   wanted.sources = Sources::optional;
   for (const core::Instance& instance : found->state.instances) {
@@ -68,9 +64,9 @@ int verb_rollback(App& app) {
   }
   if (wanted.options.limit.empty()) {
     return failed(app, Error{ErrorCode::refused,
-                             "no instance runs a configuration that " + row->rollout + " installed",
+                             "no instance runs a configuration that " + row.rollout + " installed",
                              {},
-                             "`hitless show " + row->rollout + "` says what it did"});
+                             "`hitless show " + row.rollout + "` says what it did"});
   }
   if (Status possible = removable(found->state); !possible) return failed(app, possible.error());
   wanted.before_plan = [state = found->state](Wiring* wiring) {
