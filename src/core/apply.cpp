@@ -275,6 +275,10 @@ void see_service(State& state, const ServiceSeen& event, TimeMs at) {
     verifying->proven_since.reset();
   } else if (!verifying->proven_since || !same_process) {
     verifying->proven_since = at;
+    // What answered until now may have been what ran before; only what runs now is judged.
+    verifying->passes = 0;
+    verifying->fails = 0;
+    verifying->latencies_us.clear();
   }
   if (reading.verdict != ServiceVerdict::down) {
     verifying->down_since.reset();

@@ -26,25 +26,31 @@ std::vector<std::size_t> decisive_entries(const FakeWorld& world) {
   return entries;
 }
 
-// Not applied is what a driver says when the same process still runs.
-void tell_not_applied(FakeWorld& world) {
-  world.service_verdict = [&world](const InstanceId& id) {
+// What a driver says while the same process still runs: of a restart that it was not applied; of a
+// reload it can only say that nothing shows it yet.
+void tell_when_nothing_happened(FakeWorld& world, ServiceVerdict says) {
+  world.service_verdict = [&world, says](const InstanceId& id) {
     const Instance* instance = find(world.state, id);
     const bool is_new = world.instances[id].generation != instance->before.main_pid;
-    return std::optional(is_new ? ServiceVerdict::proven : ServiceVerdict::not_applied);
+    return std::optional(is_new ? ServiceVerdict::proven : says);
   };
 }
 
-class Killed : public testing::TestWithParam<std::tuple<Intent, bool>> {};
+struct Kill {
+  Intent intent;
+  ServiceVerdict says;
+  bool carried_out;
+};
+class Killed : public testing::TestWithParam<Kill> {};
 
 TEST_P(Killed, AtEachEntryTheNextControllerFinishes) {
-  const auto [intent, carried_out] = GetParam();
+  const auto [intent, says, carried_out] = GetParam();
   FakeWorld calm(2, intent);
   calm.run();
   ASSERT_EQ(calm.result(), "succeeded");
   for (const std::size_t entry : decisive_entries(calm)) {
     FakeWorld world(2, intent);
-    tell_not_applied(world);
+    tell_when_nothing_happened(world, says);
     world.kill_at_entry = entry;
     world.carried_out_when_killed = carried_out;
     world.run();
@@ -59,9 +65,9 @@ TEST_P(Killed, AtEachEntryTheNextControllerFinishes) {
 }
 
 TEST_P(Killed, WhileItRollsBackTheNextControllerRollsBack) {
-  const auto [intent, carried_out] = GetParam();
-  const auto sick = [](FakeWorld& world) {
-    tell_not_applied(world);
+  const auto [intent, says, carried_out] = GetParam();
+  const auto sick = [verdict = says](FakeWorld& world) {
+    tell_when_nothing_happened(world, verdict);
     world.healthy = [&world](const InstanceId& id) {
       return id != world.id(2) || world.instances[id].generation != 2;
     };
@@ -88,8 +94,12 @@ TEST_P(Killed, WhileItRollsBackTheNextControllerRollsBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Recovery, Killed,
-                         testing::Combine(testing::Values(Intent::restart, Intent::apply),
-                                          testing::Bool()));
+                         testing::Values(Kill{Intent::restart, ServiceVerdict::not_applied, false},
+                                         Kill{Intent::restart, ServiceVerdict::not_applied, true},
+                                         Kill{Intent::apply, ServiceVerdict::not_applied, false},
+                                         Kill{Intent::apply, ServiceVerdict::not_applied, true},
+                                         Kill{Intent::apply, ServiceVerdict::indeterminate, false},
+                                         Kill{Intent::apply, ServiceVerdict::indeterminate, true}));
 
 TEST(Recovery, AnEffectOfAStaleEpochChangesNothing) {
   FakeWorld world(1);

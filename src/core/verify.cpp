@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/instance_fsm.hpp"
 #include "core/names.hpp"
 
 namespace hitless::core {
@@ -11,6 +12,9 @@ namespace {
 constexpr DurationMs kDownConfirmMs = 500;  // a service that starts may look down for a moment
 constexpr DurationMs kSlowConfirmMs = 2'000;
 constexpr DurationMs kReloadSettleMs = 500;  // old workers still answer for a moment after a reload
+// A reload that a controller now gone may or may not have asked for shows within this time (nginx
+// tries to bind for 2.5 s), or it never happened.
+constexpr DurationMs kLostReloadMs = 3'000;
 
 Judgement wait_until(TimeMs at) {
   return {Judgement::Kind::wait, {}, at, false};
@@ -45,6 +49,28 @@ Judgement judge_service(const Verifying& v, TimeMs now) {
       break;
   }
   return wait_until(now + 1'000);
+}
+
+// Nobody knows whether the reload was ever asked for, and nothing shows it. What answers meanwhile
+// is the configuration from before, good or bad, so its health says nothing about the new one.
+std::optional<Judgement> judge_lost_reload(const State& state, const Instance& instance,
+                                           const Verifying& v, TimeMs now) {
+  const bool open = v.orphaned && !v.proven_since && v.service &&
+                    v.service->verdict == ServiceVerdict::indeterminate &&
+                    action_for(state, instance) == Action::reload;
+  if (!open) return std::nullopt;
+  const TimeMs end = v.since + kLostReloadMs;
+  if (now < end) return wait_until(end);
+  return Judgement{Judgement::Kind::never_happened, v.service->evidence, 0, false};
+}
+
+// From when on a failing check counts. A service that restarts may take its time; after a reload
+// what counts is what runs since it is proven.
+TimeMs failing_counts_from(const State& state, const Instance& instance, const Verifying& v) {
+  const DurationMs grace = state.plan.policy.verify.grace_ms;
+  if (action_for(state, instance) == Action::restart) return v.since + grace;
+  if (!v.proven_since) return v.since + std::max(grace, kReloadSettleMs);
+  return *v.proven_since + std::min(grace, kReloadSettleMs);
 }
 
 struct Latency {
@@ -98,11 +124,10 @@ Judgement judge(const State& state, const Instance& instance, const Verifying& v
   const VerifyPolicy& policy = state.plan.policy.verify;
   if (Judgement service = judge_service(v, now); service.kind != Judgement::Kind::wait)
     return service;
+  if (const auto lost = judge_lost_reload(state, instance, v, now)) return *lost;
 
   const TimeMs end = v.since + policy.deadline_ms;
-  const DurationMs settle = std::min(policy.grace_ms, kReloadSettleMs);
-  const TimeMs grace_end =
-      v.since + (state.plan.action == Action::restart ? policy.grace_ms : settle);
+  const TimeMs grace_end = failing_counts_from(state, instance, v);
   const bool proven = v.proven_since.has_value();
   const bool stable = proven && now - *v.proven_since >= policy.stability_ms;
   const bool healthy = !policy.health || v.passes >= policy.rise;
