@@ -11,13 +11,13 @@ file(GLOB HITLESS_E2E CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/*_test.py)
 foreach(file IN LISTS HITLESS_E2E)
   get_filename_component(name ${file} NAME_WE)
   add_test(NAME e2e.${name} COMMAND ${Python3_EXECUTABLE} ${file})
-  set_tests_properties(e2e.${name} PROPERTIES TIMEOUT 900 RUN_SERIAL ON LABELS "lab;slow"
+  set_tests_properties(e2e.${name} PROPERTIES TIMEOUT 900 LABELS "lab;slow"
     ENVIRONMENT "${HITLESS_TEST_ENV}")
 endforeach()
 
 # Killed at a sample of the points of a rollout; at all of them with `./dev crash`.
 add_test(NAME crash.matrix COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/crash/matrix.py --quick --points 2)
-set_tests_properties(crash.matrix PROPERTIES TIMEOUT 900 RUN_SERIAL ON LABELS "lab;slow" ENVIRONMENT "${HITLESS_TEST_ENV}")
+set_tests_properties(crash.matrix PROPERTIES TIMEOUT 900 LABELS "lab;slow" ENVIRONMENT "${HITLESS_TEST_ENV}")
 
 # The command line as a user meets it: screens, errors, exit codes, streams. Needs no root.
 file(GLOB HITLESS_CLI_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*_test.py)
