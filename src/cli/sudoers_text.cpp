@@ -12,6 +12,7 @@
 #include "base/names.hpp"
 #include "base/text.hpp"
 #include "cli/service_configs.hpp"
+#include "cli/wiring_pools.hpp"
 #include "runtime/process.hpp"
 
 namespace hitless::cli {
@@ -90,6 +91,9 @@ class Collector {
         if (!user) return tl::unexpected<Error>(user.error());
         if (*user == nullptr) continue;
         append((*user)->needs.commands.commands, watchdog::privileged_commands().commands);
+        ports::PrivilegedCommands commands = privileged_commands(lb);
+        append((*user)->needs.commands.commands, std::move(commands.commands));
+        append((*user)->needs.commands.readable, std::move(commands.readable));
       }
     }
     return {};

@@ -8,10 +8,10 @@
 #include "adapters/host/host.hpp"
 #include "adapters/notify/notify.hpp"
 #include "adapters/service/services.hpp"
-#include "adapters/traffic/haproxy.hpp"
 #include "adapters/watchdog/watchdog.hpp"
 #include "base/text.hpp"
 #include "cli/service_configs.hpp"
+#include "cli/wiring_pools.hpp"
 #include "confdiff/config_diff.hpp"
 
 namespace hitless::cli {
@@ -209,35 +209,23 @@ class Builder {
     return wiring_->checks.back().get();
   }
 
+  // A load balancer's node without a host is reached from this machine.
+  HostOf host_of() {
+    return [this](const std::string& name) -> Result<ports::Host*> {
+      if (!name.empty()) return host(name);
+      if (here_ == nullptr) {
+        wiring_->hosts.push_back(host::make_local_host("localhost", "127.0.0.1", false));
+        here_ = wiring_->hosts.back().get();
+      }
+      return here_;
+    };
+  }
+
   Status add_pools() {
-    std::map<std::pair<std::string, std::string>, HaproxyPool> pools;
-    for (const fleet::Instance& instance : service_.instances) {
-      for (const fleet::Target& target : instance.targets) {
-        HaproxyPool& pool = pools[{target.lb, target.backend}];
-        pool.lb = target.lb;
-        pool.backend = target.backend;
-        pool.servers.emplace_back(core::InstanceId{instance.id}, target.server);
-      }
-    }
-    for (auto& [key, pool] : pools) {
-      const fleet::LoadBalancer* lb = fleet_.load_balancer(key.first);
-      if (lb == nullptr)
-        return fail(ErrorCode::internal, "load balancer " + key.first + " is not in the fleet");
-      for (const fleet::LbNode& node : lb->nodes) {
-        HaproxyNode to{node.name, node.socket.text, node.master ? node.master->text : "", {}, {}};
-        if (node.host) {
-          auto reached = host(*node.host);
-          if (!reached) return tl::unexpected<Error>(reached.error());
-          to.forward = [on = *reached](std::string path) {
-            return on->forward_unix(std::move(path));
-          };
-        }
-        pool.nodes.push_back(std::move(to));
-      }
-      if (Status ok = check_haproxy(pool); !ok) return ok;
-      wiring_->pools.push_back(make_haproxy(std::move(pool)));
-      wiring_->parts.pools.push_back(wiring_->pools.back().get());
-    }
+    auto pools = wire_pools(fleet_, service_, wiring_->parts, host_of());
+    if (!pools) return tl::unexpected<Error>(pools.error());
+    wiring_->pools = std::move(*pools);
+    for (const auto& pool : wiring_->pools) wiring_->parts.pools.push_back(pool.get());
     return {};
   }
 
@@ -250,16 +238,6 @@ class Builder {
     wiring_->coordination = coordination::make_host_claims(std::move(config));
   }
 
-  // A node without a host is reached from this machine.
-  Result<ports::Host*> watch_from(const fleet::LbNode& node) {
-    if (node.host) return host(*node.host);
-    if (here_ == nullptr) {
-      wiring_->hosts.push_back(host::make_local_host("localhost", "127.0.0.1", false));
-      here_ = wiring_->hosts.back().get();
-    }
-    return here_;
-  }
-
   Status add_watchdog() {
     watchdog::WatchdogConfig config;
     for (const fleet::Instance& instance : service_.instances) {
@@ -269,12 +247,7 @@ class Builder {
       for (const fleet::Target& target : instance.targets) {
         const fleet::LoadBalancer* lb = fleet_.load_balancer(target.lb);
         if (lb == nullptr) continue;  // add_pools has refused it
-        for (const fleet::LbNode& node : lb->nodes) {
-          auto from = watch_from(node);
-          if (!from) return tl::unexpected<Error>(from.error());
-          watched.targets.push_back(
-              {node.name, node.socket.text, target.backend, target.server, *from});
-        }
+        if (Status ok = add_watched(*lb, target, host_of(), watched); !ok) return ok;
       }
       config.instances.push_back(std::move(watched));
     }

@@ -38,6 +38,27 @@ TEST(Merge, HalfOutIsLeaving) {
   EXPECT_EQ(merge(reports).in_flight, 4);
 }
 
+// One pool in HAProxy, one in a load balancer that has no check and counts no requests.
+TEST(Merge, OutMeansOutOfAllPoolsWhateverTheirKinds) {
+  TargetReport haproxy = report(AdminState::drain, LbCheck::pass, 0);
+  haproxy.lb = "edge";
+  TargetReport other = report(AdminState::ready, LbCheck::none, 0);
+  other.lb = "files";
+  other.requests.reset();
+  EXPECT_EQ(merge(std::vector{haproxy, other}).state, TargetState::leaving);
+  other.admin = AdminState::drain;
+  EXPECT_EQ(merge(std::vector{haproxy, other}).state, TargetState::out);
+  other.in_flight.reset();
+  EXPECT_EQ(merge(std::vector{haproxy, other}).state, TargetState::draining);
+  other.admin = AdminState::unknown;
+  EXPECT_EQ(merge(std::vector{haproxy, other}).state, TargetState::unknown);
+  other.admin = haproxy.admin = AdminState::ready;
+  EXPECT_EQ(merge(std::vector{haproxy, other}).state, TargetState::in);
+  haproxy.check = LbCheck::fail;
+  EXPECT_EQ(merge(std::vector{haproxy, other}).state, TargetState::in_unhealthy);
+  EXPECT_EQ(merge(std::vector{haproxy, other}).requests, std::nullopt) << "one part is unknown";
+}
+
 TEST(Merge, OutOnlyWhenNothingIsInFlightAnywhere) {
   std::vector<TargetReport> reports{report(AdminState::drain, LbCheck::pass, 0),
                                     report(AdminState::drain, LbCheck::pass, 1)};

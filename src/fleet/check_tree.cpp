@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/text.hpp"
@@ -73,8 +74,23 @@ std::string wanted_by(const Type& type) {
   return join(words, ", or ");
 }
 
+// The table of the entries of one of the root's maps.
+const Table* table_of_map(const std::string& key) {
+  return root_table().find(key)->type.parts.front().table;
+}
+
 // Empty when it is missing or wrong: then all keys are taken, so that one slip is one message.
-std::string known_kind_in(const Node& object, const Table& table) {
+std::string known_kind_in(const Node& object, const Table& table, const Node& root) {
+  if (!table.kind_map.empty()) {
+    const Node* name = object.find(table.kind_key);
+    const Node* all = root.find(table.kind_map);
+    const bool usable = name != nullptr && name->kind == Node::Kind::scalar && all != nullptr &&
+                        all->kind == Node::Kind::map;
+    const Node* entry = usable ? all->find(name->text) : nullptr;
+    return entry != nullptr && entry->kind == Node::Kind::map
+               ? known_kind_in(*entry, *table_of_map(table.kind_map), root)
+               : std::string();
+  }
   const Node* kind = table.kind_key.empty() ? nullptr : object.find(table.kind_key);
   if (kind == nullptr || kind->kind != Node::Kind::scalar) return {};
   const auto& known = table.find(table.kind_key)->type.choices;
@@ -82,13 +98,18 @@ std::string known_kind_in(const Node& object, const Table& table) {
                                                                           : std::string();
 }
 
+// Without a kind nobody knows which of them is meant, so its value is not judged.
+bool differs_by_kind(const Table& table, std::string_view key) {
+  return std::ranges::count(table.keys, key, &Key::name) > 1;
+}
+
 class TreeChecker {
  public:
-  TreeChecker(const Source& source, Diagnostics& diagnostics)
-      : source_(source), diagnostics_(diagnostics) {}
+  TreeChecker(const Source& source, const Node& root, Diagnostics& diagnostics)
+      : source_(source), root_(root), diagnostics_(diagnostics) {}
 
   void object(const Node& node, const Table& table, std::string_view name) {
-    const std::string kind = known_kind_in(node, table);
+    const std::string kind = known_kind_in(node, table, root_);
     repeated_keys(node);
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
       const Node& key = node.keys[i];
@@ -100,8 +121,8 @@ class TreeChecker {
       if (known == nullptr)
         unknown_key(key, table, kind);
       else if (!kind.empty() && !table.legal_for(*known, kind))
-        illegal_for_kind(key, *known, kind);
-      else
+        illegal_for_kind(key, table, kind);
+      else if (!kind.empty() || !differs_by_kind(table, key.text))
         value(node.items[i], known->type, key.text);
     }
     missing_keys(node, table, kind, name);
@@ -424,9 +445,18 @@ class TreeChecker {
     }
   }
 
-  void illegal_for_kind(const Node& key, const Key& known, const std::string& kind) {
+  // Another kind has a key of that name; this kind may have one that people call so.
+  void illegal_for_kind(const Node& key, const Table& table, const std::string& kind) {
+    std::vector<std::string> kinds;
+    for (const auto& known : table.keys) {
+      const bool means_it =
+          std::find(known.also.begin(), known.also.end(), key.text) != known.also.end();
+      if (means_it && table.legal_for(known, kind)) return unknown_key(key, table, kind);
+      if (known.name == key.text)
+        kinds.insert(kinds.end(), known.only_for.begin(), known.only_for.end());
+    }
     report("HL0114", key.span, fmt::format("`{}` is not for kind {}", shown(key.text), shown(kind)),
-           fmt::format("only for {}", join(known.only_for, ", ")));
+           fmt::format("only for {}", join(kinds, ", ")));
   }
 
   void missing_keys(const Node& node, const Table& table, const std::string& kind,
@@ -457,6 +487,7 @@ class TreeChecker {
   }
 
   const Source& source_;
+  const Node& root_;
   Diagnostics& diagnostics_;
 };
 
@@ -478,7 +509,7 @@ void check_tree(const Node& root, const Source& source, Diagnostics& diagnostics
     diagnostics.add(std::move(d));
     return;
   }
-  TreeChecker(source, diagnostics).object(root, root_table(), source.name());
+  TreeChecker(source, root, diagnostics).object(root, root_table(), source.name());
 }
 
 }  // namespace hitless::fleet

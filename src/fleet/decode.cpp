@@ -1,4 +1,4 @@
-// Load balancers and notifications.
+// Notifications.
 #include <fmt/format.h>
 
 #include "base/text.hpp"
@@ -6,33 +6,6 @@
 
 namespace hitless::fleet {
 namespace {
-
-Endpoint endpoint_of(const std::string& text) {
-  Endpoint endpoint;
-  endpoint.text = text;
-  if (text.compare(0, 5, "unix:") == 0) {
-    endpoint.path = text.substr(5);
-    return endpoint;
-  }
-  endpoint.kind = Endpoint::Kind::tcp;
-  if (text.size() > 4)
-    if (auto parsed = parse_host_port(std::string_view(text).substr(4))) {
-      endpoint.host = parsed->host;
-      endpoint.port = parsed->port;
-    }
-  return endpoint;
-}
-
-LbNode decode_node(const LoadContext& context, const Node& node) {
-  const Reader reader(node, node_table());
-  LbNode made;
-  made.name = reader.text("name");
-  made.mark = context.mark(reader.span("name"));
-  made.socket = endpoint_of(reader.text("socket"));
-  if (auto master = reader.optional_text("master")) made.master = endpoint_of(*master);
-  made.host = reader.optional_text("host");
-  return made;
-}
 
 void read_events(const Reader& reader, Notification& made) {
   if (reader.node("on") == nullptr) return;
@@ -95,23 +68,6 @@ Notification decode_notification(const LoadContext& context, const Node& node) {
 }
 
 }  // namespace
-
-void decode_load_balancers(LoadContext& context) {
-  const Node* all = context.root.find("load_balancers");
-  if (all == nullptr || all->kind != Node::Kind::map) return;
-  for (std::size_t i = 0; i < all->keys.size(); ++i) {
-    const Reader reader(all->items[i], load_balancer_table());
-    LoadBalancer made;
-    made.name = all->keys[i].text;
-    made.mark = context.mark(all->keys[i].span);
-    made.kind = reader.text("kind");
-    if (auto config = reader.optional_text("config")) made.config = context.path_from_here(*config);
-    const Node* nodes = reader.node("nodes");
-    if (nodes != nullptr && nodes->kind == Node::Kind::list)
-      for (const auto& node : nodes->items) made.nodes.push_back(decode_node(context, node));
-    context.fleet.load_balancers.emplace(made.name, std::move(made));
-  }
-}
 
 void decode_notifications(LoadContext& context) {
   const Node* all = context.root.find("notifications");

@@ -145,11 +145,7 @@ class ServiceDecoder {
   }
 
   void lists() {
-    each("pools", [&](const Node& item) {
-      const Reader reader(item, pool_table());
-      service_.pools.push_back({reader.text("lb"), reader.text("backend"), reader.text("server"),
-                                context_.mark(reader.span("backend"))});
-    });
+    each("pools", [&](const Node& item) { service_.pools.push_back(decode_pool(context_, item)); });
     each("config", [&](const Node& item) {
       const Reader reader(item, config_table());
       service_.config.push_back({context_.path_from_here(reader.text("source")),
@@ -182,10 +178,17 @@ class ServiceDecoder {
       instance.zone = host.zone;
       if (port) instance.port = static_cast<int>(*port);
       if (const auto found = ports.find(name); found != ports.end()) instance.port = found->second;
-      for (const auto& pool : service_.pools)
-        instance.targets.push_back(
-            {pool.lb, pool.backend, expand(pool.server, placeholders_of(service_, instance))});
+      add_targets(instance);
       service_.instances.push_back(std::move(instance));
+    }
+  }
+
+  void add_targets(Instance& instance) {
+    const Placeholders values = placeholders_of(service_, instance);
+    for (const auto& pool : service_.pools) {
+      Target target{pool.lb, expand(pool.pool, values), expand(pool.member, values), {}};
+      for (const auto& [key, value] : pool.extras) target.extras[key] = expand(value, values);
+      instance.targets.push_back(std::move(target));
     }
   }
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/error.hpp"
@@ -61,28 +62,58 @@ struct Endpoint {
   std::string text;  // as written
 };
 
+// Which program or service it is. What the fleet file may say of each: fleet/lb_kinds.hpp.
+enum class LbKind { haproxy, command, nginx, touch_file, caddy };
+
 struct LbNode {
   std::string name;
   Mark mark;
-  Endpoint socket;
-  std::optional<Endpoint> master;
-  std::optional<std::string> host;  // the unix sockets are there
+  std::optional<std::string> host;  // haproxy: the unix sockets are there; else: it runs there
+  Endpoint socket;                  // haproxy
+  std::optional<Endpoint> master;   // haproxy
+  std::string url;                  // kinds with an HTTP API
+};
+
+struct HaproxyLb {
+  std::optional<std::string> config;  // path of its haproxy.cfg here
+};
+
+struct CommandLb {  // words may hold {node} {pool} {member} and those of an instance
+  std::vector<std::string> drain, rejoin, state, count, close;  // count, close: empty: not given
+  DurationMs timeout_ms = 0;                                    // of drain, rejoin and close
+  DurationMs settle_ms = 0;
+};
+
+struct NginxLb {
+  std::string binary, main_config, error_log, pid_file;
+  std::string upstreams;  // the file that holds the upstream blocks
+};
+
+struct TouchFileLb {
+  DurationMs settle_ms = 0;  // until every load balancer has noticed
+};
+
+struct CaddyLb {
+  DurationMs timeout_ms = 0;
 };
 
 struct LoadBalancer {
   std::string name;
   Mark mark;
-  std::string kind;                   // "haproxy"
-  std::optional<std::string> config;  // path of its haproxy.cfg here
-  std::vector<LbNode> nodes;
+  LbKind kind = LbKind::haproxy;
+  std::vector<LbNode> nodes;  // none for kinds that have no nodes
+  std::variant<HaproxyLb, CommandLb, NginxLb, TouchFileLb, CaddyLb> options;  // of that kind
 };
 
 // ---- services -----------------------------------------------------------------------------------
 enum class ServiceKind { nginx, systemd, command };
 
+// A place in a load balancer. pool and member are what the kind calls so (a backend and a server,
+// an upstream and an address); the kind's other keys are extras. All may hold placeholders, and
+// Instance::targets has them expanded.
 struct PoolRef {
-  std::string lb, backend;
-  std::string server;  // may hold {host} {service} {port}; Instance::targets has it expanded
+  std::string lb, pool, member;
+  std::map<std::string, std::string> extras;
   Mark mark;
 };
 
@@ -153,7 +184,8 @@ struct Policy {
 };
 
 struct Target {  // one instance's place in one pool
-  std::string lb, backend, server;
+  std::string lb, pool, member;
+  std::map<std::string, std::string> extras;
 };
 
 struct Instance {

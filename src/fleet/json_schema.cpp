@@ -50,6 +50,10 @@ class SchemaWriter {
       fill(out, of, "");
       return out;
     }
+    if (!of.kind_map.empty()) {
+      fill_any_kind(out, of);
+      return out;
+    }
     const Key* kind = of.find(of.kind_key);
     out["type"] = "object";
     out["required"] = json::array{of.kind_key};
@@ -93,6 +97,28 @@ class SchemaWriter {
     for (const auto& name : of.exactly_one)
       options.push_back(json::object{{"required", json::array{name}}});
     out["oneOf"] = std::move(options);
+  }
+
+  // The kind stands elsewhere, where a schema cannot look: the keys of all kinds. `check` knows.
+  void fill_any_kind(json::object& out, const Table& of) {
+    json::object properties;
+    json::array required;
+    for (const auto& one : of.keys) {
+      json::object made = key(one);
+      if (const auto* known = properties.if_contains(one.name)) {
+        const std::string both = std::string(known->at("description").as_string()) +
+                                 " Or: " + std::string(made.at("description").as_string());
+        json::object merged{{"anyOf", json::array{*known, std::move(made)}}};
+        merged["description"] = both;
+        made = std::move(merged);
+      }
+      properties[one.name] = std::move(made);
+      if (one.required && one.only_for.empty()) required.emplace_back(one.name);
+    }
+    out["type"] = "object";
+    out["additionalProperties"] = false;
+    out["properties"] = std::move(properties);
+    out["required"] = std::move(required);
   }
 
   json::object key(const Key& of) {

@@ -15,7 +15,7 @@ void resolve_and_validate(LoadContext& context) {
   decode_probers(context);
   validate_references(context);
   validate_policies(context);
-  validate_haproxy(context);
+  validate_load_balancers(context);
 }
 
 LoadResult load_source(const Source& source, Diagnostics& diagnostics) {

@@ -54,9 +54,11 @@ std::string LoadContext::path_from_here(const std::string& path) const {
   return folder + (path.compare(0, 2, "./") == 0 ? path.substr(2) : path);
 }
 
-Reader::Reader(const Node& object, const Table& table) : object_(object), table_(table) {
-  const Node* kind = table.kind_key.empty() ? nullptr : object.find(table.kind_key);
-  if (kind != nullptr) kind_ = kind->text;
+Reader::Reader(const Node& object, const Table& table, std::string kind)
+    : object_(object), table_(table), kind_(std::move(kind)) {
+  if (!table.kind_map.empty()) return;
+  const Node* written = table.kind_key.empty() ? nullptr : object.find(table.kind_key);
+  if (written != nullptr) kind_ = written->text;
 }
 
 const Node* Reader::node(std::string_view key) const {

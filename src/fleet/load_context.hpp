@@ -38,7 +38,8 @@ struct LoadContext {
 // Reads one object with its table's defaults. What check_tree() refused reads as the default.
 class Reader {
  public:
-  Reader(const Node& object, const Table& table);
+  // kind: for tables whose kind stands elsewhere (Table::kind_map).
+  Reader(const Node& object, const Table& table, std::string kind = {});
 
   [[nodiscard]] const Node* node(std::string_view key) const;  // none for a null value
   [[nodiscard]] Span span(std::string_view key) const;         // of the value, else of the object
@@ -65,13 +66,14 @@ class Reader {
 
 // The steps, in order (load.cpp).
 void load_hosts(LoadContext& context);                                         // hosts.cpp
-void decode_load_balancers(LoadContext& context);                              // decode.cpp
+void decode_load_balancers(LoadContext& context);                              // lb_kinds.cpp
+PoolRef decode_pool(const LoadContext& context, const Node& node);             // lb_kinds.cpp
 void decode_services(LoadContext& context);                                    // decode_service.cpp
 void decode_policy(LoadContext& context, Service& service, const Node& node);  // decode_policy.cpp
 void decode_notifications(LoadContext& context);                               // decode.cpp
 void decode_probers(LoadContext& context);                                     // decode_prober.cpp
-void validate_references(const LoadContext& context);  // validate_references.cpp
-void validate_policies(const LoadContext& context);    // validate_policy.cpp
-void validate_haproxy(const LoadContext& context);     // validate_haproxy.cpp
+void validate_references(const LoadContext& context);      // validate_references.cpp
+void validate_policies(const LoadContext& context);        // validate_policy.cpp
+void validate_load_balancers(const LoadContext& context);  // lb_kinds.cpp
 
 }  // namespace hitless::fleet

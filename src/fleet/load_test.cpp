@@ -26,7 +26,7 @@ TEST(Examples, TheCommentedFleetFileLoadsWithoutAnyFinding) {
   EXPECT_EQ(web->instances[2].id, "web@web03");
   EXPECT_EQ(web->instances[2].address, "10.0.0.13");
   EXPECT_EQ(web->instances[2].zone, "b");
-  EXPECT_EQ(web->instances[2].targets.at(0).server, "web03");
+  EXPECT_EQ(web->instances[2].targets.at(0).member, "web03");
   const auto check = resolve(*web->health, *web, web->instances[0]);
   EXPECT_EQ(check.url, "http://10.0.0.11:80/healthz");
   EXPECT_EQ(check.rise, 3);
@@ -102,7 +102,7 @@ TEST(Load, DefaultsComeFromTheKeyTables) {
   EXPECT_EQ(web.health->fall, 5);
   EXPECT_EQ(web.instances[1].port, 8082);
   EXPECT_EQ(web.instances[1].address, "127.0.0.1");
-  EXPECT_EQ(web.instances[1].targets[0].server, "b");
+  EXPECT_EQ(web.instances[1].targets[0].member, "b");
   EXPECT_EQ(web.commands->restart, (std::vector<std::string>{"./restart", "{host}", "0644"}));
   EXPECT_EQ(web.commands->flavor, Flavor::nginx);
   EXPECT_EQ(result.fleet->notifications[1].alert_url, "http://127.0.0.1:99/v2/enqueue");

@@ -41,6 +41,8 @@ struct Table {
   std::string kind_key;                  // names the key that selects which others are legal
   std::vector<std::string> exactly_one;  // exactly one of these must be there
   std::vector<std::string> at_least_one;
+  // Not empty: kind_key names an entry of this map of the root, and the entry's `kind` selects.
+  std::string kind_map = {};
 
   [[nodiscard]] const Key* find(std::string_view key, std::string_view kind = {}) const;
   [[nodiscard]] bool legal_for(const Key& key, std::string_view kind) const;
@@ -50,7 +52,6 @@ struct Table {
 [[nodiscard]] const Table& ssh_table();
 [[nodiscard]] const Table& host_table();
 [[nodiscard]] const Table& load_balancer_table();
-[[nodiscard]] const Table& node_table();
 [[nodiscard]] const Table& service_table();
 [[nodiscard]] const Table& pool_table();
 [[nodiscard]] const Table& config_table();

@@ -1,4 +1,4 @@
-// Tables of a service: pools, configuration, commands, health, policy.
+// Tables of a service: configuration, commands, health, policy.
 #include "fleet/schema_types.hpp"
 
 namespace hitless::fleet {
@@ -59,21 +59,6 @@ const Table& service_table() {
                                 "What it cannot work without; blamed first when health fails.")),
        key("policy", object(policy_table()), "", "Floor, order and deadlines.")},
       "kind",
-      {},
-      {}};
-  return table;
-}
-
-const Table& pool_table() {
-  static const Table table{
-      "pool",
-      "A place in a load balancer",
-      {needed(
-           also({"load_balancer"}, key("lb", text(Format::name), "", "A key of load_balancers."))),
-       needed(also({"pool"}, key("backend", text(Format::name), "", "Backend there."))),
-       key("server", text(Format::name, {"host", "service", "port"}), "{host}",
-           "Name of the instance's server in that backend.")},
-      "",
       {},
       {}};
   return table;

@@ -1,4 +1,4 @@
-// Tables of the file's outer parts: hosts, ssh, load balancers, notifications.
+// Tables of the file's outer parts: hosts, ssh, notifications.
 #include "fleet/schema_types.hpp"
 
 namespace hitless::fleet {
@@ -88,38 +88,6 @@ const Table& host_table() {
        also({"az", "availability_zone", "rack"},
             key("zone", text(Format::name), "",
                 "Failure domain; zones are not mixed in one window."))},
-      "",
-      {},
-      {}};
-  return table;
-}
-
-const Table& load_balancer_table() {
-  static const Table table{
-      "load_balancer",
-      "One load balancer of one or more nodes with the same pools",
-      {needed(key("kind", choice({"haproxy"}), "", "Which program it is.")),
-       key("config", text(Format::path), "",
-           "Its haproxy.cfg: lets `check` compare pools, servers and timeouts offline."),
-       needed(key("nodes", list(object(node_table()), 1, 64), "", "Every node; all must agree."))},
-      "",
-      {},
-      {}};
-  return table;
-}
-
-const Table& node_table() {
-  static const Table table{
-      "load_balancer_node",
-      "One node of a load balancer",
-      {needed(key("name", text(Format::name), "", "Shown in plans and logs.")),
-       needed(also({"stats_socket", "admin_socket"},
-                   key("socket", text(Format::socket), "",
-                       "Runtime API at level admin: unix:/path or tcp:host:port."))),
-       also({"master_socket"}, key("master", text(Format::socket), "",
-                                   "Master CLI: lets old workers be counted after a reload.")),
-       key("host", text(Format::host_name), "",
-           "The unix sockets are on that host and reached over its ssh connection.")},
       "",
       {},
       {}};

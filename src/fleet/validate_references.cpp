@@ -6,6 +6,7 @@
 
 #include "base/names.hpp"
 #include "base/text.hpp"
+#include "fleet/lb_kinds.hpp"
 #include "fleet/load_context.hpp"
 
 namespace hitless::fleet {
@@ -25,32 +26,22 @@ std::vector<std::string> names_of(const Map& map) {
   return names;
 }
 
-void check_load_balancers(const LoadContext& context) {
-  for (const auto& [name, lb] : context.fleet.load_balancers) {
-    std::set<std::string> seen;
-    for (std::size_t i = 0; i < lb.nodes.size(); ++i) {
-      const LbNode& node = lb.nodes[i];
-      const LoadContext::Path path{"load_balancers", name, "nodes", std::to_string(i)};
-      const auto at = [&](const char* key) {
-        LoadContext::Path below = path;
-        below.emplace_back(key);
-        return context.place(below);
-      };
-      if (!node.name.empty() && !seen.insert(node.name).second)
-        context.error("HL0210", at("name"),
-                      fmt::format("two nodes are called `{}`", escape_for_terminal(node.name)),
-                      "names must differ");
-      if (!node.host) continue;
-      if (context.fleet.hosts.count(*node.host) == 0 && check_host_name(*node.host))
-        context.error("HL0201", at("host"), fmt::format("host `{}` is not defined", *node.host),
-                      suggestion(*node.host, names_of(context.fleet.hosts)));
-      const bool any_unix = node.socket.kind == Endpoint::Kind::unix_socket ||
-                            (node.master && node.master->kind == Endpoint::Kind::unix_socket);
-      if (!any_unix)
-        context.warning("HL0212", at("host"),
-                        "`host` has no effect: no socket of this node is a unix socket",
-                        "tcp sockets are reached directly");
-    }
+// Without {host} every instance would be the same server.
+void check_members(const LoadContext& context, const Service& service, std::size_t i) {
+  const LoadBalancer* lb = context.fleet.load_balancer(service.pools[i].lb);
+  const LbKindEntry& entry = entry_of(lb == nullptr ? LbKind::haproxy : lb->kind);
+  if (entry.member_is_on_host) return;
+  std::set<std::string> members;
+  for (const auto& instance : service.instances) {
+    const Target& target = instance.targets[i];
+    if (members.insert(target.pool + "\n" + target.member).second) continue;
+    auto& d = context.error(
+        "HL0208",
+        context.place({"services", service.name, "pools", std::to_string(i), entry.member_key}),
+        fmt::format("two instances would both be {} `{}`", entry.member_key, target.member),
+        "must differ per instance");
+    d.help = "put {host} or {port} into it";
+    return;
   }
 }
 
@@ -62,17 +53,7 @@ void check_pools(const LoadContext& context, const Service& service) {
       context.error("HL0202", context.place({"services", service.name, "pools", number, "lb"}),
                     fmt::format("load balancer `{}` is not defined", escape_for_terminal(pool.lb)),
                     suggestion(pool.lb, names_of(context.fleet.load_balancers)));
-    // Without {host} every instance would be the same server.
-    std::set<std::string> servers;
-    for (const auto& instance : service.instances)
-      if (!servers.insert(instance.targets[i].server).second) {
-        auto& d = context.error(
-            "HL0208", context.place({"services", service.name, "pools", number, "server"}),
-            fmt::format("two instances would both be server `{}`", instance.targets[i].server),
-            "must differ per instance");
-        d.help = "put {host} or {port} into it";
-        break;
-      }
+    check_members(context, service, i);
   }
 }
 
@@ -104,9 +85,8 @@ void check_port_known(const LoadContext& context, const Service& service) {
     check_path({"services", service.name, "dependencies", std::to_string(i)},
                service.dependencies[i]);
   for (std::size_t i = 0; i < service.pools.size(); ++i)
-    for (const auto& used : placeholders_in(service.pools[i].server))
-      if (used.name == "port")
-        missing({"services", service.name, "pools", std::to_string(i), "server"});
+    for (const auto& used : placeholders_in(service.pools[i].member))
+      if (used.name == "port") missing({"services", service.name, "pools", std::to_string(i)});
 }
 
 void check_sources(const LoadContext& context, const Service& service) {
@@ -190,7 +170,6 @@ void check_dependency_names(const LoadContext& context, const Service& service) 
 }  // namespace
 
 void validate_references(const LoadContext& context) {
-  check_load_balancers(context);
   for (const auto& [name, service] : context.fleet.services) {
     check_pools(context, service);
     check_port_known(context, service);

@@ -18,6 +18,9 @@ struct TrafficCapabilities {
   bool exact_in_flight = true;       // the count is of requests or sessions, not a guess
   bool counts_idle = false;          // the count includes idle kept-alive connections
   bool survives_lb_reload = false;   // a drain outlives a reload of the LB
+  bool survives_lb_restart = false;  // and a restart of it
+  bool tells_foreign = true;         // what somebody else took out is `maint`, and stays out
+  bool counts_requests = true;       // reports and counters have requests and errors
   bool checked_rejoin = true;        // it has a health check of its own that gates new work
   bool sticky_leak = false;          // persistent clients still reach a drained target
   DurationMs settle_ms = 0;          // how long after `out` new work may still arrive

@@ -160,6 +160,9 @@ class HostWatchdog final : public ports::Watchdog {
     for (const std::string& node : watched->out_of_reach) {
       all.add("no timer on ", node, "its socket is out of reach");
     }
+    for (const std::string& lb : watched->about.not_covered) {
+      all.add("not put back in ", shown(lb), "no timer speaks to that kind");
+    }
     co_return all.text();
   }
 

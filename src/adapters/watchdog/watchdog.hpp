@@ -35,6 +35,8 @@ struct WatchedInstance {
   int port = 0;
   ports::Host* host = nullptr;
   std::vector<WatchedTarget> targets;
+  // Load balancers that no timer can speak to; the plan says so, and the alarm is all there is.
+  std::vector<std::string> not_covered = {};
 };
 
 struct WatchdogConfig {

@@ -358,6 +358,9 @@ TEST_F(WatchdogTest, HostileNamesNeverReachAHost) {
     good.instances[0].targets = {{"lb-9", "unix:/far/away", "be", "s0", nullptr}};
     const auto told = co_await make_watchdog(good)->describe(id("s0"));
     EXPECT_THAT(told, HasSubstr("no timer on lb-9 (its socket is out of reach)"));
+    good.instances[0].not_covered = {"f5 (command)"};
+    EXPECT_THAT(co_await make_watchdog(good)->describe(id("s0")),
+                HasSubstr("not put back in f5 (command) (no timer speaks to that kind)"));
   });
 }
 

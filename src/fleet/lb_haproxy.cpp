@@ -1,8 +1,10 @@
-// The fleet file against each load balancer's own haproxy.cfg.
+// Kind haproxy: its keys, and the fleet file against the load balancer's own haproxy.cfg.
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "fleet/load_context.hpp"
+#include "fleet/haproxy_cfg.hpp"
+#include "fleet/lb_kinds.hpp"
+#include "fleet/schema_types.hpp"
 
 namespace hitless::fleet {
 namespace {
@@ -48,15 +50,15 @@ class HaproxyValidator {
   void pool(const Service& service, std::size_t index) {
     const PoolRef& ref = service.pools[index];
     const LoadContext::Path path{"services", service.name, "pools", std::to_string(index)};
-    const HaproxyBackend* backend = config_.find(ref.backend);
+    const HaproxyBackend* backend = config_.find(ref.pool);
     if (backend == nullptr) return unknown_backend(ref, path);
     std::vector<std::string> missing;
     std::vector<const HaproxyServer*> unchecked;
     const HaproxyServer* slowest = nullptr;
     for (const auto& instance : service.instances) {
-      const HaproxyServer* server = backend->find(instance.targets[index].server);
+      const HaproxyServer* server = backend->find(instance.targets[index].member);
       if (server == nullptr) {
-        missing.push_back(instance.targets[index].server);
+        missing.push_back(instance.targets[index].member);
         continue;
       }
       compare_address(instance, *backend, *server, path);
@@ -79,10 +81,10 @@ class HaproxyValidator {
   void unknown_backend(const PoolRef& ref, const LoadContext::Path& path) {
     std::vector<std::string> known;
     for (const auto& backend : config_.backends) known.push_back(backend.name);
-    const std::string meant = nearest(ref.backend, known);
+    const std::string meant = nearest(ref.pool, known);
     auto& d = context_.error(
         "HL0401", context_.place(below(path, "backend")),
-        fmt::format("{} has no backend `{}`", source_.name(), escape_for_terminal(ref.backend)),
+        fmt::format("{} has no backend `{}`", source_.name(), escape_for_terminal(ref.pool)),
         meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
     if (meant.empty() && !known.empty()) d.notes.push_back("it has: " + join(known, ", "));
   }
@@ -188,21 +190,103 @@ class HaproxyValidator {
   HaproxyConfig config_;
 };
 
+using namespace types;
+
+const Table& node_table() {
+  static const Table table{
+      "haproxy_node",
+      "One node of HAProxy",
+      {node_name_key(),
+       needed(also({"stats_socket", "admin_socket"},
+                   key("socket", text(Format::socket), "",
+                       "Runtime API at level admin: unix:/path or tcp:host:port."))),
+       also({"master_socket"}, key("master", text(Format::socket), "",
+                                   "Master CLI: lets old workers be counted after a reload.")),
+       key("host", text(Format::host_name), "",
+           "The unix sockets are on that host and reached over its ssh connection.")},
+      "",
+      {},
+      {}};
+  return table;
+}
+
+std::vector<Key> keys() {
+  return {
+      key("config", text(Format::path), "",
+          "Its haproxy.cfg: lets `check` compare pools, servers and timeouts offline."),
+      needed(key("nodes", list(object(node_table()), 1, 64), "", "Every node; all must agree."))};
+}
+
+std::vector<Key> pool_keys() {
+  return {needed(also({"pool"}, key("backend", text(Format::name), "", "Backend there."))),
+          key("server", text(Format::name, {"host", "service", "port"}), "{host}",
+              "Name of the instance's server in that backend.")};
+}
+
+Endpoint endpoint_of(const std::string& text) {
+  Endpoint endpoint;
+  endpoint.text = text;
+  if (text.compare(0, 5, "unix:") == 0) {
+    endpoint.path = text.substr(5);
+    return endpoint;
+  }
+  endpoint.kind = Endpoint::Kind::tcp;
+  if (text.size() > 4)
+    if (auto parsed = parse_host_port(std::string_view(text).substr(4))) {
+      endpoint.host = parsed->host;
+      endpoint.port = parsed->port;
+    }
+  return endpoint;
+}
+
+void decode_node(const Reader& reader, LbNode& made) {
+  made.socket = endpoint_of(reader.text("socket"));
+  if (auto master = reader.optional_text("master")) made.master = endpoint_of(*master);
+}
+
+void decode(const LoadContext& context, const Reader& reader, LoadBalancer& lb) {
+  HaproxyLb options;
+  if (auto config = reader.optional_text("config"))
+    options.config = context.path_from_here(*config);
+  lb.options = std::move(options);
+  decode_nodes(context, reader, node_table(), lb, decode_node);
+}
+
+void hosts_without_effect(const LoadContext& context, const LoadBalancer& lb) {
+  for (std::size_t i = 0; i < lb.nodes.size(); ++i) {
+    const LbNode& node = lb.nodes[i];
+    if (!node.host) continue;
+    const bool any_unix = node.socket.kind == Endpoint::Kind::unix_socket ||
+                          (node.master && node.master->kind == Endpoint::Kind::unix_socket);
+    if (any_unix) continue;
+    context.warning("HL0212",
+                    context.place({"load_balancers", lb.name, "nodes", std::to_string(i), "host"}),
+                    "`host` has no effect: no socket of this node is a unix socket",
+                    "tcp sockets are reached directly");
+  }
+}
+
+void validate(const LoadContext& context, const LoadBalancer& lb) {
+  validate_nodes(context, lb);
+  hosts_without_effect(context, lb);
+  const auto* options = std::get_if<HaproxyLb>(&lb.options);
+  if (options == nullptr || !options->config) return;
+  Source source;
+  Diagnostics own;
+  if (Source::read(*options->config, *options->config, own, source)) {
+    HaproxyValidator(context, lb, source).run();
+    return;
+  }
+  for (const auto& d : own.take_sorted())
+    context.error("HL0405", context.place({"load_balancers", lb.name, "config"}), d.message,
+                  "cannot be compared");
+}
+
 }  // namespace
 
-void validate_haproxy(const LoadContext& context) {
-  for (const auto& [name, lb] : context.fleet.load_balancers) {
-    if (!lb.config) continue;
-    Source source;
-    Diagnostics own;
-    if (Source::read(*lb.config, *lb.config, own, source)) {
-      HaproxyValidator(context, lb, source).run();
-      continue;
-    }
-    for (const auto& d : own.take_sorted())
-      context.error("HL0405", context.place({"load_balancers", name, "config"}), d.message,
-                    "cannot be compared");
-  }
+LbKindEntry haproxy_entry() {
+  return {LbKind::haproxy, "haproxy", keys,  pool_keys, "backend",
+          "server",        false,     false, decode,    validate};
 }
 
 }  // namespace hitless::fleet

@@ -1,0 +1,153 @@
+#include "cli/wiring_pools.hpp"
+
+#include <map>
+
+#include "adapters/traffic/command.hpp"
+#include "adapters/traffic/haproxy.hpp"
+#include "fleet/words.hpp"
+
+namespace hitless::cli {
+namespace {
+
+using Made = Result<std::unique_ptr<ports::Traffic>>;
+
+Made make_haproxy_pool(const PoolWiring& from) {
+  HaproxyPool pool;
+  pool.lb = from.lb->name;
+  pool.backend = from.pool;
+  for (const PoolMember& member : from.members)
+    pool.servers.emplace_back(core::InstanceId{member.instance->id}, member.target->member);
+  for (const fleet::LbNode& node : from.lb->nodes) {
+    HaproxyNode to{node.name, node.socket.text, node.master ? node.master->text : "", {}, {}};
+    if (node.host) {
+      auto reached = from.host(*node.host);
+      if (!reached) return tl::unexpected<Error>(reached.error());
+      to.forward = [on = *reached](std::string path) { return on->forward_unix(std::move(path)); };
+    }
+    pool.nodes.push_back(std::move(to));
+  }
+  if (Status ok = check_haproxy(pool); !ok) return tl::unexpected<Error>(ok.error());
+  return make_haproxy(std::move(pool));
+}
+
+std::vector<std::string> expanded(const std::vector<std::string>& argv,
+                                  const fleet::Placeholders& values) {
+  std::vector<std::string> out;
+  for (const std::string& word : argv) out.push_back(fleet::expand(word, values));
+  return out;
+}
+
+Made make_command_pool(const PoolWiring& from) {
+  const auto& options = std::get<fleet::CommandLb>(from.lb->options);
+  CommandPool pool;
+  pool.lb = from.lb->name;
+  pool.pool = from.pool;
+  pool.timeout_ms = options.timeout_ms;
+  pool.settle_ms = options.settle_ms;
+  for (const fleet::LbNode& node : from.lb->nodes) {
+    auto reached = from.host(node.host.value_or(""));
+    if (!reached) return tl::unexpected<Error>(reached.error());
+    CommandNode to{node.name, *reached, {}};
+    for (const PoolMember& member : from.members) {
+      fleet::Placeholders values = fleet::placeholders_of(*from.service, *member.instance);
+      values.emplace_back("node", node.name);
+      values.emplace_back("pool", from.pool);
+      values.emplace_back("member", member.target->member);
+      CommandMember made;
+      made.instance = core::InstanceId{member.instance->id};
+      made.member = member.target->member;
+      made.drain = expanded(options.drain, values);
+      made.rejoin = expanded(options.rejoin, values);
+      made.state = expanded(options.state, values);
+      made.count = expanded(options.count, values);
+      made.close = expanded(options.close, values);
+      to.members.push_back(std::move(made));
+    }
+    pool.nodes.push_back(std::move(to));
+  }
+  for (const PoolMember& member : from.members)
+    pool.sockets.push_back(
+        {core::InstanceId{member.instance->id}, member.host, member.instance->port.value_or(0)});
+  return make_command_traffic(std::move(pool));
+}
+
+const char* name_of(fleet::LbKind kind) {
+  switch (kind) {
+    case fleet::LbKind::haproxy:
+      return "haproxy";
+    case fleet::LbKind::command:
+      return "command";
+    case fleet::LbKind::nginx:
+      return "nginx";
+    case fleet::LbKind::touch_file:
+      return "touch_file";
+    case fleet::LbKind::caddy:
+      break;
+  }
+  return "caddy";
+}
+
+}  // namespace
+
+Made wire_pool(const PoolWiring& pool) {
+  switch (pool.lb->kind) {
+    case fleet::LbKind::haproxy:
+      return make_haproxy_pool(pool);
+    case fleet::LbKind::command:
+      return make_command_pool(pool);
+    case fleet::LbKind::nginx:
+    case fleet::LbKind::touch_file:
+    case fleet::LbKind::caddy:
+      break;
+  }
+  return fail(ErrorCode::internal, std::string("there is no driver for load balancers of kind ") +
+                                       name_of(pool.lb->kind));
+}
+
+Result<std::vector<std::unique_ptr<ports::Traffic>>> wire_pools(const fleet::Fleet& fleet,
+                                                                const fleet::Service& service,
+                                                                const engine::ServiceParts& parts,
+                                                                const HostOf& host) {
+  std::map<std::pair<std::string, std::string>, PoolWiring> pools;
+  for (const fleet::Instance& instance : service.instances) {
+    const engine::InstanceParts* part = engine::find(parts, core::InstanceId{instance.id});
+    for (const fleet::Target& target : instance.targets) {
+      PoolWiring& pool = pools[{target.lb, target.pool}];
+      pool.members.push_back({&instance, &target, part == nullptr ? nullptr : part->host});
+    }
+  }
+  std::vector<std::unique_ptr<ports::Traffic>> all;
+  for (auto& [key, pool] : pools) {
+    pool.service = &service;
+    pool.lb = fleet.load_balancer(key.first);
+    pool.pool = key.second;
+    pool.host = host;
+    if (pool.lb == nullptr)
+      return fail(ErrorCode::internal, "load balancer " + key.first + " is not in the fleet");
+    auto made = wire_pool(pool);
+    if (!made) return tl::unexpected<Error>(made.error());
+    all.push_back(std::move(*made));
+  }
+  return all;
+}
+
+Status add_watched(const fleet::LoadBalancer& lb, const fleet::Target& target, const HostOf& host,
+                   watchdog::WatchedInstance& watched) {
+  if (lb.kind != fleet::LbKind::haproxy) {
+    watched.not_covered.push_back(lb.name + " (" + name_of(lb.kind) + ")");
+    return {};
+  }
+  for (const fleet::LbNode& node : lb.nodes) {
+    auto from = host(node.host.value_or(""));
+    if (!from) return tl::unexpected<Error>(from.error());
+    watched.targets.push_back({node.name, node.socket.text, target.pool, target.member, *from});
+  }
+  return {};
+}
+
+ports::PrivilegedCommands privileged_commands(const fleet::LoadBalancer& lb) {
+  (void)lb;
+  return {};
+}
+
+}  // namespace hitless::cli

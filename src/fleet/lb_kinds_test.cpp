@@ -1,0 +1,106 @@
+// Load balancers of several kinds: each has its own keys, and a key of one kind is wrong at
+// another.
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+
+#include "fleet/fleet_test_support.hpp"
+#include "fleet/lb_kinds.hpp"
+
+namespace hitless::fleet {
+namespace {
+
+using testing::HasSubstr;
+
+std::string fleet_with(const std::string& lbs, const std::string& pools,
+                       const std::string& more = "    port: 80\n") {
+  return "version: 1\nhosts: { a: { address: 10.0.0.1 }, b: { address: 10.0.0.2 }, lb1: {} }\n"
+         "load_balancers:\n" +
+         lbs + "services:\n  web:\n    kind: systemd\n    unit: web.service\n    hosts: [a, b]\n" +
+         more + "    health: { tcp: \"{address}:80\" }\n    pools: " + pools + "\n";
+}
+
+const std::string kHaproxy =
+    "  edge: { kind: haproxy, nodes: [ { name: lb-1, socket: \"tcp:127.0.0.1:9999\" } ] }\n";
+const std::string kCommand =
+    "  f5: { kind: command, drain: [f5, off, \"{pool}/{member}\"], rejoin: [f5, on, \"{member}\"],"
+    " state: [f5, show, \"{node}\", \"{address}\"], nodes: [ { name: n1, host: lb1 }, { name: n2 } "
+    "] }\n";
+
+TEST(LbKinds, OneInstanceMayBeInPoolsOfSeveralKinds) {
+  const auto result = load_text(
+      fleet_with(kHaproxy + kCommand,
+                 "[ { lb: edge, backend: be }, { lb: f5, pool: main, member: \"{address}\" } ]"));
+  ASSERT_TRUE(result.fleet) << render(result.diagnostics, false);
+  const Service& web = *result.fleet->service("web");
+  ASSERT_EQ(web.instances[1].targets.size(), 2U);
+  EXPECT_EQ(web.instances[1].targets[0].pool, "be");
+  EXPECT_EQ(web.instances[1].targets[0].member, "b");
+  EXPECT_EQ(web.instances[1].targets[1].pool, "main");
+  EXPECT_EQ(web.instances[1].targets[1].member, "10.0.0.2");
+  const LoadBalancer& f5 = result.fleet->load_balancers.at("f5");
+  EXPECT_EQ(f5.kind, LbKind::command);
+  EXPECT_EQ(f5.nodes[0].host, "lb1");
+  EXPECT_FALSE(f5.nodes[1].host);
+  const auto& options = std::get<CommandLb>(f5.options);
+  EXPECT_EQ(options.drain, (std::vector<std::string>{"f5", "off", "{pool}/{member}"}));
+  EXPECT_EQ(options.timeout_ms, 10'000);
+  EXPECT_TRUE(options.count.empty());
+}
+
+TEST(LbKinds, KeysOfAnotherKindAreErrors) {
+  const auto lb = load_text(fleet_with(
+      "  edge: { kind: haproxy, drain: [x], nodes: [ { name: l, socket: \"tcp:1.2.3.4:9\" } ] }\n",
+      "[ { lb: edge, backend: be } ]"));
+  ASSERT_NE(find(lb, "HL0114"), nullptr) << codes_of(lb);
+  EXPECT_THAT(render(lb.diagnostics, false), HasSubstr("only for command"));
+  const auto pool = load_text(fleet_with(kCommand, "[ { lb: f5, pool: m, server: x } ]"));
+  ASSERT_NE(find(pool, "HL0104"), nullptr) << codes_of(pool);
+  EXPECT_THAT(render(pool.diagnostics, false), HasSubstr("did you mean `member`?"));
+  const auto node =
+      load_text(fleet_with("  f5: { kind: command, drain: [a], rejoin: [a], state: [a], nodes: [ { "
+                           "name: n, socket: \"tcp:1:2\" } ] }\n",
+                           "[ { lb: f5, pool: m } ]"));
+  EXPECT_NE(find(node, "HL0104"), nullptr) << codes_of(node);
+}
+
+TEST(LbKinds, MissingKeysAreThoseOfThePoolsOwnKind) {
+  const auto haproxy = load_text(fleet_with(kHaproxy, "[ { lb: edge } ]"));
+  ASSERT_NE(find(haproxy, "HL0102"), nullptr);
+  EXPECT_THAT(render(haproxy.diagnostics, false), HasSubstr("lacks the key `backend`"));
+  const auto command = load_text(fleet_with(kCommand, "[ { lb: f5 } ]"));
+  ASSERT_NE(find(command, "HL0102"), nullptr);
+  EXPECT_THAT(render(command.diagnostics, false), HasSubstr("lacks the key `pool`"));
+}
+
+TEST(LbKinds, AMemberMustDifferPerInstance) {
+  const auto result = load_text(fleet_with(kCommand, "[ { lb: f5, pool: m, member: web } ]"));
+  ASSERT_NE(find(result, "HL0208"), nullptr) << codes_of(result);
+  EXPECT_THAT(render(result.diagnostics, false), HasSubstr("would both be member `web`"));
+}
+
+TEST(LbKinds, ATimeoutBeyondTheEnginesOwnIsRefused) {
+  const auto result = load_text(
+      fleet_with("  f5: { kind: command, drain: [a], rejoin: [a], state: [a], timeout: 40s,"
+                 " nodes: [ { name: n } ] }\n",
+                 "[ { lb: f5, pool: m } ]"));
+  EXPECT_NE(find(result, "HL0108"), nullptr) << codes_of(result);
+}
+
+TEST(LbKinds, EveryKindHasAnEntryAndTheSchemaABranch) {
+  const auto schema = boost::json::parse(json_schema()).as_object();
+  const auto& definitions = schema.at("definitions").as_object();
+  const auto& branches = definitions.at("load_balancer").as_object().at("oneOf").as_array();
+  EXPECT_EQ(branches.size(), lb_kind_entries().size());
+  for (const LbKindEntry& entry : lb_kind_entries()) {
+    EXPECT_EQ(&entry_of(entry.kind), find_lb_kind(entry.name));
+    for (const Key& key : entry.pool_keys())
+      EXPECT_TRUE(
+          definitions.at("pool").as_object().at("properties").as_object().contains(key.name))
+          << key.name;
+  }
+  EXPECT_EQ(definitions.at("pool").as_object().at("required").as_array().size(), 1U) << "only lb";
+}
+
+}  // namespace
+}  // namespace hitless::fleet
