@@ -54,6 +54,7 @@ void intend(State& state, const EffectIntended& event, TimeMs at) {
         if (draining->commanded) ++draining->reasserted;
         draining->commanded = false;
         draining->quiet_since.reset();
+        draining->out_since.reset();
       }
       break;
     case EffectKind::install_config:
@@ -69,6 +70,12 @@ void intend(State& state, const EffectIntended& event, TimeMs at) {
 
 // A draining instance counts as quiet only while every reading says so; unknown breaks the window.
 void update_quiet(const State& state, Draining& draining, const TargetReading& reading, TimeMs at) {
+  const bool out = reading.state == TargetState::out || reading.state == TargetState::draining;
+  if (!out || !draining.commanded) {
+    draining.out_since.reset();
+  } else if (!draining.out_since) {
+    draining.out_since = at;
+  }
   const auto count = in_flight(reading, state.plan.policy.drain.host_count);
   if (reading.state != TargetState::out || count != 0 || !draining.commanded) {
     draining.quiet_since.reset();
@@ -218,7 +225,10 @@ void see_draining(const State& state, Draining& draining, const TargetReading& r
       (draining.samples.empty() || draining.samples.back() != *count)) {
     draining.samples.push_back(*count);
   }
-  if (!same_lb) draining.quiet_since.reset();
+  if (!same_lb) {
+    draining.quiet_since.reset();
+    draining.out_since.reset();
+  }
   update_quiet(state, draining, reading, at);
 }
 

@@ -130,7 +130,8 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
     return step;
   }
   if (draining.quiet_since) {
-    const TimeMs quiet = *draining.quiet_since + std::max(policy.quiet_ms, policy.settle_ms);
+    const TimeMs settled = draining.out_since.value_or(now) + policy.settle_ms;
+    const TimeMs quiet = std::max(*draining.quiet_since + policy.quiet_ms, settled);
     if (now >= quiet) {
       return now >= instance.retry_at ? want(EffectKind::confirm_out, now + kEffectDeadlineMs)
                                       : wait_until(instance.retry_at);
@@ -243,9 +244,11 @@ Step step_back_in(const State& state, const Instance& instance, const Rejoining&
     return give_up(instance, "back in rotation, but the load balancer sent it none of " +
                                  std::to_string(others) + " requests");
   }
+  const std::string waited = seconds(state.plan.policy.rejoin.traffic_wait_ms);
   return advance_to(instance, PhaseName::soaking,
-                    "no client traffic to be seen anywhere for " +
-                        seconds(state.plan.policy.rejoin.traffic_wait_ms));
+                    instance.reading->requests
+                        ? "no client traffic to be seen anywhere for " + waited
+                        : "in rotation for " + waited + ", its requests are not counted");
 }
 
 Step step_rejoining(const State& state, const Instance& instance, const Rejoining& rejoining,

@@ -13,7 +13,7 @@ struct DrainPolicy {
   DurationMs deadline_ms = 60'000;
   OnDrainDeadline on_deadline = OnDrainDeadline::abort;
   DurationMs quiet_ms = 300;  // this long at zero on every node before it counts as drained
-  DurationMs settle_ms = 0;   // and this long after the LB said out, for LBs that lag
+  DurationMs settle_ms = 0;   // not before this long after the LB said out, for LBs that lag
   bool host_count = true;     // the host's own socket count must agree
 };
 

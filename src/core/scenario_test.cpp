@@ -221,6 +221,22 @@ TEST(Scenario, QuietMeansQuietForTheWholeWindow) {
   EXPECT_GE(acted, last_busy + world.plan.policy.drain.quiet_ms);
 }
 
+TEST(Scenario, ALoadBalancerThatLagsSettlesFromItsAnswerOn) {
+  FakeWorld world(3);
+  world.plan.policy.drain.settle_ms = 2'000;
+  world.at(1).in_flight = 20;  // a second's work: it runs beside the settling, not before it
+  TimeMs drained_at = 0, acted_at = 0;
+  world.on_effect = [&](const Effect& effect) -> std::optional<Outcome> {
+    if (effect.kind == EffectKind::drain && drained_at == 0) drained_at = world.now;
+    if (effect.kind == EffectKind::confirm_out && acted_at == 0) acted_at = world.now;
+    return std::nullopt;
+  };
+  world.run();
+  EXPECT_EQ(world.result(), "succeeded") << world.text();
+  EXPECT_GE(acted_at - drained_at, 2'000);
+  EXPECT_LT(acted_at - drained_at, 2'500);
+}
+
 TEST(Scenario, AConnectionSeenDuringTheLastLookStartsTheWindowAnew) {
   FakeWorld world(3);
   bool seen = false;

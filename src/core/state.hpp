@@ -28,6 +28,7 @@ struct Draining {
   TimeMs commanded_at = 0;            // readings from before say nothing about it
   std::optional<TimeMs> closed_at;    // remaining work was cut off then (policy `force`)
   std::optional<TimeMs> quiet_since;  // nothing in flight, everywhere, without a break since then
+  std::optional<TimeMs> out_since;    // out of rotation everywhere, without a break since then
   std::int64_t reasserted = 0;        // the LB forgot the drain and was told again
   std::vector<std::int64_t> samples;  // in-flight counts as they fell
   bool confirmed = false;             // the last look before acting saw nothing

@@ -33,6 +33,7 @@ TargetReading merge(std::span<const TargetReport> reports) {
     return reading;
   }
   bool any_in = false, any_out = false, any_absent = false, any_unknown = false;
+  bool any_counted = false;
   reading.check = LbCheck::none;
   reading.in_flight = reading.idle = reading.requests = reading.errors = 0;
   for (const TargetReport& report : reports) {
@@ -41,9 +42,12 @@ TargetReading merge(std::span<const TargetReport> reports) {
     any_absent |= report.admin == AdminState::absent;
     any_unknown |= report.admin == AdminState::unknown;
     reading.check = worse(reading.check, report.check);
-    add(reading.in_flight, report.in_flight);
-    add(reading.requests, report.requests);
-    add(reading.errors, report.errors);
+    any_counted |= !report.uncounted;
+    if (!report.uncounted) {
+      add(reading.in_flight, report.in_flight);
+      add(reading.requests, report.requests);
+      add(reading.errors, report.errors);
+    }
     if (reading.idle) *reading.idle += report.idle.value_or(0);
     if (!reading.epoch.empty()) reading.epoch += ' ';
     reading.epoch += report.epoch;
@@ -52,6 +56,7 @@ TargetReading merge(std::span<const TargetReport> reports) {
       reading.note += report.note;
     }
   }
+  if (!any_counted) reading.requests = reading.errors = std::nullopt;
   if (any_unknown) {
     reading.state = TargetState::unknown;
   } else if (any_absent) {

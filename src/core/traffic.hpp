@@ -1,5 +1,9 @@
 // Merging what several load balancer nodes and pools say about one instance into one reading.
 // The worst news wins: one node that cannot be asked makes the whole reading unknown.
+//
+// A load balancer that counts no work (TargetReport::uncounted) adds nothing to the sums. The
+// planner refuses such a pool without the host's own socket count, so that nobody takes "nothing
+// counted" for "nothing there".
 #pragma once
 #include <span>
 

@@ -75,6 +75,26 @@ TEST(Merge, AFailingCheckOnOneNodeCounts) {
   EXPECT_EQ(merge(reports).state, TargetState::in_unhealthy);
 }
 
+TEST(Merge, ALoadBalancerThatCountsNothingAddsNothing) {
+  std::vector<TargetReport> reports{report(AdminState::drain, LbCheck::pass, 0),
+                                    report(AdminState::drain, LbCheck::none, std::nullopt)};
+  reports[1].uncounted = true;
+  EXPECT_EQ(merge(reports).state, TargetState::out);
+  EXPECT_EQ(merge(reports).requests, 10);
+  reports[0].in_flight.reset();
+  EXPECT_EQ(merge(reports).state, TargetState::draining) << "this one should have counted";
+}
+
+TEST(Merge, WhereNobodyCountsTheHostDecides) {
+  std::vector<TargetReport> reports{report(AdminState::drain, LbCheck::none, std::nullopt)};
+  reports[0].uncounted = true;
+  TargetReading reading = merge(reports);
+  EXPECT_EQ(reading.requests, std::nullopt);
+  EXPECT_EQ(in_flight(reading, true), std::nullopt) << "the host was not asked";
+  reading.host_connections = 7;
+  EXPECT_EQ(in_flight(reading, true), 7);
+}
+
 TEST(Merge, AbsentAnywhereIsAbsent) {
   const std::vector<TargetReport> reports{
       report(AdminState::ready, LbCheck::pass, 0),

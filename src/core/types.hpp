@@ -49,6 +49,9 @@ struct TargetReport {
   std::optional<std::int64_t> errors;  // 5xx, refused, aborted by the server; since the epoch began
   std::string epoch;                   // changes when the LB's worker changes (reload, restart)
   std::string note;                    // why unknown; "lb-1: connection refused"
+  // This LB counts no work at a target: its part of in_flight is nothing, and the plan then wants
+  // the host's own sockets counted.
+  bool uncounted = false;
 };
 
 enum class TargetState {

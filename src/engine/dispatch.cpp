@@ -67,6 +67,7 @@ Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* ins
   const bool host_count = context->plan->policy.drain.host_count;
   std::vector<core::InstanceId> counts;
   if (host_count) counts.push_back(instance->id);
+  for (ports::Traffic* pool : context->parts->pools) pool->expire();
   // Asked at the same time: what was seen first must not grow old while the other is asked.
   FullReading reading;
   Result<core::ServiceIdentity> identity = fail(ErrorCode::internal, "not asked");

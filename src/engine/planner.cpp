@@ -11,6 +11,8 @@ namespace {
 
 constexpr int kRolloutIdBytes = 3;
 constexpr const char* kNotSelected = "not selected";
+// Beside settling, work that was in flight needs time to end.
+constexpr DurationMs kDrainRoomMs = 30'000;
 
 Task<void> preflight_into(const ServiceParts* parts, const InstanceParts* instance,
                           PreflightOptions options, PreflightResult* out) {
@@ -113,6 +115,41 @@ void choose_action(PlanDraft& draft) {
   if (draft.plan.action == core::Action::none) draft.plan.action = core::Action::reload;
 }
 
+// What a driver cannot promise, the plan makes up for: longer waits, and the hosts' own counts.
+Status heed(const ServiceParts& parts, const ports::Traffic& pool,
+            const ports::TrafficCapabilities& capabilities, PlanDraft& draft) {
+  const std::string name = pool.describe();
+  for (const std::string& remark : capabilities.remarks)
+    draft.lb_remarks.push_back(name + ": " + remark);
+  core::DrainPolicy& drain = draft.plan.policy.drain;
+  if (!capabilities.counts_work) {
+    const bool ports_known = std::ranges::all_of(
+        parts.instances, [](const InstanceParts& each) { return each.port != 0; });
+    if (!drain.host_count || !ports_known) {
+      return fail(ErrorCode::invalid, name + " does not count what is in flight", {},
+                  "give the service a `port:` and leave `policy.drain.host_count` true, so that "
+                  "the hosts' own sockets are counted");
+    }
+  }
+  drain.settle_ms = std::max(drain.settle_ms, capabilities.settle_ms);
+  const DurationMs drain_needs = drain.settle_ms + drain.quiet_ms + kDrainRoomMs;
+  if (capabilities.settle_ms > 0 && drain.deadline_ms < drain_needs) {
+    draft.lb_remarks.push_back(
+        fmt::format("{}: the drain deadline is {} instead of {}, because it settles for {}", name,
+                    format_duration(drain_needs), format_duration(drain.deadline_ms),
+                    format_duration(drain.settle_ms)));
+    drain.deadline_ms = drain_needs;
+  }
+  core::RejoinPolicy& rejoin = draft.plan.policy.rejoin;
+  if (rejoin.deadline_ms < capabilities.rejoin_ms) {
+    draft.lb_remarks.push_back(fmt::format("{}: the rejoin deadline is {} instead of {}", name,
+                                           format_duration(capabilities.rejoin_ms),
+                                           format_duration(rejoin.deadline_ms)));
+    rejoin.deadline_ms = capabilities.rejoin_ms;
+  }
+  return {};
+}
+
 }  // namespace
 
 const core::Check* PlanDraft::blocking() const {
@@ -170,12 +207,10 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
   draft.plan.instances = order(*parts, options, draft.instances);
   settle_capacity(draft, options);
   for (ports::Traffic* pool : parts->pools) {
-    if (auto capabilities = co_await pool->capabilities()) {
-      for (const std::string& remark : capabilities->remarks)
-        draft.lb_remarks.push_back(pool->describe() + ": " + remark);
-      core::DrainPolicy& drain = draft.plan.policy.drain;
-      drain.settle_ms = std::max(drain.settle_ms, capabilities->settle_ms);
-    }
+    auto capabilities = co_await pool->capabilities();
+    if (!capabilities) continue;  // the preflight says so
+    if (Status ok = heed(*parts, *pool, *capabilities, draft); !ok)
+      co_return tl::unexpected<Error>(ok.error());
   }
   for (const InstanceDraft& each : draft.instances) {
     for (const auto& [name, value] : each.preflight.fingerprint)

@@ -59,6 +59,39 @@ std::string words_of(const Error& error) {
   return error.where.empty() ? what : error.where + ": " + what;
 }
 
+void check_connections(Work* work, const FullReading& reading, const core::TargetReading& mine) {
+  const core::InstanceId& id = work->instance->id;
+  const bool counted = std::ranges::any_of(reading.reports, [&](const core::TargetReport& report) {
+    return report.instance == id && !report.uncounted;
+  });
+  work->result.report.connections = counted ? mine.in_flight : mine.host_connections;
+  Check connections{"Current active connections", CheckStatus::pass, "", {}};
+  if (!counted && mine.host_connections) {
+    connections.evidence = std::to_string(*mine.host_connections) +
+                           " sockets on the host (the load balancer does not count)";
+  } else if (mine.in_flight) {
+    connections.evidence = std::to_string(*mine.in_flight) + " (will be drained before " +
+                           (work->options.intent == core::Intent::restart ? "restart)" : "reload)");
+    if (mine.host_connections)
+      connections.evidence +=
+          ", host counts " + std::to_string(*mine.host_connections) + " sockets";
+  } else {
+    connections.status = CheckStatus::unknown;
+    connections.evidence = mine.note;
+  }
+  const bool need_host = work->parts->policy.drain.host_count && work->instance->port != 0;
+  if (need_host && !mine.host_connections) {
+    connections.status = CheckStatus::unknown;
+    connections.evidence += ", the host's own sockets could not be counted";
+    connections.help = "install `ss` on the host, or set `policy.drain.host_count: false`";
+    if (const auto error = reading.count_errors.find(id); error != reading.count_errors.end()) {
+      connections.evidence += ": " + words_of(error->second);
+      if (!error->second.help.empty()) connections.help = error->second.help;
+    }
+  }
+  work->add(std::move(connections));
+}
+
 Task<void> check_traffic(Work* work) {
   std::vector<core::InstanceId> counts{work->instance->id};
   const FullReading reading = co_await read_traffic(work->parts, std::move(counts));
@@ -101,29 +134,7 @@ Task<void> check_traffic(Work* work) {
   }
   work->add(std::move(check));
 
-  work->result.report.connections = mine.in_flight;
-  Check connections{"Current active connections", CheckStatus::pass, "", {}};
-  if (mine.in_flight) {
-    connections.evidence = std::to_string(*mine.in_flight) + " (will be drained before " +
-                           (work->options.intent == core::Intent::restart ? "restart)" : "reload)");
-    if (mine.host_connections)
-      connections.evidence +=
-          ", host counts " + std::to_string(*mine.host_connections) + " sockets";
-  } else {
-    connections.status = CheckStatus::unknown;
-    connections.evidence = mine.note;
-  }
-  const bool need_host = work->parts->policy.drain.host_count && work->instance->port != 0;
-  if (need_host && !mine.host_connections) {
-    connections.status = CheckStatus::unknown;
-    connections.evidence += ", the host's own sockets could not be counted";
-    connections.help = "install `ss` on the host, or set `policy.drain.host_count: false`";
-    if (const auto error = reading.count_errors.find(id); error != reading.count_errors.end()) {
-      connections.evidence += ": " + words_of(error->second);
-      if (!error->second.help.empty()) connections.help = error->second.help;
-    }
-  }
-  work->add(std::move(connections));
+  check_connections(work, reading, mine);
 }
 
 Task<void> check_service(Work* work) {

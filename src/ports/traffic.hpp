@@ -23,7 +23,9 @@ struct TrafficCapabilities {
   bool counts_requests = true;       // reports and counters have requests and errors
   bool checked_rejoin = true;        // it has a health check of its own that gates new work
   bool sticky_leak = false;          // persistent clients still reach a drained target
+  bool counts_work = true;           // false: only the host's own sockets tell what is in flight
   DurationMs settle_ms = 0;          // how long after `out` new work may still arrive
+  DurationMs rejoin_ms = 0;          // how long it may take from rejoin until its check passes
   std::vector<std::string> remarks;  // for the plan: "be_web uses cookies: ..."
 };
 
@@ -31,6 +33,8 @@ struct PoolCounters {  // one node's totals for the pool; for the witness
   std::string node, epoch;
   std::optional<std::int64_t> requests, responses_5xx, connect_errors, response_errors,
       server_aborts, retries, redispatches, queued;
+  std::optional<TimeMs> as_of;  // until when they count, for an LB whose counters lag; else: now
+  std::string problem;          // why they could not be read
 };
 
 class Traffic {
@@ -44,6 +48,10 @@ class Traffic {
   virtual Task<Status> rejoin(core::InstanceId target) = 0;
   virtual Task<Status> close_remaining(core::InstanceId target) = 0;
   virtual Task<std::vector<PoolCounters>> counters() = 0;
+  // How far counters() may lie behind; the witness waits so long at the end for the last of them.
+  [[nodiscard]] virtual DurationMs counter_lag_ms() const { return 0; }
+  // What a driver kept from an earlier look will not do: the next read() must ask anew.
+  virtual void expire() {}
 };
 
 }  // namespace hitless::ports

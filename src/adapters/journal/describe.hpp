@@ -62,7 +62,7 @@ HITLESS_ENUM(OperatorWish, stop, abort, pause, resume, force_drain)
 
 HITLESS_STRUCT(Check, name, status, evidence, help)
 HITLESS_STRUCT(TargetReport, instance, lb, node, pool, admin, check, in_flight, idle, requests,
-               errors, epoch, note)
+               errors, epoch, note, uncounted)
 HITLESS_STRUCT(TargetReading, state, check, in_flight, idle, host_connections, requests, errors,
                epoch, note)
 HITLESS_STRUCT(ServiceIdentity, active, state, main_pid, start_time, invocation_id, restarts,
