@@ -318,7 +318,8 @@ void see_health(State& state, const HealthSeen& event) {
     }
   } else if (auto* soaking = std::get_if<Soaking>(&instance->phase)) {
     soaking->last_health = reading.evidence;
-    soaking->fails = reading.status == HealthStatus::fail ? soaking->fails + 1 : 0;
+    if (reading.status == HealthStatus::fail) ++soaking->fails;
+    if (reading.status == HealthStatus::pass) soaking->fails = 0;  // no answer proves neither
     soaking->doubted |= soaking->fails > 0;
   }
 }

@@ -37,8 +37,9 @@ bool serves(const Instance& instance) {
     return !is_leaving(instance);
   // We found out that it fails, or see it fail just now, whatever the load balancer still thinks.
   const auto* soaking = std::get_if<Soaking>(&instance.phase);
-  const bool fails = (instance.failed && std::holds_alternative<RollingBack>(instance.phase)) ||
-                     (soaking != nullptr && soaking->doubted);
+  const bool given_up = std::holds_alternative<RollingBack>(instance.phase) ||
+                        std::holds_alternative<Quarantined>(instance.phase);
+  const bool fails = (instance.failed && given_up) || (soaking != nullptr && soaking->doubted);
   const bool in = instance.reading && instance.reading->state == TargetState::in;
   return in && !fails && !is_leaving(instance);
 }

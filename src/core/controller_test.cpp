@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/instance_fsm.hpp"
+#include "core/verify.hpp"
 
 namespace hitless::core {
 namespace {
@@ -189,6 +190,169 @@ TEST(FoundBySimulator, AQuarantinedInstanceHasItsIncidentBeforeTheRolloutEnds) {
   EXPECT_EQ(incidents(), 1);
   state.incident = "INC-1";
   EXPECT_EQ(incidents(), 0) << "once";
+}
+
+// Seed 40392: a check of its own failed once, the next one was due after the soak had ended.
+TEST(FoundBySimulator, WhatFailedLastWhileItSoaksIsNotDone) {
+  State state = started(3, 2);
+  Instance& instance = state.instances.front();
+  Soaking soaking;
+  soaking.since = kNow;
+  instance.phase = soaking;
+  const RejoinPolicy& policy = state.plan.policy.rejoin;
+  const TimeMs over = kNow + policy.soak_ms;
+  ASSERT_TRUE(next_step(state, instance, over).advance);
+  const auto see = [&](HealthStatus status) {
+    apply_to(state, HealthSeen{instance.plan.id, {status, 0, "HTTP 502"}}, over);
+  };
+  see(HealthStatus::fail);
+  EXPECT_FALSE(next_step(state, instance, over).advance);
+  see(HealthStatus::unknown);
+  EXPECT_FALSE(next_step(state, instance, over).advance) << "no answer is no pass";
+  const auto late = next_step(state, instance, kNow + policy.deadline_ms).advance;
+  ASSERT_TRUE(late) << "it does not wait for ever";
+  EXPECT_EQ(late->to, PhaseName::rolling_back);
+  see(HealthStatus::pass);
+  ASSERT_TRUE(next_step(state, instance, over).advance);
+  EXPECT_EQ(next_step(state, instance, over).advance->to, PhaseName::done);
+}
+
+// Seed 18948: given up while in rotation; the load balancer, without a check, saw nothing wrong.
+TEST(FoundBySimulator, WhatFailedDoesNotCountAsServing) {
+  State state = started(3, 2);
+  ASSERT_EQ(serving(state), 3);
+  Instance& instance = state.instances.front();
+  instance.failed = true;
+  instance.phase = Quarantined{"15 of 15 requests failed"};
+  EXPECT_EQ(serving(state), 2);
+  instance.phase = RollingBack{kNow};
+  EXPECT_EQ(serving(state), 2);
+}
+
+// Seed 126775: a node did not answer, and while it was told again the service died.
+TEST(FoundBySimulator, WithoutACheckOfTheLoadBalancersWeLookAgainBeforeItGoesBackLate) {
+  State state = started(3, 2);
+  Instance& instance = state.instances.front();
+  Rejoining rejoining;
+  rejoining.since = kNow;
+  instance.phase = rejoining;
+  instance.taken_out = instance.acted = true;
+  instance.reading = reading_of(TargetState::out);
+  instance.reading->check = LbCheck::none;
+  const auto wanted = [&] { return next_step(state, instance, kNow + 10'000).effect->kind; };
+  const auto finish = [&](OutcomeStatus status) {
+    const Effect effect = effect_on(state, wanted(), kNow + 30'000);
+    apply_to(state, EffectIntended{effect}, kNow);
+    Outcome outcome;
+    outcome.status = status;
+    apply_to(state, EffectFinished{effect.id, outcome}, kNow + 10);
+    instance.reading = reading_of(TargetState::out);
+    instance.reading->check = LbCheck::none;
+  };
+  EXPECT_EQ(wanted(), EffectKind::rejoin) << "it was verified just now";
+  finish(OutcomeStatus::unknown);
+  EXPECT_EQ(wanted(), EffectKind::recheck);
+  finish(OutcomeStatus::failed);
+  EXPECT_EQ(wanted(), EffectKind::recheck);
+  finish(OutcomeStatus::ok);
+  EXPECT_EQ(wanted(), EffectKind::rejoin);
+  apply_to(state, ControllerTookOver{state.epoch + 1, "next"}, kNow + 20);
+  instance.reading = reading_of(TargetState::out);
+  EXPECT_EQ(wanted(), EffectKind::rejoin) << "the load balancer's own check keeps it out";
+  instance.reading->check = LbCheck::none;
+  EXPECT_EQ(wanted(), EffectKind::recheck) << "what the old controller saw is void";
+}
+
+TEST(FoundBySimulator, WaitingToLeaveAgainHasAnEnd) {
+  State state = started(3, 3);
+  Instance& instance = state.instances.front();
+  Draining draining;
+  draining.since = kNow;
+  instance.phase = draining;
+  instance.taken_out = true;
+  const Policy& policy = state.plan.policy;
+  const TimeMs end = kNow + std::max(policy.drain.deadline_ms, policy.capacity.wait_ms);
+  EXPECT_FALSE(next_step(state, instance, kNow).effect);
+  const Step step = next_step(state, instance, end);
+  ASSERT_TRUE(step.advance);
+  EXPECT_EQ(step.advance->to, PhaseName::rolling_back);
+}
+
+// Counters that begin anew hold what was there before the reload of the load balancer.
+TEST(FoundBySimulator, AReloadOfTheLoadBalancerHoldsNoOldErrorsAgainstAnInstance) {
+  State state = started(3, 2);
+  Instance& instance = state.instances.front();
+  const auto see = [&](const std::string& epoch, std::int64_t requests, std::int64_t errors) {
+    TargetReading reading = reading_of(TargetState::in);
+    reading.epoch = epoch;
+    reading.requests = requests;
+    reading.errors = errors;
+    apply_to(state, TrafficSeen{{{instance.plan.id, reading}}}, kNow + 10);
+  };
+  see("1 1", 100, 0);
+  Soaking soaking;
+  soaking.since = kNow;
+  soaking.requests_at = 100;
+  soaking.epoch = "1 1";
+  instance.phase = soaking;
+  see("2 1", 80, 40);
+  EXPECT_EQ(soak_trouble(state, instance, std::get<Soaking>(instance.phase)), "");
+  see("2 1", 120, 60);
+  EXPECT_NE(soak_trouble(state, instance, std::get<Soaking>(instance.phase)), "");
+}
+
+// What a reload leaves to be seen when its controller died between the intent and the asking.
+class LostReload : public testing::Test {
+ protected:
+  LostReload() : state_(started(3, 2)), instance_(state_.instances.front()) {
+    state_.plan.action = Action::reload;
+    state_.plan.policy.verify.compare_latency = false;
+    Verifying verifying;
+    verifying.since = kNow;
+    verifying.orphaned = true;
+    instance_.phase = verifying;
+    instance_.taken_out = instance_.acted = true;
+    see(ServiceVerdict::indeterminate);
+  }
+  void see(ServiceVerdict verdict) {
+    ServiceReading reading;
+    reading.verdict = verdict;
+    reading.now.main_pid = 7;
+    apply_to(state_, ServiceSeen{instance_.plan.id, reading}, kNow);
+  }
+  void fail_often() {
+    const HealthSeen bad{instance_.plan.id, {HealthStatus::fail, 0, "HTTP 502"}};
+    for (int i = 0; i < 10; ++i) apply_to(state_, bad, kNow);
+  }
+  Judgement judged(TimeMs at) {
+    return judge(state_, instance_, std::get<Verifying>(instance_.phase), at);
+  }
+
+  State state_;
+  Instance& instance_;
+};
+
+TEST_F(LostReload, IsNotJudgedByWhatRanBeforeAndIsDoneAgain) {
+  fail_often();
+  EXPECT_EQ(judged(kNow + 2'999).kind, Judgement::Kind::wait);
+  EXPECT_EQ(judged(kNow + 3'000).kind, Judgement::Kind::never_happened);
+  const Step step = next_step(state_, instance_, kNow + 3'000);
+  ASSERT_TRUE(step.advance);
+  EXPECT_EQ(step.advance->to, PhaseName::draining);
+}
+
+TEST_F(LostReload, ThatShowsAfterAllIsJudgedByWhatRunsNow) {
+  fail_often();
+  see(ServiceVerdict::proven);
+  EXPECT_EQ(judged(kNow + 3'000).kind, Judgement::Kind::wait) << "old answers count for nothing";
+  fail_often();
+  EXPECT_EQ(judged(kNow + 3'000).kind, Judgement::Kind::fail);
+}
+
+TEST_F(LostReload, OfAControllerThatLivesHasItsWholeDeadline) {
+  std::get<Verifying>(instance_.phase).orphaned = false;
+  EXPECT_EQ(judged(kNow + 3'000).kind, Judgement::Kind::wait);
+  EXPECT_EQ(judged(kNow + state_.plan.policy.verify.deadline_ms).kind, Judgement::Kind::fail);
 }
 
 }  // namespace

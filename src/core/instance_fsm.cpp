@@ -266,6 +266,12 @@ Step step_rejoining(const State& state, const Instance& instance, const Rejoinin
   }
   if (!rejoining.commanded && lb_check_passes(instance)) {
     if (now < instance.retry_at) return wait_until(std::min(end, instance.retry_at));
+    // Not right after it was verified, and no check of the load balancer's would keep it out: we
+    // look again whether it is well. A look that says so sets `attempts` to 0.
+    const bool only_we_check = instance.reading && instance.reading->check == LbCheck::none &&
+                               instance.acted && state.plan.policy.verify.health;
+    if (only_we_check && instance.attempts > 0)
+      return want(EffectKind::recheck, std::min(end, now + kEffectDeadlineMs));
     return want(EffectKind::rejoin, now + kEffectDeadlineMs);
   }
   return wait_until(end);
@@ -281,10 +287,13 @@ Step step_soaking(const State& state, const Instance& instance, const Soaking& s
   if (now < end) return wait_until(end);
   const bool in = instance.reading && (instance.reading->state == TargetState::in ||
                                        HITLESS_PLANTED(rejoin_without_check));
-  if (!in) {
+  // Rule I12: what failed last is not well until a check has passed again.
+  const bool failing = state.plan.policy.verify.health && soaking.fails > 0;
+  if (!in || failing) {
     const TimeMs limit = soaking.since + std::max(policy.soak_ms, policy.deadline_ms);
-    return now < limit ? wait_until(limit)
-                       : give_up(instance, "fell out of rotation while it took traffic");
+    if (now < limit) return wait_until(limit);
+    return give_up(instance, in ? "in rotation but unhealthy: " + soaking.last_health
+                                : "fell out of rotation while it took traffic");
   }
   const bool forward = instance.direction == Direction::forward;
   const std::int64_t taken = instance.reading->requests.value_or(0) - soaking.requests_at;

@@ -25,6 +25,8 @@ enum class Bug {
   unproven_is_proven,        // an indeterminate reading of the service passes for proof
   unknown_health_passes,     // a probe without answer counts as a pass
   takes_over_foreign,        // what someone else took out is worked on and put back
+  lost_reload_judged,        // a reload that may never have been asked for is judged by what runs
+  old_answers_judged,        // what the old workers still answer is held against the new ones
 };
 inline Bug active = Bug::none;
 

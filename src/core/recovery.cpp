@@ -62,7 +62,8 @@ void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
     instance.pending.reset();
     if (!HITLESS_PLANTED(takeover_keeps_readings)) instance.reading.reset();
     if (HITLESS_PLANTED(takeover_frees_slot)) instance.taken_out = false;
-    instance.attempts = 0;
+    // That it was well before it was to go back is void too: see step_rejoining.
+    instance.attempts = std::holds_alternative<Rejoining>(instance.phase) ? 1 : 0;
     instance.retry_at = 0;
     std::visit(Resume{lost, at}, instance.phase);
   }

@@ -101,6 +101,68 @@ INSTANTIATE_TEST_SUITE_P(Recovery, Killed,
                                          Kill{Intent::apply, ServiceVerdict::indeterminate, false},
                                          Kill{Intent::apply, ServiceVerdict::indeterminate, true}));
 
+// What the next controller does first, and once it has looked: as text.
+std::string decides(State state, const FakeWorld& world) {
+  const TimeMs at = world.now + 1'000;
+  std::string text;
+  const auto add = [&](const Decision& decision) {
+    for (const Event& record : decision.records) {
+      const auto* step = std::get_if<Advanced>(&record);
+      text += step == nullptr ? "record " + std::to_string(record.index())
+                              : step->instance.value + std::string(to_string(step->to));
+      text += "; ";
+    }
+    for (const Effect& effect : decision.effects) {
+      text += effect.id + " " + std::string(to_string(effect.kind)) + " " + effect.instance.value +
+              (effect.direction == Direction::backward ? " back; " : "; ");
+    }
+    text += std::to_string(decision.watches.size()) + " watches, wake " +
+            std::to_string(decision.wake_at.value_or(0)) + "\n";
+  };
+  apply_to(state, ControllerTookOver{state.epoch + 1, "next"}, at);
+  add(decide(state, at));
+  TrafficSeen seen;
+  for (const Instance& instance : state.instances) {
+    TargetReading reading;
+    reading.state = instance.taken_out ? TargetState::out : TargetState::in;
+    reading.check = LbCheck::pass;
+    reading.in_flight = reading.host_connections = 0;
+    seen.readings.emplace_back(instance.plan.id, reading);
+  }
+  apply_to(state, seen, at + 10);
+  add(decide(state, at + 10));
+  return text;
+}
+
+// Why the crash matrix need not kill at every entry of observations: with or without it in the
+// journal, the next controller decides the same.
+TEST(Recovery, ObservationsBeforeATakeoverDecideNothing) {
+  for (const Intent intent : {Intent::restart, Intent::reload, Intent::apply}) {
+    for (const bool sick : {false, true}) {
+      FakeWorld world(2, intent);
+      if (sick)
+        world.healthy = [&](const InstanceId& id) {
+          return id != world.id(2) || world.instances[id].generation != 2;
+        };
+      world.run();
+      State state;
+      int observations = 0;
+      for (const auto& [at, event] : world.journal) {
+        const State before = state;
+        apply_to(state, event, at);
+        const bool seen = std::holds_alternative<TrafficSeen>(event) ||
+                          std::holds_alternative<ServiceSeen>(event) ||
+                          std::holds_alternative<HealthSeen>(event);
+        if (!seen || state.ended) continue;
+        ++observations;
+        ASSERT_EQ(decides(state, world), decides(before, world))
+            << to_string(intent) << ", observation " << observations;
+      }
+      EXPECT_GT(observations, 20);
+    }
+  }
+}
+
 TEST(Recovery, AnEffectOfAStaleEpochChangesNothing) {
   FakeWorld world(1);
   world.plan.policy.capacity.floor = 0;

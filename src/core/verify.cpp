@@ -5,6 +5,7 @@
 
 #include "core/instance_fsm.hpp"
 #include "core/names.hpp"
+#include "core/planted.hpp"
 
 namespace hitless::core {
 namespace {
@@ -55,6 +56,7 @@ Judgement judge_service(const Verifying& v, TimeMs now) {
 // is the configuration from before, good or bad, so its health says nothing about the new one.
 std::optional<Judgement> judge_lost_reload(const State& state, const Instance& instance,
                                            const Verifying& v, TimeMs now) {
+  if (HITLESS_PLANTED(lost_reload_judged)) return std::nullopt;
   const bool open = v.orphaned && !v.proven_since && v.service &&
                     v.service->verdict == ServiceVerdict::indeterminate &&
                     action_for(state, instance) == Action::reload;
@@ -68,6 +70,7 @@ std::optional<Judgement> judge_lost_reload(const State& state, const Instance& i
 // what counts is what runs since it is proven.
 TimeMs failing_counts_from(const State& state, const Instance& instance, const Verifying& v) {
   const DurationMs grace = state.plan.policy.verify.grace_ms;
+  if (HITLESS_PLANTED(old_answers_judged)) return v.since;
   if (action_for(state, instance) == Action::restart) return v.since + grace;
   if (!v.proven_since) return v.since + std::max(grace, kReloadSettleMs);
   return *v.proven_since + std::min(grace, kReloadSettleMs);
