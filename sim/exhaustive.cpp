@@ -10,18 +10,19 @@
 namespace hitless::sim {
 namespace {
 
-constexpr double kMaxSeconds = 270;
+constexpr double kMaxSeconds = 570;
 constexpr std::size_t kMaxStates = 20'000'000;
 constexpr std::uint64_t kShown = 3;  // violations with their transcripts
 
 struct Search {
   std::unordered_set<std::uint64_t> met;
-  std::uint64_t runs = 0, violations = 0;
+  std::uint64_t states = 0, runs = 0, violations = 0;
   double end = 0;
   bool cut_short = false;
   bool coarse =
       false;  // three faults: only before an effect leaves or a journal is read, fewer kinds
   std::vector<Fault> choices;
+  core::Intent intent = core::Intent::restart;
 };
 
 std::vector<Fault> choices(bool coarse) {
@@ -70,10 +71,10 @@ struct Strike {
   Fault fault;
 };
 
-Scenario small_scenario();
+Scenario small_scenario(core::Intent intent);
 
-void print_again(const std::vector<Strike>& strikes) {
-  World world(small_scenario());
+void print_again(core::Intent intent, const std::vector<Strike>& strikes) {
+  World world(small_scenario(intent));
   world.fixed_delays = true;
   std::vector<std::string> lines;
   world.transcript = &lines;
@@ -110,16 +111,17 @@ void explore(Search& search, World world, std::uint64_t faults, std::vector<Stri
   const Ending ending = world.ending();
   if (!ending.broken) return;
   if (++search.violations > kShown) return;
-  print_again(strikes);
+  print_again(search.intent, strikes);
   fmt::print("broken: {}: {}\n", ending.broken->rule, ending.broken->what);
 }
 
-Scenario small_scenario() {
+Scenario small_scenario(core::Intent intent) {
   Scenario scenario;
   scenario.hosts = 3;
   scenario.nodes = 1;
   scenario.homes = 2;
-  scenario.plan = plan_of(3, core::Intent::restart);
+  scenario.plan = plan_of(3, intent);
+  if (intent != core::Intent::restart) by_reload(scenario.plan);
   scenario.plan.policy.verify.compare_latency = false;
   scenario.faults_end = 100'000;
   return scenario;
@@ -133,14 +135,20 @@ int run_exhaustive(std::uint64_t faults) {
   search.end = start + kMaxSeconds;
   search.coarse = faults > 2;
   search.choices = choices(search.coarse);
-  World world(small_scenario());
-  world.fixed_delays = true;
-  explore(search, world, faults, {}, 0);
-  fmt::print("{} runs to their end, {:.1f}s{}\n", search.runs, seconds_now() - start,
-             search.cut_short ? ", CUT SHORT by its limits" : "");
+  for (const core::Intent intent : {core::Intent::restart, core::Intent::apply}) {
+    search.intent = intent;
+    search.states += search.met.size();
+    search.met.clear();
+    World world(small_scenario(intent));
+    world.fixed_delays = true;
+    explore(search, world, faults, {}, 0);
+  }
+  search.states += search.met.size();
+  fmt::print("a restart and an apply by reload: {} runs to their end, {:.1f}s{}\n", search.runs,
+             seconds_now() - start, search.cut_short ? ", CUT SHORT by its limits" : "");
   fmt::print(
       "exhaustive: 3 hosts, 2 controllers, up to {} faults: {} states visited, {} violations\n",
-      faults, search.met.size(), search.violations);
+      faults, search.states, search.violations);
   return search.violations == 0 && !search.cut_short ? 0 : 1;
 }
 

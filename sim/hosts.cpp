@@ -1,4 +1,6 @@
 // Hosts: the service's process, operations that run by themselves, the fence.
+#include <charconv>
+
 #include "sim/planted.hpp"
 #include "sim/world.hpp"
 
@@ -18,6 +20,10 @@ void World::changed(int i, bool by_us) {
   if (host.serves && !serves) {
     host.bad_since = now_;
     host.bad_by_us = by_us;
+  }
+  if (!host.serves && serves) {
+    host.well_since = now_;
+    host.well_by_us = by_us;
   }
   host.serves = serves;
   bool in = false;
@@ -128,9 +134,12 @@ void World::process_up(int i, int generation) {
   if (!host.up || generation <= host.generation) return;
   for (int node = 0; node < scenario_.nodes; ++node) count(node, i);
   host.generation = generation;
+  ++host.workers;
+  host.old_until = 0;
   host.running = true;
+  host.runs_new = host.new_config;
   host.hung = false;
-  host.healthy = !host.sick && !(host.new_sick && host.new_config);
+  host.healthy = !host.sick && !(host.new_sick && host.runs_new);
   host.flapping = host.flaps;
   if (!host.healthy) host.sick_since = now_;
   tell("host", [&] {
@@ -140,6 +149,46 @@ void World::process_up(int i, int generation) {
   operation_ends(i, core::OutcomeStatus::ok);
   at(random_.between(20, 300), Happens::check_notices, i);
   changed(i, false);
+}
+
+// New workers beside those of before, which accept for a while yet.
+void World::workers_up(int i, int workers) {
+  Host& host = hosts_[i];
+  if (!host.up || workers <= host.workers) return;
+  if (!host.running) return operation_ends(i, core::OutcomeStatus::failed);  // it died meanwhile
+  for (int node = 0; node < scenario_.nodes; ++node) count(node, i);
+  const DurationMs linger = fixed_delays ? 100 : random_.between(0, 900);
+  host.workers = workers;
+  host.old_healthy = host.healthy;
+  host.old_until = now_ + linger;
+  host.runs_new = host.new_config;
+  host.healthy = !host.sick && !(host.new_sick && host.runs_new);
+  host.flapping = host.flaps;
+  if (!host.healthy) host.sick_since = now_;
+  tell("host", [&] {
+    return "web0" + std::to_string(i + 1) + ": workers " + std::to_string(workers) + " are up" +
+           (host.healthy ? "" : ", sick") + (host.flapping ? ", flapping" : "");
+  });
+  operation_ends(i, core::OutcomeStatus::ok);
+  at(random_.between(20, 300), Happens::check_notices, i);
+  at(linger, Happens::workers_gone, i);
+  changed(i, true);
+}
+
+core::ServiceIdentity identity_of(const Host& host) {
+  core::ServiceIdentity identity;
+  identity.active = host.running;
+  identity.main_pid = host.generation;
+  identity.workers = {std::to_string(host.workers)};
+  return identity;
+}
+
+int workers_of(const core::ServiceIdentity& identity) {
+  int workers = 0;
+  if (identity.workers.empty()) return workers;
+  const std::string& text = identity.workers.front();
+  std::from_chars(text.data(), text.data() + text.size(), workers);
+  return workers;
 }
 
 void World::check_notices(int i) {
@@ -226,7 +275,7 @@ void World::land_on_host(int index) {
   if (!operation.running) answer(operation.status);
 }
 
-// A restart: refused unless what was seen is what still runs.
+// A restart or reload: refused unless what was seen is what still runs.
 void World::start_act(Flight& flight, Operation& operation) {
   const int i = flight.host;
   Host& host = hosts_[i];
@@ -238,7 +287,27 @@ void World::start_act(Flight& flight, Operation& operation) {
   rule_act(flight);
   ++host.acts;
   host.flapping = false;
-  tell("host", [&] { return flight.effect->instance.value + " restarts"; });
+  const bool reloads = flight.effect->action == core::Action::reload;
+  tell("host",
+       [&] { return flight.effect->instance.value + (reloads ? " reloads" : " restarts"); });
+  if (reloads) {
+    reload_service(i, *flight.effect, operation, flight.home);
+  } else {
+    restart(i, *flight.effect, operation, flight.home);
+  }
+  changed(i, true);
+}
+
+// It goes on by itself; the host kills it at its deadline.
+void World::run_until_deadline(int i, const core::Effect& effect, Operation& operation, int home) {
+  operation.running = true;
+  const TimeMs left = effect.deadline - homes_[home].clock.at(now_);
+  operation.ends_at = now_ + std::max<DurationMs>(left, 1'000);
+  if (hosts_[i].hangs || hosts_[i].slow) at(operation.ends_at - now_, Happens::operation_over, i);
+}
+
+void World::restart(int i, const core::Effect& effect, Operation& operation, int home) {
+  Host& host = hosts_[i];
   const bool slowly = host.slow && !host.start_limit && !host.hangs;
   const DurationMs stops_in = slowly ? random_.between(1'000, 7'000) : 0;
   if (slowly) {
@@ -248,20 +317,31 @@ void World::start_act(Flight& flight, Operation& operation) {
   }
   if (host.start_limit) {
     operation.status = core::OutcomeStatus::failed;
-  } else {
-    operation.running = true;
-    host.hung = host.hangs;
-    const TimeMs left = flight.effect->deadline - homes_[flight.home].clock.at(now_);
-    operation.ends_at = now_ + std::max<DurationMs>(left, 1'000);
-    if (host.hangs || host.slow) at(operation.ends_at - now_, Happens::operation_over, i);
-    if (!host.hangs) {
-      const DurationMs takes = fixed_delays ? 100
-                               : host.slow  ? stops_in + random_.between(1'000, 3'000)
-                                            : random_.between(30, 400);
-      at(takes, Happens::process_up, i, host.generation + 1);
-    }
+    return;
   }
-  changed(i, true);
+  host.hung = host.hangs;
+  run_until_deadline(i, effect, operation, home);
+  if (host.hangs) return;
+  const DurationMs takes = fixed_delays ? 100
+                           : host.slow  ? stops_in + random_.between(1'000, 3'000)
+                                        : random_.between(30, 400);
+  at(takes, Happens::process_up, i, host.generation + 1);
+}
+
+// The process stays; it makes new workers, or refuses to, which its exit code does not tell.
+void World::reload_service(int i, const core::Effect& effect, Operation& operation, int home) {
+  Host& host = hosts_[i];
+  if (!host.running) {
+    operation.status = core::OutcomeStatus::failed;
+    return;
+  }
+  if (host.start_limit) return;  // "ok", and the old workers stay
+  run_until_deadline(i, effect, operation, home);
+  if (host.hangs) return;
+  const DurationMs takes = fixed_delays ? 50
+                           : host.slow  ? random_.between(1'000, 7'000)
+                                        : random_.between(10, 200);
+  at(takes, Happens::workers_up, i, host.workers + 1);
 }
 
 void World::process_stops(int i, int generation) {

@@ -67,11 +67,15 @@ struct Host {
   bool running = true;  // the service's process
   bool healthy = true;
   bool flapping = false;
-  bool hung = false;  // a restart stopped it and does not get on
-  bool new_config = false;
-  int generation = 1;  // the service's process
-  int acts = 0;        // how often we reloaded or restarted it
-  int direct = 0;      // connections that no load balancer knows of
+  bool hung = false;        // a restart stopped it and does not get on
+  bool new_config = false;  // on disk
+  bool runs_new = false;    // and what runs has read it
+  int generation = 1;       // the service's process
+  int workers = 1;          // the generation that serves: another one after each reload or start
+  TimeMs old_until = 0;     // workers of before the reload accept until then
+  bool old_healthy = true;
+  int acts = 0;    // how often we reloaded or restarted it
+  int direct = 0;  // connections that no load balancer knows of
   // faults in force
   bool hangs = false, sick = false, new_sick = false, flaps = false, no_ssh = false, slow = false,
        start_limit = false, disk_full = false;
@@ -86,6 +90,8 @@ struct Host {
   TimeMs stopped_at = 0, sick_since = 0;
   TimeMs landed_at = 0;  // the last effect on it
   TimeMs bad_since = 0;
+  TimeMs well_since = 0;  // since when it serves, on all nodes
+  bool well_by_us = false;
   TimeMs in_since = 0;    // since when some node sends it work
   TimeMs busy_since = 0;  // since when there has been work without a break
 };
@@ -167,6 +173,8 @@ struct Process {
   Table<WatchState, kHosts> service, health;
   Table<core::ServiceVerdict, kHosts> shown_verdict{};
   Table<int, kHosts> shown_generation{}, verify_against{};
+  Table<int, kHosts> shown_workers{}, verify_workers{};
+  Table<bool, kHosts> verify_reload{};
   Table<core::TargetReading, kHosts> shown;
   Table<bool, kHosts> shown_valid{};
   Table<std::uint32_t, kHosts> shown_version{}, forgets{};
@@ -177,6 +185,9 @@ struct Process {
 };
 
 [[nodiscard]] std::int64_t number_of(const core::Effect& effect);  // of its id
+// Who runs on a host, as a driver tells it, and back.
+[[nodiscard]] core::ServiceIdentity identity_of(const Host& host);
+[[nodiscard]] int workers_of(const core::ServiceIdentity& identity);
 
 struct Broken {
   std::string rule, what;

@@ -29,6 +29,8 @@ enum class Happens : std::uint8_t {
   flight_over,     // a: flight: its deadline
   process_stops,   // a: host, b: generation that was told to stop
   process_up,      // a: host, b: generation that was started
+  workers_up,      // a: host, b: generation of workers that a reload makes
+  workers_gone,    // a: host: those of before the reload accept no more
   operation_over,  // a: host
   check_notices,   // a: host
   request_ends,    // a: host

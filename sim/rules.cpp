@@ -62,7 +62,8 @@ void World::rule_drain(const Flight& flight) {
   rule_foreign(flight);
   const bool again = std::exchange(hosts_[flight.host].ours, true);
   const Host& self = hosts_[flight.host];
-  const bool just_came = !self.in_by_us && excused(flight, flight.host, self.in_since, kAtOnceMs);
+  const bool just_came =
+      !self.well_by_us && excused(flight, flight.host, self.well_since, kAtOnceMs);
   if (again || !self.serves || just_came) return;
   std::int64_t others = 0;
   for (int i = 0; i < scenario_.hosts; ++i) {
@@ -147,14 +148,18 @@ void World::rule_end() {
     }
     if (out) violate("I7", name + " was left out of rotation");
     if (*state.ended == core::RolloutResult::succeeded && phase == core::PhaseName::done) {
-      if (host.generation == 1) violate("I12", name + " is done and was never restarted");
+      if (host.workers == 1) violate("I12", name + " is done and was never restarted");
       if (state.plan.changes_config && !host.new_config)
         violate("I12", name + " is done and has the previous configuration");
+      if (state.plan.changes_config && !host.runs_new)
+        violate("I12", name + " is done and runs the previous configuration");
       if (!host.serves && host.bad_by_us && scenario_.lb_checks && !lb_ever_lied())
         violate("I12", name + " is done and does not serve");
     }
     if (phase == core::PhaseName::rolled_back && host.new_config)
       violate("I9", name + " is rolled back and has the new configuration");
+    if (phase == core::PhaseName::rolled_back && host.runs_new && host.running)
+      violate("I9", name + " is rolled back and runs the new configuration");
   }
   rule_replay(state);
 }
@@ -193,6 +198,8 @@ void World::rule_settled() {
   if (harmless(scenario_) && store_.ended && *result_ != core::RolloutResult::succeeded &&
       *result_ != core::RolloutResult::blocked)  // a gate may say no, as nothing was touched yet
     violate("I5", "it did not succeed, and nothing that happened was a reason");
+  if (only_bad_config(scenario_) && store_.ended && *result_ == core::RolloutResult::human_needed)
+    violate("I9", "the way back from a bad configuration was free, and a person is needed");
 }
 
 // Of a controller that knows the whole journal, or the fold of it.

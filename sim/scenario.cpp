@@ -8,6 +8,7 @@ namespace {
 constexpr TimeMs kStartMs = 1'000;
 constexpr DurationMs kDrainSlackMs = 1'500;  // commands, looks, the quiet window
 constexpr int kTrapPercent = 55;             // of the seeds: faults aimed at where they matter
+constexpr int kReloadPercent = 40;           // of the seeds: it reloads and does not restart
 
 struct KindInfo {
   FaultKind kind;
@@ -141,6 +142,7 @@ Scenario draw(std::uint64_t seed) {
   scenario.plan =
       plan_of(scenario.hosts, random.percent(50) ? core::Intent::restart : core::Intent::apply);
   draw_policy(random, scenario.plan);
+  if (Random(mix(seed)).percent(kReloadPercent)) by_reload(scenario.plan);
   scenario.drain_ms = random.percent(85) ? random.between(20, 1'500) : random.between(3'000, 9'000);
   if (!random.percent(3)) {
     const std::vector<FaultKind> kinds = kinds_of(random);
@@ -158,7 +160,15 @@ Scenario draw(std::uint64_t seed) {
   return scenario;
 }
 
-bool harmless(const Scenario& scenario) {
+void by_reload(core::Plan& plan) {
+  plan.action = core::Action::reload;
+  if (plan.intent == core::Intent::restart) plan.intent = core::Intent::reload;
+}
+
+namespace {
+
+// Nothing that is a reason to fail, but perhaps a configuration that makes sick.
+bool nothing_hinders(const Scenario& scenario, bool bad_config) {
   const auto forgets =
       std::count_if(scenario.faults.begin(), scenario.faults.end(),
                     [](const Fault& fault) { return fault.kind == FaultKind::lb_reload; });
@@ -176,11 +186,24 @@ bool harmless(const Scenario& scenario) {
       case FaultKind::net_duplicate:
       case FaultKind::lb_reload:
         break;
+      case FaultKind::new_config_sick:
+        if (bad_config) break;
+        return false;
       default:
         return false;
     }
   }
   return true;
+}
+
+}  // namespace
+
+bool harmless(const Scenario& scenario) {
+  return nothing_hinders(scenario, false);
+}
+
+bool only_bad_config(const Scenario& scenario) {
+  return nothing_hinders(scenario, true);
 }
 
 }  // namespace hitless::sim

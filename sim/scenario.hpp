@@ -87,7 +87,8 @@ struct Fault {
   bool aimed = false;    // strikes when an effect of this kind is dispatched for the host
   DurationMs after = 0;  // so long after that
   core::EffectKind aim = core::EffectKind::act;
-  std::int64_t n = 0;  // which crash point, how far the clock jumps, who is toggled
+  bool backward = false;  // aimed at effects of a rollback only
+  std::int64_t n = 0;     // which crash point, how far the clock jumps, who is toggled
 };
 
 struct Scenario {
@@ -105,8 +106,11 @@ struct Scenario {
 [[nodiscard]] Scenario draw(std::uint64_t seed);
 void lay_trap(Random& random, Scenario& scenario);
 [[nodiscard]] core::Plan plan_of(int hosts, core::Intent intent);
+void by_reload(core::Plan& plan);  // it reloads and does not restart
 
 // Faults that a rollout must get through without failing: nothing that they do is a reason to.
 [[nodiscard]] bool harmless(const Scenario& scenario);
+// And those whose only reason to fail is a bad new configuration: the way back must succeed.
+[[nodiscard]] bool only_bad_config(const Scenario& scenario);
 
 }  // namespace hitless::sim

@@ -75,7 +75,7 @@ void World::dispatch(int home, core::Effect effect, bool safe) {
   const core::Effect& sent = *flights_.back().effect;
   // Its turn begins with the durable intent, whatever becomes of the command.
   if (sent.kind == EffectKind::drain) rule_foreign(flights_.back());
-  strike_aimed(sent.kind, index_of(sent.instance));
+  strike_aimed(sent);
   if (planted(ShellBug::journal_after_effect)) return send(index);
   at(0, Happens::send, index, 0, process.life);  // after a fault that was aimed at it
 }
@@ -206,7 +206,7 @@ core::Outcome World::preflight(const Flight& flight) {
   if (reading.state == core::TargetState::in_unhealthy)
     block("Load balancer healthcheck", core::CheckStatus::fail);
   if (hosts_[i].disk_full) block("Disk", core::CheckStatus::fail);
-  report.identity.main_pid = hosts_[i].generation;
+  report.identity = identity_of(hosts_[i]);
   report.baseline = core::LatencyBaseline{20, 4'000, 6'000};
   return outcome;
 }
@@ -220,8 +220,7 @@ core::Outcome World::confirm_out(const Flight& flight) {
   const bool lost = (link.lost_requests || link.lost_replies) && random_.percent(30);
   core::Outcome outcome = outcome_of(OutcomeStatus::ok, "0 in flight");
   outcome.reading = read_target(process, i, host_count, lost ? 1U : 0U);
-  outcome.before = core::ServiceIdentity{};
-  outcome.before->main_pid = hosts_[i].generation;
+  outcome.before = identity_of(hosts_[i]);
   const auto left = core::in_flight(*outcome.reading, host_count);
   if (outcome.reading->state == core::TargetState::out && left == 0) {
     TimeMs fresh = now_;

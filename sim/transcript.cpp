@@ -229,6 +229,8 @@ std::uint64_t World::digest() const {
     h.add(static_cast<std::uint64_t>(host.up) | static_cast<std::uint64_t>(host.running) << 1U |
           static_cast<std::uint64_t>(host.healthy) << 2U |
           static_cast<std::uint64_t>(host.new_config) << 3U |
+          static_cast<std::uint64_t>(host.runs_new) << 4U |
+          static_cast<std::uint64_t>(host.workers) << 40U |
           static_cast<std::uint64_t>(host.generation) << 8U |
           static_cast<std::uint64_t>(host.acts) << 24U);
     h.add(static_cast<std::uint64_t>(host.claim.epoch));

@@ -84,6 +84,23 @@ struct Layer {
     add(FaultKind::kill, EffectKind::act).after = random.between(50, 900);
   }
 
+  // A bad configuration is rolled back; killed there, and nobody knows whether it was reloaded.
+  void killed_at_the_reload_back() {
+    scenario.plan.intent = core::Intent::apply;
+    scenario.plan.changes_config = true;
+    by_reload(scenario.plan);
+    add(FaultKind::new_config_sick, EffectKind::drain, 60'000);
+    Fault& kill = add(FaultKind::kill, EffectKind::act);
+    kill.backward = true;
+    kill.after = random.percent(50) ? 0 : random.between(1, 400);
+  }
+
+  // The workers of before answer for a while, and they are sick.
+  void old_workers_linger() {
+    killed_at_the_reload_back();
+    scenario.faults.pop_back();
+  }
+
   // Clients past the load balancer, and their count is not to be had.
   void uncounted_clients() {
     scenario.direct = true;
@@ -116,8 +133,21 @@ struct Layer {
     add(FaultKind::kill, EffectKind::act).after = random.between(0, 500);
   }
 
-  // Something was changed, and nothing can be journaled any more.
-  void journal_full() { add(FaultKind::store_full, EffectKind::act, 25'000); }
+  // Something was changed, for the worse as like as not, and nothing can be journaled any more.
+  void journal_full() {
+    core::Plan& plan = scenario.plan;
+    plan.action = core::Action::restart;
+    if (plan.intent == core::Intent::reload) plan.intent = core::Intent::restart;
+    add(FaultKind::store_full, EffectKind::act, 25'000);
+    if (random.percent(50)) add(FaultKind::restart_sick, EffectKind::drain, 40'000);
+  }
+
+  // The load balancer reloads while something drains.
+  void drain_is_forgotten() {
+    scenario.direct = false;
+    scenario.drain_ms = random.between(300, 1'000);
+    add(FaultKind::lb_reload, EffectKind::drain).after = random.between(50, 600);
+  }
 
   // It ran, it failed, and the answer is lost.
   void failed_and_not_heard_of() {
@@ -146,6 +176,9 @@ void lay_trap(Random& random, Scenario& scenario) {
       &Layer::left_alone,
       &Layer::journal_lags,
       &Layer::journal_full,
+      &Layer::drain_is_forgotten,
+      &Layer::killed_at_the_reload_back,
+      &Layer::old_workers_linger,
   };
   (layer.*kTraps[random.pick(std::size(kTraps))])();
   scenario.faults_end = layer.from + kLongEnoughMs;

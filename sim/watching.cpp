@@ -10,6 +10,7 @@ namespace hitless::sim {
 namespace {
 
 constexpr DurationMs kCounterIntervalMs = 100;
+constexpr int kOldAnswerPercent = 70;  // while workers of before a reload accept too
 
 bool same_but_counters(const core::TargetReading& a, const core::TargetReading& b) {
   const bool serving = a.state == core::TargetState::in && b.state == core::TargetState::in;
@@ -45,6 +46,8 @@ void World::keep(int home, const std::vector<core::Watch>& watches) {
     } else if (watch.kind == core::WatchKind::service) {
       service |= 1U << i;
       process.verify_against[i] = static_cast<int>(watch.before.main_pid);
+      process.verify_workers[i] = workers_of(watch.before);
+      process.verify_reload[i] = watch.action == core::Action::reload;
       WatchState& state = process.service[i];
       if (state.on) continue;
       state = WatchState{true, false, watch.interval_ms, 0, now_};
@@ -176,6 +179,21 @@ void World::take_sample(const TrafficSample& sample) {
   at(pause, Happens::poll_traffic, sample.home, 0, process.life);
 }
 
+// What a driver makes of what runs. Of a reload that does not show it can only say that it does
+// not; of a restart that did not happen, that the same process runs.
+core::ServiceVerdict World::service_verdict(const Process& process, int i, bool operating) const {
+  using core::ServiceVerdict;
+  const Host& host = hosts_[i];
+  if (!host.running) return operating ? ServiceVerdict::indeterminate : ServiceVerdict::down;
+  const bool same_process = host.generation == process.verify_against[i];
+  if (!process.verify_reload[i]) {
+    if (same_process) return ServiceVerdict::not_applied;
+  } else if (!same_process || host.workers == process.verify_workers[i] || now_ < host.old_until) {
+    return ServiceVerdict::indeterminate;
+  }
+  return host.flapping ? ServiceVerdict::flapping : ServiceVerdict::proven;
+}
+
 void World::poll_service(int home, int i) {
   Process& process = homes_[home];
   WatchState& watch = process.service[i];
@@ -190,27 +208,20 @@ void World::poll_service(int home, int i) {
   if (host.up && reaches_host(home, i) && !lost) {
     reading.now.active = host.running;
     reading.now.main_pid = host.running ? host.generation : 0;
-    const bool is_new = host.generation != process.verify_against[i];
-    if (!host.running) {
-      reading.verdict =
-          operating ? core::ServiceVerdict::indeterminate : core::ServiceVerdict::down;
-    } else if (is_new) {
-      reading.verdict =
-          host.flapping ? core::ServiceVerdict::flapping : core::ServiceVerdict::proven;
-    } else {
-      reading.verdict = core::ServiceVerdict::not_applied;
-    }
+    reading.verdict = service_verdict(process, i, operating);
   }
   if (lost || operating) {
     watch.poll_at = now_ + watch.interval;
     at(watch.interval, Happens::poll_service, home, i, process.life);
   }
   const bool repeats = watch.shown && process.shown_verdict[i] == reading.verdict &&
-                       process.shown_generation[i] == host.generation;
+                       process.shown_generation[i] == host.generation &&
+                       process.shown_workers[i] == host.workers;
   if (repeats) return;
   watch.shown = true;
   process.shown_verdict[i] = reading.verdict;
   process.shown_generation[i] = host.generation;
+  process.shown_workers[i] = host.workers;
   arrive(home, core::ServiceSeen{scenario_.plan.instances[static_cast<std::size_t>(i)].id,
                                  std::move(reading)});
 }
@@ -223,7 +234,8 @@ void World::poll_health(int home, int i) {
   core::HealthReading reading;
   const bool lost = links_[home].lost_probes && random_.percent(60);
   if (!lost && (links_[home].no_hosts >> i & 1U) == 0) {
-    const bool well = host.up && host.running && host.healthy;
+    const bool by_old = now_ < host.old_until && random_.percent(kOldAnswerPercent);
+    const bool well = host.up && host.running && (by_old ? host.old_healthy : host.healthy);
     reading.status = well ? core::HealthStatus::pass : core::HealthStatus::fail;
     reading.latency_us = 4'000;
   }

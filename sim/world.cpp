@@ -167,6 +167,10 @@ void World::happen(const Item& item) {
       return process_stops(item.a, item.b);
     case Happens::process_up:
       return process_up(item.a, item.b);
+    case Happens::workers_up:
+      return workers_up(item.a, item.b);
+    case Happens::workers_gone:
+      return changed(item.a, false);
     case Happens::operation_over:
       return operation_over(item.a);
     case Happens::check_notices:
@@ -206,14 +210,16 @@ void World::end(const Fault& fault) {
 }
 
 // The faults that wait for just this effect.
-void World::strike_aimed(core::EffectKind kind, int host) {
+void World::strike_aimed(const core::Effect& effect) {
   if (faults_over_) return;
+  const int host = index_of(effect.instance);
   for (std::size_t i = 0; i < scenario_.faults.size(); ++i) {
     Fault& fault = scenario_.faults[i];
     const unsigned bit = 1U << i;
-    const bool waits = fault.aimed && fault.aim == kind && (fault.host == host || fault.host < 0) &&
-                       (struck_ & bit) == 0 && now_ >= fault.at;
-    if (!waits) continue;
+    const bool waits = fault.aimed && fault.aim == effect.kind &&
+                       (fault.host == host || fault.host < 0) && (struck_ & bit) == 0 &&
+                       now_ >= fault.at;
+    if (!waits || (fault.backward && effect.direction == core::Direction::forward)) continue;
     struck_ |= bit;
     if (fault.host == kWhereAimed) fault.host = host;
     if (fault.host == kElsewhere)
@@ -319,8 +325,7 @@ void World::cease_faults() {
   for (int home = 0; home < scenario_.homes; ++home) {
     Process& process = homes_[home];
     process.starved = false;
-    process.crash_in = 0;
-    process.asleep_until = std::min(process.asleep_until, now_);
+    process.crash_in = 0;  // one that sleeps wakes up when its time has come
   }
   takeovers_after_faults_ = 0;
 }

@@ -51,7 +51,7 @@ class World {
   void happen(const Item& item);
   bool for_process(const Item& item, int* home) const;
   void begin(const Fault& fault);
-  void strike_aimed(core::EffectKind kind, int host);
+  void strike_aimed(const core::Effect& effect);
   void begin_network(const Fault& fault, bool on);
   void begin_host(const Fault& fault, bool on);
   void begin_store(const Fault& fault, bool on);
@@ -67,6 +67,10 @@ class World {
   void process_stops(int host, int generation);
   void stop_process(int host);
   void process_up(int host, int generation);
+  void workers_up(int host, int workers);
+  void restart(int host, const core::Effect& effect, Operation& operation, int home);
+  void reload_service(int host, const core::Effect& effect, Operation& operation, int home);
+  void run_until_deadline(int host, const core::Effect& effect, Operation& operation, int home);
   void check_notices(int host);
   void request_ends(int host);
   Operation* find_operation(int host, std::int64_t number);
@@ -115,6 +119,8 @@ class World {
   void keep(int home, const std::vector<core::Watch>& watches);
   void poll_traffic(int home);
   void poll_service(int home, int host);
+  [[nodiscard]] core::ServiceVerdict service_verdict(const Process& process, int host,
+                                                     bool operating) const;
   void poll_health(int home, int host);
   void take_sample(const TrafficSample& sample);
   void deliver(int home, int index);
