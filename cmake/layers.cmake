@@ -50,6 +50,8 @@ hitless_layer(cli SEES engine fleet confdiff witness report demo adapters/host a
 
 if(HITLESS_FAILPOINTS)
   target_compile_definitions(hitless_cli PRIVATE HITLESS_FAILPOINTS)
+  set_source_files_properties(src/adapters/journal/planted.cpp PROPERTIES COMPILE_DEFINITIONS HITLESS_FAILPOINTS
+    SKIP_PRECOMPILE_HEADERS ON)
 endif()
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/src/main.cpp)

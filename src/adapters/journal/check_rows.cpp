@@ -2,6 +2,7 @@
 #include <set>
 
 #include "adapters/journal/codec.hpp"
+#include "adapters/journal/planted.hpp"
 #include "adapters/journal/rows.hpp"
 #include "adapters/journal/schema.hpp"
 #include "adapters/journal/verify.hpp"
@@ -95,8 +96,10 @@ Status check_chain(Database& db, const ExpectedBySeq& expected, ports::ChainRepo
     ++seq;
     if (line.seq != seq)
       return broken(seq, fmt::format("is missing; the next one is {}", line.seq));
-    if (line.prev != prev) return broken(seq, "does not follow from the entry before it");
-    if (hash_line(line) != line.hash) return broken(seq, "was altered: its hash does not fit");
+    if (line.prev != prev && !planted(LeftOut::chain))
+      return broken(seq, "does not follow from the entry before it");
+    if (hash_line(line) != line.hash && !planted(LeftOut::hash_of_an_entry))
+      return broken(seq, "was altered: its hash does not fit");
     if (auto ok = derive(line, derived); !ok) return ok;
     if (auto ok = check_expected(expected, line); !ok) return ok;
     prev = line.hash;
@@ -121,6 +124,7 @@ bool operator==(const IndexRow& a, const IndexRow& b) {
 }
 
 Status check_derived(Database& db, const Derived& derived) {
+  if (planted(LeftOut::history)) return {};
   auto rollouts = db.prepare(std::string(select_index) + "ORDER BY rollout");
   if (!rollouts) return tl::unexpected(rollouts.error());
   std::size_t count = 0;

@@ -95,6 +95,20 @@ TEST(journal, history_rows_follow_from_the_entries) {
   EXPECT_FALSE((*journal)->put_fact("k", "v").has_value());
 }
 
+// Killed between the intent of the end and the end: `resume` must find it. (Found by the crash
+// matrix.)
+TEST(journal, an_end_that_was_only_intended_is_no_end) {
+  const TempDir dir;
+  auto journal = open_rw(dir);
+  std::vector<Event> events = whole_rollout("R-1");
+  const Event last = events.back();
+  events.pop_back();
+  ASSERT_TRUE(append(*journal, "R-1", events).has_value());
+  EXPECT_EQ(journal->rollouts(1)->front().result, "");
+  ASSERT_TRUE(append(*journal, "R-1", {last}).has_value());
+  EXPECT_EQ(journal->rollouts(1)->front().result, "rolled_back");
+}
+
 TEST(journal, facts_and_incident_numbers_survive_a_restart) {
   const TempDir dir;
   {

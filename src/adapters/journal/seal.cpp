@@ -57,10 +57,6 @@ struct CloseDb {
   void operator()(sqlite3* db) const { sqlite3_close(db); }
 };
 
-std::string block_digest(std::string_view block) {
-  return sha256_hex(block).substr(0, 16);
-}
-
 // The file of a database, through SQLite's own file layer (see the header).
 class OpenFile {
  public:
@@ -103,6 +99,10 @@ class OpenFile {
 };
 
 }  // namespace
+
+std::string block_digest(std::string_view block) {
+  return sha256_hex(block).substr(0, 16);
+}
 
 Result<FileDigest> digest_database_file(const std::string& db_path) {
   auto opened = OpenFile::open(db_path);

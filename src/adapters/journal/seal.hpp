@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -35,6 +36,7 @@ struct Seal {
   FileDigest file;
 };
 
+[[nodiscard]] std::string block_digest(std::string_view block);
 // Reads through SQLite's own file layer: opening and closing the file otherwise would drop the
 // locks that this process holds on it (POSIX locks belong to the process).
 [[nodiscard]] Result<FileDigest> digest_database_file(const std::string& db_path);

@@ -190,7 +190,10 @@ Result<std::vector<ports::RolloutRow>> Impl::rollouts(int limit) {
     const auto row = rows->step();
     if (!row) return tl::unexpected(row.error());
     if (!*row) return result;
-    result.push_back(index_of(*rows).row);
+    ports::RolloutRow each = index_of(*rows).row;
+    // Its end was intended, and who was to carry it out was killed: it is still to be ended.
+    if (each.ended_at == 0) each.result.clear();
+    result.push_back(std::move(each));
   }
 }
 
