@@ -61,6 +61,20 @@ Result<ports::RolloutRow> pick_rollout(const App& app, Pick pick) {
               "hitless " + app.options.verb + " ROLLOUT");
 }
 
+std::optional<ports::RolloutRow> untold_rollout(const App& app) {
+  auto journal = open_journal(app, false);
+  if (!journal) return std::nullopt;
+  auto rows = (*journal)->rollouts(kLookBack);
+  if (!rows) return std::nullopt;
+  for (const ports::RolloutRow& row : *rows) {
+    if (row.result.empty() || (!app.options.id.empty() && app.options.id != row.rollout)) continue;
+    const auto owed = (*journal)->get_fact(std::string(kOwed) + row.rollout);
+    if (owed && *owed == "due") return row;
+    if (app.options.id.empty()) return std::nullopt;  // only the newest: nobody asks for older ones
+  }
+  return std::nullopt;
+}
+
 Result<Picked> pick_with_state(const App& app, Pick pick) {
   auto row = pick_rollout(app, pick);
   if (!row) return tl::unexpected<Error>(row.error());

@@ -14,6 +14,7 @@
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/notifying.hpp"
+#include "cli/pick_rollout.hpp"
 #include "cli/progress.hpp"
 #include "cli/report_store.hpp"
 #include "core/names.hpp"
@@ -23,9 +24,12 @@
 namespace hitless::cli {
 namespace {
 
+void point(const RolloutSession* session, std::string_view name) {
+  if (session->point) session->point(name);
+}
+
 constexpr DurationMs kTickMs = 200;
 constexpr int kLookBack = 50;  // rollouts
-constexpr std::string_view kOwed = "notify:";
 
 Task<void> tick(Progress* progress, bool* running) {
   while (*running) {
@@ -92,7 +96,7 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
   run.actor = actor_name();
   run.guard = guard_of(*session, rollout);
   run.wishes = &session->wishes;
-  run.on_point = failpoint();
+  run.on_point = session->point;
   run.on_entry = [session, shown = progress.get()](const core::Entry& entry,
                                                    const core::State& after) {
     session->entries.push_back(entry);
@@ -111,7 +115,9 @@ Task<std::vector<std::string>> notify_ended(RolloutSession* session, const core:
                                             Told told) {
   if (session->sinks.empty()) co_return std::vector<std::string>{};
   auto notification = ended_notification(*session->journal, *state, session->entries, told);
+  point(session, "before notification");
   SendReport sent = co_await send_all(*session->app, &session->sinks, std::move(notification));
+  point(session, "after notification");
   // Spooled by now: a crash from here on loses nothing.
   (void)session->journal->put_fact(std::string(kOwed) + state->plan.rollout, "sent");
   co_return std::move(sent.lines);
@@ -136,6 +142,7 @@ Task<Told> witness_ended(RolloutSession* session, const core::State* state) {
 
 Task<void> conclude(RolloutSession* session, core::State state) {
   App& app = *session->app;
+  point(session, "before verdict and report");
   Told told = co_await witness_ended(session, &state);
   CardExtras extras;
   extras.certificate = told.certificate;
@@ -212,6 +219,7 @@ std::string missing_instance(const Wiring& wiring, const core::State& state) {
 Opened open_session(RolloutSession& session, App& app, const std::string& service,
                     Sources sources) {
   session.app = &app;
+  session.point = failpoint();
   auto fleet = load_fleet_or_complain(app);
   if (!fleet) return {nullptr, kConfig};
   auto wiring = wire(*fleet, service, sources);
@@ -317,6 +325,7 @@ Task<void> send_what_is_due(RolloutSession* session, std::string service) {
     told.certificate = get_certificate(*session->journal, row.rollout);
     auto kept = kept_report(state_dir(*session->app), row.rollout);
     if (kept && *kept) told.report = std::move(**kept);
+    session->exit_code = exit_code_of(*found->state.ended);
     for (const std::string& line : co_await notify_ended(session, &found->state, std::move(told)))
       fmt::print(stderr, "sent late, for {}: {}\n", row.rollout, escape_for_terminal(line));
   }

@@ -4,9 +4,11 @@
 // A crash at any point leaves a journal from which the same session can be run again; a
 // notification that was due and not sent is sent by the next session of the service.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapters/journal/service_lock.hpp"
@@ -31,6 +33,7 @@ struct RolloutSession {
   std::vector<core::Entry> entries;  // of the rollout, those of earlier controllers too
   std::size_t entries_before = 0;    // of earlier controllers
   int exit_code = kError;
+  std::function<void(std::string_view)> point;  // for tests that kill it there; may be empty
 };
 
 // Everything of `service` before a rollout can run; empty and an exit code when it cannot.
@@ -48,7 +51,8 @@ Task<void> run_again(RolloutSession* session, std::string rollout);
 // Rollouts of the service that have not ended: cut off, because we hold the file lock.
 [[nodiscard]] std::vector<ports::RolloutRow> cut_off(ports::Journal& journal,
                                                      const std::string& service);
-// Sends what an earlier session owed when it was cut off between end and notification.
+// Sends what an earlier session owed when it was cut off between end and notification; sets
+// exit_code to that of the last such rollout.
 Task<void> send_what_is_due(RolloutSession* session, std::string service);
 
 }  // namespace hitless::cli

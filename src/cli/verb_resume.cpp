@@ -38,10 +38,28 @@ int take_over(App& app, const ports::RolloutRow& row, bool abort) {
   return session.exit_code;
 }
 
+// Cut off between the end and the notification: telling is all that is left to do.
+std::optional<int> send_what_is_left(App& app) {
+  auto row = untold_rollout(app);
+  if (!row) return std::nullopt;
+  RolloutSession session;
+  Opened opened = open_session(session, app, row->service, Sources::optional);
+  if (opened.wiring == nullptr) return opened.exit_code;
+  fmt::print("{} has ended: {}. Its notification was still due\n", row->rollout, row->result);
+  run_with(std::move(opened.wiring), [&](Wiring* w) {
+    session.wiring = w;
+    return send_what_is_due(&session, row->service);
+  });
+  return session.exit_code;
+}
+
 }  // namespace
 
 int verb_resume(App& app) {
   auto row = pick_rollout(app, Pick::unfinished);
+  if (!row && app.options.verb == "resume") {
+    if (auto code = send_what_is_left(app)) return *code;
+  }
   if (!row) return failed(app, row.error());
   const core::OperatorWish wish = wish_of(app.options.verb);
   if (journal::ServiceLock::is_held(state_dir(app), row->service)) {
