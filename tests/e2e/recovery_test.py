@@ -73,6 +73,24 @@ class RecoveryTest(E2eTest):
         self.assertEqual([host.read(UPSTREAM) for host in lab.hosts.values()], [old] * 3)
         self.assert_all_in("be_web")
 
+    def test_killed_between_the_end_and_the_notification(self):
+        """`resume` sends what was due, and says how the rollout had ended; once."""
+        lab, receiver = self.lab, Receiver()
+        self.addCleanup(receiver.close)
+        text = fleet(lab, [{"kind": "webhook", "name": "ops", "url": receiver.url}], app={})
+        argv = ["restart", "app", "--limit", "web01", "--yes", "--progress", "plain"]
+        run = lab.hitless(*argv, fleet=text, env={"HITLESS_CRASH_AT": "before notification"})
+        self.assertEqual(run.code, -signal.SIGKILL, run)
+        self.assert_contains(lab.hitless("history"), "succeeded")
+        ended = [body for _, body in receiver.received if b"rollout.succeeded" in body]
+        self.assertEqual(ended, [])
+        resumed = lab.hitless("resume", fleet=text)
+        self.assertEqual(resumed.code, OK, resumed)
+        self.assert_contains(resumed, "has ended: succeeded. Its notification was still due", "sent late, for R-")
+        ended = [body for _, body in receiver.received if b"rollout.succeeded" in body]
+        self.assertEqual(len(ended), 1)
+        self.assert_contains(lab.hitless("resume", fleet=text), "no rollout runs or was cut off")
+
     def test_source_changed_meanwhile(self):
         """What was planned cannot be installed any more: what was changed goes back."""
         lab = self.lab

@@ -103,13 +103,14 @@ def changed(before, after):
 class FloorWatch:
     """Reads every HAProxy node itself, and remembers the fewest servers that took new traffic."""
 
-    def __init__(self, lab, backend):
+    def __init__(self, lab, backend, interval_s=0.02):
         self.lab, self.backend, self.lowest, self.reads = lab, backend, len(lab.hosts), 0
+        self.interval_s = interval_s
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
 
     def watch(self):
-        while not self.ending.wait(0.02):
+        while not self.ending.wait(self.interval_s):
             for lb in self.lab.lbs.values():
                 self.lowest = min(self.lowest, len(lb.in_rotation(self.backend)))
                 self.reads += 1
