@@ -145,6 +145,8 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
     if (effect.kind == EffectKind::drain) {
       draining->commanded = ok;
       draining->commanded_at = at;
+      // What was seen before the answer is older than it, also within the same millisecond.
+      instance.reading_at = std::min(instance.reading_at, at - 1);
       if (instance.reading) update_quiet(state, *draining, *instance.reading, at);
     }
     if (effect.kind == EffectKind::close_remaining) {

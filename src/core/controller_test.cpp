@@ -263,6 +263,27 @@ TEST(FoundBySimulator, WithoutACheckOfTheLoadBalancersWeLookAgainBeforeItGoesBac
   EXPECT_EQ(wanted(), EffectKind::recheck) << "what the old controller saw is void";
 }
 
+// Seed 79910: the load balancer reloaded while it was told, and what it said next came within the
+// millisecond of the answer. Nothing changed after that, so nobody looked again, for ever.
+TEST(FoundBySimulator, ADrainThatWasForgottenWithinAMillisecondIsToldAgain) {
+  for (const bool after : {false, true}) {
+    State state = started(3, 2);
+    Instance& instance = state.instances.front();
+    Draining draining;
+    draining.since = kNow;
+    instance.phase = draining;
+    const Effect drain = effect_on(state, EffectKind::drain, kNow + 30'000);
+    apply_to(state, EffectIntended{drain}, kNow);
+    const TrafficSeen seen{{{instance.plan.id, reading_of(TargetState::leaving)}}};
+    Outcome ok;
+    ok.status = OutcomeStatus::ok;
+    if (!after) apply_to(state, seen, kNow + 10);
+    apply_to(state, EffectFinished{drain.id, ok}, kNow + 10);
+    if (after) apply_to(state, seen, kNow + 10);
+    EXPECT_EQ(next_step(state, instance, kNow + 10).effect.has_value(), after);
+  }
+}
+
 TEST(FoundBySimulator, WaitingToLeaveAgainHasAnEnd) {
   State state = started(3, 3);
   Instance& instance = state.instances.front();

@@ -55,7 +55,7 @@ std::string last_error(const Instance& instance) {
 // ---- draining -----------------------------------------------------------------------------------
 bool lb_forgot(const Instance& instance, const Draining& draining) {
   if (HITLESS_PLANTED(forgotten_drain_ignored)) return false;
-  if (!instance.reading || instance.reading_at <= draining.commanded_at) return false;
+  if (!instance.reading || instance.reading_at < draining.commanded_at) return false;
   const TargetState state = instance.reading->state;
   return state == TargetState::in || state == TargetState::in_unhealthy ||
          state == TargetState::leaving;
