@@ -14,7 +14,7 @@ namespace hitless::core {
 // clang-format off
 BOOST_DESCRIBE_STRUCT(Waiting, (), ())
 HITLESS_STATE(Preflight, since, cleared)
-HITLESS_STATE(Draining, since, commanded, commanded_at, closed_at, quiet_since, reasserted, samples,
+HITLESS_STATE(Draining, since, commanded, commanded_at, closed_at, quiet_since, out_since, reasserted, samples,
               confirmed, confirmed_by)
 HITLESS_STATE(Drained, since)
 HITLESS_STATE(Acting, since, installed, looked_since, acted, orphaned, detail)
