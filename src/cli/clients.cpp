@@ -212,7 +212,7 @@ Task<witness::Watched> Clients::finish() {
     co_return out;
   }
   session_->enter(witness::Window::after);
-  co_await counters_->finish();
+  co_await counters_->finish(late_ms() > 0);
   if (!executions_.empty() && touched_) session_->executed(co_await ask_all());
   out = session_->finish();
   if (!touched_) {  // then there is nothing to say about it

@@ -34,6 +34,10 @@ class Clients {
   Task<void> soak();
   void hurry() { hurried_ = true; }        // no more soak
   [[nodiscard]] std::string line() const;  // empty: none configured
+  // How long finish() may wait for counters that lag; 0: not at all.
+  [[nodiscard]] DurationMs late_ms() const {
+    return touched_ && !hurried_ && counters_ ? counters_->lag_ms() : 0;
+  }
   // Waits for what is in flight. Always to be called after a start, also when the rollout failed.
   Task<witness::Watched> finish();
 

@@ -17,7 +17,10 @@ std::string pool_name(const std::string& description) {
 
 struct CounterLoops::Shared {
   witness::Session* session = nullptr;
+  bool all_pools_count = true;  // else their sum is less than what the prober sent
   bool last = false;
+  TimeMs wait_for_ms = 0;       // counters that lag are awaited until they reach this time …
+  TimeMs patience_ends_ms = 0;  // … or this has come
   int running = 0;
   Signal ended;
 };
@@ -26,6 +29,8 @@ struct CounterLoops::Loop {
   ports::Traffic* pool = nullptr;  // one of these two
   ports::Host* host = nullptr;
   bool asked = false;
+  std::optional<TimeMs> reaches;  // until when its counters count, when they lag
+  std::string problem;
   Signal wake;
 };
 
@@ -39,7 +44,19 @@ CounterLoops::CounterLoops(witness::Session* session, std::vector<ports::Traffic
     loop->host = host;
     loops_.push_back(std::move(loop));
   };
-  for (ports::Traffic* pool : pools) add(pool, nullptr);
+  for (ports::Traffic* pool : pools) {
+    shared_->all_pools_count = shared_->all_pools_count && pool->has_counters();
+    if (pool->has_counters()) {
+      add(pool, nullptr);
+      continue;
+    }
+    // Said rather than left out: without it nobody knows what this load balancer saw.
+    witness::CounterSample none;
+    none.at_ms = wall_now_ms();
+    none.problem = "it has no counters that are read";
+    session->add({witness::SourceKind::load_balancer, pool->describe(), false, true},
+                 std::move(none));
+  }
   for (ports::Host* host : hosts) {
     add(nullptr, host);
     session->expect({witness::SourceKind::host, host->name(), false, true});
@@ -51,9 +68,14 @@ Task<void> CounterLoops::read_pool(std::shared_ptr<Shared> shared, std::shared_p
   const auto all = co_await loop->pool->counters();
   const TimeMs done = wall_now_ms();
   for (const ports::PoolCounters& node : all) {
+    // One that lags gives the same numbers many times.
+    const bool is_news = !node.as_of || node.as_of != loop->reaches;
+    if (node.as_of) loop->reaches = node.as_of;
+    if (!is_news || (!node.problem.empty() && node.problem == loop->problem)) continue;
+    loop->problem = node.problem;
     witness::CounterSource source;
     source.name = pool_name(loop->pool->describe()) + " @ " + node.node;
-    source.sees_all_probes = true;
+    source.sees_all_probes = shared->all_pools_count;
     shared->session->add(source, witness::sample_of(node, asked, done));
   }
 }
@@ -81,6 +103,13 @@ Task<void> CounterLoops::run(std::shared_ptr<Shared> shared, std::shared_ptr<Loo
     last = shared->last;
     co_await (loop->pool != nullptr ? read_pool(shared, loop) : read_host(shared, loop));
     loop->asked = true;
+    const bool lags = loop->pool != nullptr && loop->pool->counter_lag_ms() > 0;
+    if (last && lags && loop->reaches.value_or(0) < shared->wait_for_ms &&
+        wall_now_ms() < shared->patience_ends_ms) {
+      last = false;
+      (void)co_await loop->wake.wait_for(kIntervalMs);
+      continue;
+    }
     if (!last && !shared->last) co_await loop->wake.wait_for(kIntervalMs);
   }
   --shared->running;
@@ -98,8 +127,17 @@ bool CounterLoops::all_asked() const {
   return true;
 }
 
-Task<void> CounterLoops::finish() {
+DurationMs CounterLoops::lag_ms() const {
+  DurationMs lag = 0;
+  for (const auto& loop : loops_)
+    if (loop->pool != nullptr) lag = std::max(lag, loop->pool->counter_lag_ms());
+  return lag;
+}
+
+Task<void> CounterLoops::finish(bool wait_for_late) {
   shared_->last = true;
+  shared_->wait_for_ms = wall_now_ms();
+  shared_->patience_ends_ms = wait_for_late ? shared_->wait_for_ms + lag_ms() : 0;
   for (const auto& loop : loops_) loop->wake.notify();
   while (shared_->running > 0) co_await shared_->ended.wait_for(kHostDeadlineMs);
 }

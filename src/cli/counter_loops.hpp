@@ -20,8 +20,11 @@ class CounterLoops {
   Task<void> start();
   // Every source was asked once, whatever came of it.
   [[nodiscard]] bool all_asked() const;
-  // Asks every source once more and ends the loops; bounded by their deadlines.
-  Task<void> finish();
+  // The longest that a source's counters lie behind; 0: none does.
+  [[nodiscard]] DurationMs lag_ms() const;
+  // Asks every source once more and ends the loops; bounded by their deadlines. wait_for_late: asks
+  // those that lag until they have counted up to now, but no longer than they are known to lag.
+  Task<void> finish(bool wait_for_late);
 
  private:
   struct Shared;

@@ -127,6 +127,10 @@ Task<std::vector<std::string>> notify_ended(RolloutSession* session, const core:
 Task<Told> witness_ended(RolloutSession* session, const core::State* state) {
   Told told;
   const bool configured = session->clients->configured();
+  if (const DurationMs late = session->clients->late_ms(); late > 0) {
+    fmt::print(stderr, "waiting up to {} for the load balancer's counters, which lag\n",
+               format_duration(late));
+  }
   witness::Watched watched = co_await session->clients->finish();
   if (*state->ended != core::RolloutResult::blocked) told.certificate = watched.certificate;
   const std::string& rollout = state->plan.rollout;

@@ -48,6 +48,8 @@ class Traffic {
   virtual Task<Status> rejoin(core::InstanceId target) = 0;
   virtual Task<Status> close_remaining(core::InstanceId target) = 0;
   virtual Task<std::vector<PoolCounters>> counters() = 0;
+  // False: counters() has nothing to say; then nobody counts all requests of a service.
+  [[nodiscard]] virtual bool has_counters() const { return true; }
   // How far counters() may lie behind; the witness waits so long at the end for the last of them.
   [[nodiscard]] virtual DurationMs counter_lag_ms() const { return 0; }
   // What a driver kept from an earlier look will not do: the next read() must ask anew.

@@ -11,8 +11,9 @@ template <class PoolCounters>
 [[nodiscard]] CounterSample sample_of(const PoolCounters& counters, TimeMs asked_ms,
                                       TimeMs done_ms) {
   CounterSample sample;
-  sample.at_ms = asked_ms;
-  sample.done_ms = done_ms;
+  // Counters that lag say nothing about the time after.
+  sample.at_ms = counters.as_of.value_or(asked_ms);
+  sample.done_ms = counters.as_of.value_or(done_ms);
   sample.epoch = counters.epoch;
   const std::pair<const char*, std::optional<std::int64_t>> all[] = {
       {"requests", counters.requests},
@@ -24,7 +25,10 @@ template <class PoolCounters>
       {"redispatches", counters.redispatches}};
   for (const auto& [name, value] : all)
     if (value) sample.values[name] = *value;
-  if (sample.values.empty()) sample.problem = "the load balancer could not be read";
+  sample.problem = counters.problem;
+  if (sample.values.empty() && sample.problem.empty())
+    sample.problem = "the load balancer could not be read";
+  if (!sample.problem.empty()) sample.values.clear();
   return sample;
 }
 

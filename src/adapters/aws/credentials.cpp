@@ -54,9 +54,11 @@ Environment process_environment() {
 Task<Result<Credentials>> CachedSource::get() {
   const AsyncMutex::Guard lock = co_await one_at_a_time_.lock();
   const TimeMs now = now_();
+  // Keys that live shorter than that are not fetched for each request.
+  const DurationMs advisory = std::min(kAdvisoryMs, lifetime_ms_ / 2);
+  const DurationMs mandatory = std::min(kMandatoryMs, lifetime_ms_ / 4);
   const auto left = [&] { return kept_->expires_at ? *kept_->expires_at - now : kAdvisoryMs; };
-  if (kept_ && (left() >= kAdvisoryMs || (left() > kMandatoryMs && now < retry_at_)))
-    co_return *kept_;
+  if (kept_ && (left() >= advisory || (left() > mandatory && now < retry_at_))) co_return *kept_;
   auto fresh = co_await fetch_();
   if (fresh) {
     if (Status ok = check_credentials(*fresh); !ok) co_return tl::unexpected(ok.error());
@@ -64,11 +66,12 @@ Task<Result<Credentials>> CachedSource::get() {
       co_return fail(ErrorCode::refused, "these keys have expired already", fresh->source,
                      "is this machine's clock right?");
     }
+    lifetime_ms_ = fresh->expires_at ? *fresh->expires_at - now : 2 * kAdvisoryMs;
     kept_ = std::move(*fresh);
     co_return *kept_;
   }
   retry_at_ = now + kRetryMs;
-  if (kept_ && left() > kMandatoryMs) co_return *kept_;
+  if (kept_ && left() > mandatory) co_return *kept_;
   co_return tl::unexpected(fresh.error());
 }
 

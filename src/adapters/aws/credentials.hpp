@@ -43,8 +43,8 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 [[nodiscard]] Environment process_environment();
 
 // Fetches keys when there are none or they end soon: from 15 minutes before the end on it tries,
-// and goes on with the old ones when that fails; from 10 minutes before the end on it must succeed,
-// unless the keys live so short that they would be fetched each time.
+// and goes on with the old ones when that fails; from 10 minutes before the end on it must succeed.
+// Of keys that live less than half an hour it is half and a quarter of their life.
 class CachedSource final : public CredentialSource {
  public:
   using Fetch = std::function<Task<Result<Credentials>>()>;
@@ -59,7 +59,8 @@ class CachedSource final : public CredentialSource {
   Fetch fetch_;
   std::function<TimeMs()> now_;
   std::optional<Credentials> kept_;
-  TimeMs retry_at_ = 0;  // after a failed early refresh
+  DurationMs lifetime_ms_ = 0;  // of kept_ when it was fetched
+  TimeMs retry_at_ = 0;         // after a failed early refresh
   AsyncMutex one_at_a_time_;
 };
 

@@ -226,10 +226,11 @@ TEST(AwsCredentials, RefreshedBeforeTheEndAndOldOnesKeptWhileTheyLast) {
   TimeMs now = 1'000'000'000;
   int fetches = 0;
   bool broken = false;
+  DurationMs lifetime = 3'600'000;
   const auto fetch = [&]() -> Task<Result<Credentials>> {
     ++fetches;
     if (broken) co_return fail(ErrorCode::unavailable, "down");
-    co_return ending_at(now + 3'600'000, fetches);
+    co_return ending_at(now + lifetime, fetches);
   };
   CachedSource source("test", fetch, [&] { return now; });
   std::vector<std::string> got;
@@ -257,6 +258,13 @@ TEST(AwsCredentials, RefreshedBeforeTheEndAndOldOnesKeptWhileTheyLast) {
   source.forget();
   ask_at(now + 1'000);
   EXPECT_EQ(got.back(), "A5");
+  lifetime = 900'000;  // the shortest that a role may be assumed for
+  source.forget();
+  ask_at(now + 1'000);
+  ask_at(now + 400'000);
+  EXPECT_EQ(got.back(), "A6") << "not fetched for each request";
+  ask_at(now + 100'000);
+  EXPECT_EQ(got.back(), "A7");
 }
 
 }  // namespace

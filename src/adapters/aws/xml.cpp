@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 8u << 20;
 constexpr std::size_t kMaxDepth = 24;
-constexpr std::size_t kMaxElements = 200'000;
+constexpr std::size_t kMaxElements = 60'000;
 
 struct Reading {
   XML_Parser parser = nullptr;
