@@ -27,6 +27,11 @@ foreach(file IN LISTS HITLESS_CLI_TESTS)
   set_tests_properties(cli.${name} PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TEST_ENV}")
 endforeach()
 
+# The AWS fake against the real `aws` command line, and rollouts over it and an HAProxy. Need no root.
+add_test(NAME aws.fake COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/fakes/aws/awscli_test.py)
+add_test(NAME aws.rollout COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/aws/rollout_test.py)
+set_tests_properties(aws.fake aws.rollout PROPERTIES TIMEOUT 600 ENVIRONMENT "${HITLESS_TEST_ENV}")
+
 include(tests/certify/certify.cmake)
 
 # Every bit and every length of a journal; here a sample, in full with `./dev journal-faults`.
