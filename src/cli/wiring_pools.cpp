@@ -81,6 +81,8 @@ const char* name_of(fleet::LbKind kind) {
       return "nginx";
     case fleet::LbKind::touch_file:
       return "touch_file";
+    case fleet::LbKind::elbv2:
+      return "elbv2";
     case fleet::LbKind::caddy:
       break;
   }
@@ -95,6 +97,8 @@ Made wire_pool(const PoolWiring& pool) {
       return make_haproxy_pool(pool);
     case fleet::LbKind::command:
       return make_command_pool(pool);
+    case fleet::LbKind::elbv2:
+      return make_elbv2_pool(pool);
     case fleet::LbKind::nginx:
     case fleet::LbKind::touch_file:
     case fleet::LbKind::caddy:

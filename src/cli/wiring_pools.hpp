@@ -36,6 +36,8 @@ struct PoolWiring {
 
 [[nodiscard]] Result<std::unique_ptr<ports::Traffic>> wire_pool(const PoolWiring& pool);
 
+[[nodiscard]] Result<std::unique_ptr<ports::Traffic>> make_elbv2_pool(const PoolWiring& from);
+
 // Every pool of the service, in the order of load balancers and pools.
 [[nodiscard]] Result<std::vector<std::unique_ptr<ports::Traffic>>> wire_pools(
     const fleet::Fleet& fleet, const fleet::Service& service, const engine::ServiceParts& parts,

@@ -63,7 +63,7 @@ struct Endpoint {
 };
 
 // Which program or service it is. What the fleet file may say of each: fleet/lb_kinds.hpp.
-enum class LbKind { haproxy, command, nginx, touch_file, caddy };
+enum class LbKind { haproxy, command, nginx, touch_file, caddy, elbv2 };
 
 struct LbNode {
   std::string name;
@@ -97,12 +97,19 @@ struct CaddyLb {
   DurationMs timeout_ms = 0;
 };
 
+struct Elbv2Lb {
+  std::string region, profile, endpoint;  // empty: as the environment and ~/.aws say
+  std::optional<DurationMs> settle_ms;    // empty: by the kind of load balancer
+  DurationMs poll_ms = 0;
+  bool cloudwatch = false;
+};
+
 struct LoadBalancer {
   std::string name;
   Mark mark;
   LbKind kind = LbKind::haproxy;
   std::vector<LbNode> nodes;  // none for kinds that have no nodes
-  std::variant<HaproxyLb, CommandLb, NginxLb, TouchFileLb, CaddyLb> options;  // of that kind
+  std::variant<HaproxyLb, CommandLb, NginxLb, TouchFileLb, CaddyLb, Elbv2Lb> options;  // its own
 };
 
 // ---- services -----------------------------------------------------------------------------------

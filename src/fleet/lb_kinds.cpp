@@ -15,7 +15,7 @@ namespace hitless::fleet {
 using namespace types;
 
 std::span<const LbKindEntry> lb_kind_entries() {
-  static const std::array entries{haproxy_entry(), command_entry()};
+  static const std::array entries{haproxy_entry(), command_entry(), elbv2_entry()};
   return entries;
 }
 

@@ -43,6 +43,7 @@ struct LbKindEntry {
 // One for each file lb_*.cpp.
 [[nodiscard]] LbKindEntry haproxy_entry();
 [[nodiscard]] LbKindEntry command_entry();
+[[nodiscard]] LbKindEntry elbv2_entry();
 
 // ---- for the entries ----------------------------------------------------------------------------
 // The list under `nodes:`, each read with `table`; what is special about the kind is added by more.
