@@ -11,8 +11,9 @@ using namespace hitless::confdiff;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  const Kind kinds[] = {Kind::nginx, Kind::haproxy, Kind::systemd_unit, Kind::env_file, Kind::text};
-  const Kind kind = kinds[data[0] % 5];
+  const Kind kinds[] = {Kind::nginx,        Kind::haproxy,  Kind::apache, Kind::sshd,
+                        Kind::systemd_unit, Kind::env_file, Kind::text};
+  const Kind kind = kinds[data[0] % 7];
   const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   // "\n---\n" cuts the input into before, after and an included file.
   const std::string cut = "\n---\n";

@@ -7,7 +7,8 @@ export BUILD_PACKAGES=(clang-19 mold cmake ninja-build ccache pkg-config libboos
 export DEMO_PACKAGES=(haproxy nginx-light)
 export TEST_LIBRARIES=(libgtest-dev libgmock-dev libclang-rt-19-dev)
 export BENCH_PACKAGES=(ansible)
-export TEST_PACKAGES=(openssl openssh-server openssh-client iproute2 python3 socat curl sqlite3 procps awscli)
+export TEST_PACKAGES=(openssl openssh-server openssh-client iproute2 python3 socat curl sqlite3 procps awscli
+  apache2-bin php8.2-fpm gunicorn redis-server)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi

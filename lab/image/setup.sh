@@ -20,6 +20,8 @@ ln -s ../app.service /etc/systemd/system/multi-user.target.wants/app.service
 systemctl mask --quiet getty.target console-getty.service getty-static.service systemd-firstboot.service \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
   fstrim.timer systemd-pstore.service systemd-update-utmp.service
+# For tests that start them: on these hosts the web server is nginx.
+systemctl disable --quiet apache2 apache-htcacheclean haproxy php8.2-fpm redis-server
 mkdir -p /var/log/journal
 nginx -t
 python3 -m py_compile /opt/app/app.py

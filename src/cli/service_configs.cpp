@@ -1,5 +1,7 @@
 #include "cli/service_configs.hpp"
 
+#include <algorithm>
+
 namespace hitless::cli {
 namespace {
 
@@ -8,6 +10,12 @@ std::vector<std::string> expand(const std::vector<std::string>& words,
   std::vector<std::string> out;
   for (const std::string& word : words) out.push_back(fleet::expand(word, values));
   return out;
+}
+
+void add_files(std::vector<std::string>& to, const std::vector<std::string>& more) {
+  for (const std::string& file : more) {
+    if (std::find(to.begin(), to.end(), file) == to.end()) to.push_back(file);
+  }
 }
 
 }  // namespace
@@ -31,9 +39,62 @@ service::SystemdConfig systemd_config(const fleet::Service& service,
                                       const fleet::Instance& instance) {
   service::SystemdConfig config;
   config.unit = service.unit;
+  const fleet::Placeholders values = fleet::placeholders_of(service, instance);
   config.config_files = installed_files(service, instance);
-  if (service.commands)
-    config.test = expand(service.commands->test, fleet::placeholders_of(service, instance));
+  add_files(config.config_files, expand(service.daemon.config_files, values));
+  config.test = expand(service.daemon.test, values);
+  config.reload_proof = expand(service.daemon.reload_proof, values);
+  switch (service.daemon.reload_failure) {
+    case fleet::ReloadFailure::unknown:
+      break;
+    case fleet::ReloadFailure::keeps_old:
+      config.reload_failure = ports::ReloadFailureMode::keeps_old;
+      break;
+    case fleet::ReloadFailure::dies:
+      config.reload_failure = ports::ReloadFailureMode::dies;
+      break;
+  }
+  return config;
+}
+
+service::DaemonKind daemon_kind(fleet::ServiceKind kind) {
+  switch (kind) {
+    case fleet::ServiceKind::haproxy:
+      return service::DaemonKind::haproxy;
+    case fleet::ServiceKind::php_fpm:
+      return service::DaemonKind::php_fpm;
+    case fleet::ServiceKind::gunicorn:
+      return service::DaemonKind::gunicorn;
+    case fleet::ServiceKind::redis:
+      return service::DaemonKind::redis;
+    case fleet::ServiceKind::apache:
+    case fleet::ServiceKind::nginx:
+    case fleet::ServiceKind::systemd:
+    case fleet::ServiceKind::command:
+      break;
+  }
+  return service::DaemonKind::apache;
+}
+
+service::DaemonConfig daemon_config(const fleet::Service& service,
+                                    const fleet::Instance& instance) {
+  const fleet::Placeholders values = fleet::placeholders_of(service, instance);
+  const fleet::DaemonOptions& from = service.daemon;
+  service::DaemonConfig config{service.unit,
+                               from.binary,
+                               from.main_config,
+                               from.error_log,
+                               expand(from.config_files, values),
+                               expand(from.test, values),
+                               expand(from.cli, values)};
+  // What the program finds by itself (includes) is found; the rest has to be told.
+  const bool finds =
+      service.kind == fleet::ServiceKind::apache || service.kind == fleet::ServiceKind::php_fpm;
+  if (!finds) {
+    std::vector<std::string> files = installed_files(service, instance);
+    std::erase(files, config.main_config);
+    add_files(config.config_files, files);
+  }
   return config;
 }
 
@@ -62,6 +123,14 @@ ports::PrivilegedCommands privileged_commands(const fleet::Service& service,
                                           installed_files(service, instance));
     case fleet::ServiceKind::systemd:
       return service::privileged_commands(systemd_config(service, instance));
+    case fleet::ServiceKind::apache:
+    case fleet::ServiceKind::haproxy:
+    case fleet::ServiceKind::php_fpm:
+    case fleet::ServiceKind::gunicorn:
+    case fleet::ServiceKind::redis:
+      return service::privileged_commands(daemon_kind(service.kind),
+                                          daemon_config(service, instance),
+                                          installed_files(service, instance));
     case fleet::ServiceKind::command:
       break;
   }

@@ -13,6 +13,10 @@ namespace hitless::cli {
 [[nodiscard]] service::NginxConfig nginx_config(const fleet::Service& service);
 [[nodiscard]] service::SystemdConfig systemd_config(const fleet::Service& service,
                                                     const fleet::Instance& instance);
+// The driver of a kind that is neither nginx, nor systemd, nor command.
+[[nodiscard]] service::DaemonKind daemon_kind(fleet::ServiceKind kind);
+[[nodiscard]] service::DaemonConfig daemon_config(const fleet::Service& service,
+                                                  const fleet::Instance& instance);
 [[nodiscard]] service::CommandConfig command_config(const fleet::Service& service,
                                                     const fleet::Instance& instance);
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(const fleet::Service& service,

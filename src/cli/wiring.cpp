@@ -7,12 +7,10 @@
 #include "adapters/health/probes.hpp"
 #include "adapters/host/host.hpp"
 #include "adapters/notify/notify.hpp"
-#include "adapters/service/services.hpp"
 #include "adapters/watchdog/watchdog.hpp"
 #include "base/text.hpp"
-#include "cli/service_configs.hpp"
 #include "cli/wiring_pools.hpp"
-#include "confdiff/config_diff.hpp"
+#include "cli/wiring_services.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -82,13 +80,7 @@ class Builder {
 
   void set_config_kind() {
     engine::ServiceParts& parts = wiring_->parts;
-    const bool nginx_command =
-        service_.commands && service_.commands->flavor == fleet::Flavor::nginx;
-    if (service_.kind == fleet::ServiceKind::nginx || nginx_command) {
-      parts.config_kind = confdiff::Kind::nginx;
-    } else if (!service_.config.empty()) {
-      parts.config_kind = confdiff::guess_kind(service_.config.front().dest);
-    }
+    parts.config_kind = config_kind_of(service_);
     if (service_.health && service_.health->kind == fleet::CheckKind::http) {
       const std::string& url = service_.health->url;
       const std::size_t host_at = url.find("://");
@@ -146,7 +138,10 @@ class Builder {
     to.zone = from.zone;
     to.host = *reached;
     to.port = from.port.value_or(0);
-    to.service = add_service(from, *reached, to.main_config);
+    WiredService service = wire_service(service_, from, **reached);
+    to.main_config = std::move(service.main_config);
+    to.service = service.driver.get();
+    wiring_->services.push_back(std::move(service.driver));
     if (service_.health)
       to.health = add_check(fleet::resolve(*service_.health, service_, from), *reached);
     for (const fleet::ConfigFile& file : service_.config) {
@@ -180,28 +175,6 @@ class Builder {
       return fail(ErrorCode::invalid, "the new configuration is larger than 4 MiB", to.source);
     to.content = std::move(text);
     return to;
-  }
-
-  ports::Service* add_service(const fleet::Instance& instance, ports::Host* on,
-                              std::string& main_config) {
-    const std::vector<std::string> dests = installed_files(service_, instance);
-    std::unique_ptr<ports::Service> made;
-    if (service_.kind == fleet::ServiceKind::nginx) {
-      main_config = service_.nginx.main_config;
-      made = service::make_nginx_service(*on, nginx_config(service_));
-    } else if (service_.kind == fleet::ServiceKind::systemd) {
-      if (!dests.empty()) main_config = dests.front();
-      made = service::make_systemd_service(*on, systemd_config(service_, instance));
-    } else {
-      service::CommandConfig config = command_config(service_, instance);
-      if (!config.config_files.empty())
-        main_config = config.config_files.front();
-      else if (!dests.empty())
-        main_config = dests.front();
-      made = service::make_command_service(*on, std::move(config));
-    }
-    wiring_->services.push_back(std::move(made));
-    return wiring_->services.back().get();
   }
 
   ports::Health* add_check(const fleet::HealthCheck& check, ports::Host* on) {

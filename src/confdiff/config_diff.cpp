@@ -25,6 +25,12 @@ DiffResult diff_config(Kind kind, const Files& before, const Files& after,
     case Kind::haproxy:
       result = diff_haproxy(before, after, main_path, context);
       break;
+    case Kind::apache:
+      result = diff_apache(before, after, main_path, context);
+      break;
+    case Kind::sshd:
+      result = diff_sshd(before, after, main_path, context);
+      break;
     case Kind::systemd_unit:
       result = diff_systemd_unit(before, after, main_path, context);
       break;
@@ -45,6 +51,11 @@ Kind guess_kind(std::string_view path) {
   const bool haproxy_folder = path.find("/haproxy/") != std::string_view::npos;
   if (name.ends_with(".cfg") && (haproxy_folder || name.starts_with("haproxy")))
     return Kind::haproxy;
+  for (const std::string_view folder : {"/apache2/", "/httpd/"}) {
+    if (path.find(folder) != std::string_view::npos && name.ends_with(".conf")) return Kind::apache;
+  }
+  if (name == "sshd_config" || path.find("/sshd_config.d/") != std::string_view::npos)
+    return Kind::sshd;
   for (const std::string_view type : {".service", ".socket", ".timer", ".target", ".path", ".mount",
                                       ".slice", ".automount", ".swap"}) {
     if (name.ends_with(type)) return Kind::systemd_unit;

@@ -221,8 +221,8 @@ TEST(OtherKinds, SurviveMutatedInput) {
   };
   for (int round = 0; round < 800; ++round) {
     const Files before = {{"/x.service", mutated()}}, after = {{"/x.service", mutated()}};
-    for (const Kind kind :
-         {Kind::nginx, Kind::haproxy, Kind::systemd_unit, Kind::env_file, Kind::text}) {
+    for (const Kind kind : {Kind::nginx, Kind::haproxy, Kind::apache, Kind::sshd,
+                            Kind::systemd_unit, Kind::env_file, Kind::text}) {
       const DiffResult result = diff_config(kind, before, after, "/x.service", {});
       EXPECT_EQ(result.changes.empty(), before == after);
     }

@@ -11,6 +11,10 @@ namespace hitless::confdiff {
                                     const std::string& main_path, const Context& context);
 [[nodiscard]] DiffResult diff_haproxy(const Files& before, const Files& after,
                                       const std::string& main_path, const Context& context);
+[[nodiscard]] DiffResult diff_apache(const Files& before, const Files& after,
+                                     const std::string& main_path, const Context& context);
+[[nodiscard]] DiffResult diff_sshd(const Files& before, const Files& after,
+                                   const std::string& main_path, const Context& context);
 [[nodiscard]] DiffResult diff_systemd_unit(const Files& before, const Files& after,
                                            const std::string& main_path, const Context& context);
 [[nodiscard]] DiffResult diff_env_files(const Files& before, const Files& after);

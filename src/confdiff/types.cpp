@@ -86,6 +86,10 @@ const char* name_of(Kind kind) {
       return "nginx";
     case Kind::haproxy:
       return "haproxy";
+    case Kind::apache:
+      return "Apache";
+    case Kind::sshd:
+      return "sshd";
     case Kind::systemd_unit:
       return "systemd unit";
     case Kind::env_file:

@@ -27,7 +27,7 @@ enum class ChangeClass {
   human_only,    // not without a person
 };
 enum class ChangeKind { added, removed, changed };
-enum class Kind { nginx, haproxy, systemd_unit, env_file, text };
+enum class Kind { nginx, haproxy, apache, sshd, systemd_unit, env_file, text };
 
 // What a change is about, for "only upstream pool change, no listen port changes".
 enum class Topic {

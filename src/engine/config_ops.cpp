@@ -3,6 +3,7 @@
 #include "base/digest.hpp"
 #include "base/text.hpp"
 #include "confdiff/config_diff.hpp"
+#include "confdiff/directives.hpp"
 #include "confdiff/nginx_tree.hpp"
 #include "confdiff/text_diff.hpp"
 
@@ -47,10 +48,14 @@ std::string backup_name(const ServiceParts& parts, const InstanceParts& instance
                         const confdiff::Files& on_disk, const std::string& path,
                         const std::string& suffix) {
   const std::string beside = path + ".backup-" + suffix;
-  if (parts.config_kind != confdiff::Kind::nginx) return beside;
-  const auto tree = confdiff::parse_nginx(on_disk, instance.main_config);
   // What cannot be parsed cannot be asked either: the safe place then.
-  const bool swallowed = !tree || confdiff::include_matching(*tree, beside) != nullptr;
+  bool swallowed = false;
+  if (parts.config_kind == confdiff::Kind::nginx) {
+    const auto tree = confdiff::parse_nginx(on_disk, instance.main_config);
+    swallowed = !tree || confdiff::include_matching(*tree, beside) != nullptr;
+  } else if (parts.config_kind == confdiff::Kind::apache) {
+    swallowed = confdiff::apache_includes(on_disk, instance.main_config, beside);
+  }
   if (!swallowed) return beside;
   return folder_of(path) + "/.hitless-backup/" + name_of_file(path) + ".backup-" + suffix;
 }

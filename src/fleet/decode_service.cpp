@@ -46,6 +46,36 @@ Commands decode_commands(const LoadContext& context, const Node& node) {
   return made;
 }
 
+ServiceKind kind_of(std::string_view word) {
+  static const std::map<std::string_view, ServiceKind> kinds{
+      {"nginx", ServiceKind::nginx},     {"command", ServiceKind::command},
+      {"apache", ServiceKind::apache},   {"haproxy", ServiceKind::haproxy},
+      {"php-fpm", ServiceKind::php_fpm}, {"gunicorn", ServiceKind::gunicorn},
+      {"redis", ServiceKind::redis},     {"systemd", ServiceKind::systemd}};
+  const auto found = kinds.find(word);
+  return found == kinds.end() ? ServiceKind::systemd : found->second;
+}
+
+DaemonOptions decode_daemon(const Reader& service, const std::string& kind) {
+  const Table& table = daemon_table(kind);
+  const Reader reader = service.object(table.name, table);
+  const auto has = [&](const char* name) { return table.find(name) != nullptr; };
+  DaemonOptions made;
+  if (has("binary")) made.binary = reader.text("binary");
+  if (has("main_config")) made.main_config = reader.text("main_config");
+  if (has("error_log")) made.error_log = reader.text("error_log");
+  made.config_files = reader.words("config_files");
+  made.test = reader.words("test");
+  if (has("cli")) made.cli = reader.words("cli");
+  if (has("cli") && made.cli.empty()) made.cli = {"redis-cli"};
+  if (!has("reload_proof")) return made;
+  made.reload_proof = reader.words("reload_proof");
+  const std::string failure = reader.text("reload_failure");
+  if (failure == "keeps_old") made.reload_failure = ReloadFailure::keeps_old;
+  if (failure == "dies") made.reload_failure = ReloadFailure::dies;
+  return made;
+}
+
 class ServiceDecoder {
  public:
   ServiceDecoder(LoadContext& context, const Node& name, const Node& node)
@@ -55,8 +85,7 @@ class ServiceDecoder {
   }
 
   Service run() {
-    if (reader_.kind() == "nginx") service_.kind = ServiceKind::nginx;
-    if (reader_.kind() == "command") service_.kind = ServiceKind::command;
+    service_.kind = kind_of(reader_.kind());
     if (service_.kind != ServiceKind::command) service_.unit = reader_.text("unit");
     hosts();
     lists();
@@ -161,6 +190,8 @@ class ServiceDecoder {
     const Reader nginx = reader_.object("nginx", nginx_table());
     service_.nginx = {nginx.text("binary"), nginx.text("main_config"), nginx.text("error_log"),
                       nginx.text("pid_file"), nginx.optional_text("prefix")};
+    if (service_.kind != ServiceKind::nginx && service_.kind != ServiceKind::command)
+      service_.daemon = decode_daemon(reader_, reader_.kind());
     if (const Node* commands = map_at("commands"))
       service_.commands = decode_commands(context_, *commands);
   }

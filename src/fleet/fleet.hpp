@@ -113,7 +113,7 @@ struct LoadBalancer {
 };
 
 // ---- services -----------------------------------------------------------------------------------
-enum class ServiceKind { nginx, systemd, command };
+enum class ServiceKind { nginx, systemd, command, apache, haproxy, php_fpm, gunicorn, redis };
 
 // A place in a load balancer. pool and member are what the kind calls so (a backend and a server,
 // an upstream and an address); the kind's other keys are extras. All may hold placeholders, and
@@ -134,6 +134,15 @@ struct ConfigFile {
 struct NginxOptions {
   std::string binary, main_config, error_log, pid_file;
   std::optional<std::string> prefix;
+};
+
+enum class ReloadFailure { unknown, keeps_old, dies };
+
+// What the tables apache, haproxy, php_fpm, gunicorn, redis and systemd hold; each has some of it.
+struct DaemonOptions {
+  std::string binary, main_config, error_log;
+  std::vector<std::string> config_files, test, cli, reload_proof;  // empty: not given
+  ReloadFailure reload_failure = ReloadFailure::unknown;
 };
 
 enum class Flavor { none, nginx };
@@ -206,11 +215,12 @@ struct Service {
   std::string name;
   Mark mark;
   ServiceKind kind = ServiceKind::systemd;
-  std::string unit;  // nginx, systemd
+  std::string unit;  // empty for command
   std::vector<std::string> hosts;
   std::vector<PoolRef> pools;
   std::vector<ConfigFile> config;
-  NginxOptions nginx;  // nginx
+  NginxOptions nginx;    // nginx
+  DaemonOptions daemon;  // neither nginx nor command
   std::optional<Commands> commands;
   std::optional<HealthCheck> health;
   std::vector<HealthCheck> dependencies;

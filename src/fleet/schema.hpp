@@ -56,6 +56,8 @@ struct Table {
 [[nodiscard]] const Table& pool_table();
 [[nodiscard]] const Table& config_table();
 [[nodiscard]] const Table& nginx_table();
+// kind: as in the fleet file, "apache", "haproxy", "php-fpm", "gunicorn", "redis" or "systemd".
+[[nodiscard]] const Table& daemon_table(std::string_view kind);
 [[nodiscard]] const Table& commands_table();
 [[nodiscard]] const Table& health_table();
 [[nodiscard]] const Table& dependency_table();

@@ -12,6 +12,15 @@ const std::vector<std::string>& instance_placeholders() {
   return names;
 }
 
+Key unit_of(const std::string& kind, const std::string& usual) {
+  return only({kind}, key("unit", text(Format::unit), usual, "The systemd unit."));
+}
+
+Key daemon_key(const std::string& kind, const std::string& about) {
+  const std::string name = kind == "php-fpm" ? "php_fpm" : kind;
+  return only({kind}, key(name, object(daemon_table(kind)), "", about));
+}
+
 // What health and dependencies share.
 std::vector<Key> check_keys() {
   const auto& places = instance_placeholders();
@@ -39,9 +48,17 @@ const Table& service_table() {
   static const Table table{
       "service",
       "One service: the same program on one or more hosts",
-      {needed(key("kind", choice({"nginx", "systemd", "command"}), "", "How it is driven.")),
-       needed(only({"systemd"}, key("unit", text(Format::unit), "", "The systemd unit."))),
-       only({"nginx"}, key("unit", text(Format::unit), "nginx.service", "The systemd unit.")),
+      {needed(key("kind",
+                  choice({"nginx", "apache", "haproxy", "php-fpm", "gunicorn", "redis", "systemd",
+                          "command"}),
+                  "", "How it is driven.")),
+       needed(
+           only({"systemd", "gunicorn"}, key("unit", text(Format::unit), "", "The systemd unit."))),
+       unit_of("nginx", "nginx.service"),
+       unit_of("apache", "apache2.service"),
+       unit_of("haproxy", "haproxy.service"),
+       unit_of("php-fpm", "php8.2-fpm.service"),
+       unit_of("redis", "redis-server.service"),
        needed(key("hosts", one_or_list(text(Format::host_ref)), "",
                   "Hosts, or group:NAME of an inventory.")),
        key("port", port(), "", "Where it listens."),
@@ -51,6 +68,12 @@ const Table& service_table() {
        also({"configs", "files", "config_files"},
             key("config", list(object(config_table()), 1, 200), "", "What `apply` installs.")),
        only({"nginx"}, key("nginx", object(nginx_table()), "", "Where nginx keeps its things.")),
+       daemon_key("apache", "Where Apache keeps its things."),
+       daemon_key("haproxy", "Where HAProxy keeps its things."),
+       daemon_key("php-fpm", "Where php-fpm keeps its things."),
+       daemon_key("gunicorn", "How its configuration is tested."),
+       daemon_key("redis", "How it is asked."),
+       daemon_key("systemd", "What is known of the program beside its unit."),
        only({"command"}, also({"command"}, needed(key("commands", object(commands_table()), "",
                                                       "The commands that drive it.")))),
        also({"healthcheck", "health_check", "check"},

@@ -8,6 +8,7 @@
 #include "adapters/service/evidence.hpp"
 #include "adapters/service/nginx_proof.hpp"
 #include "adapters/service/observer.hpp"
+#include "adapters/service/pending_edits.hpp"
 #include "adapters/service/preflight.hpp"
 #include "adapters/service/services.hpp"
 #include "adapters/service/staging.hpp"
@@ -27,7 +28,7 @@ constexpr DurationMs kStatusDeadlineMs = 10'000;
 ProbeQuery query_of(const CommandConfig& config) {
   ProbeQuery query;
   query.pid_file = config.pid_file;
-  query.nginx_workers = config.flavor == CommandFlavor::nginx;
+  if (config.flavor == CommandFlavor::nginx) query.workers = Workers::nginx;
   query.log_file = config.error_log;
   return query;
 }
@@ -49,7 +50,8 @@ class CommandService final : public ports::Service {
       : host_(host),
         config_(std::move(config)),
         nginx_(config_.flavor == CommandFlavor::nginx),
-        tree_(host, config_.config_files, nginx_, option_of(config_, "-p")),
+        tree_(host, config_.config_files, nginx_ ? Dialect::nginx : Dialect::plain,
+              option_of(config_, "-p")),
         observer_(host, &tree_, query_of(config_), option_of(config_, "-e")) {}
 
   std::string describe() const override {
@@ -80,8 +82,17 @@ class CommandService final : public ports::Service {
       if (!argv->empty()) query.programs.push_back(argv->front());
     }
     std::vector<Check> checks = co_await preflight(host_, std::move(query));
-    checks.push_back(running_check(co_await look(std::nullopt)));
+    const auto seen = co_await look(std::nullopt);
+    checks.push_back(running_check(seen));
     if (!config_.test.empty()) checks.push_back(co_await test_config({}));
+    // Of a reload of another program nothing is known, so neither is what it has read.
+    if (seen && (nginx_ || config_.reload.empty())) {
+      if (auto pending =
+              co_await pending_edits(host_, &tree_, seen->identity, std::nullopt,
+                                     nginx_ ? LoadedAt::oldest_worker : LoadedAt::main_process)) {
+        checks.push_back(std::move(*pending));
+      }
+    }
     co_return checks;
   }
 
@@ -95,7 +106,8 @@ class CommandService final : public ports::Service {
     if (!nginx_ || !has_placeholder(config_.test)) {
       co_return co_await test_command(host_, &tree_, config_.test, std::move(changed));
     }
-    co_return co_await test_staged(host_, &tree_, StagedTest{config_.test, "nginx -t", true, false},
+    co_return co_await test_staged(host_, &tree_,
+                                   StagedTest{config_.test, "nginx -t", Dialect::nginx, false},
                                    std::move(changed));
   }
 

@@ -5,7 +5,6 @@
 #include <set>
 
 #include "adapters/service/evidence.hpp"
-#include "adapters/service/nginx_scan.hpp"
 #include "adapters/service/scripts.hpp"
 #include "base/text.hpp"
 #include "confdiff/config_diff.hpp"
@@ -161,7 +160,7 @@ const char* read_script() {
 Task<Result<ConfigSet>> ConfigTree::read(ports::Files overlay) {
   ConfigSet set;
   std::vector<std::string> wanted = roots_;
-  const std::string folder = roots_.empty() ? "/" : confdiff::folder_of(roots_.front());
+  std::string folder = roots_.empty() ? "/" : confdiff::folder_of(roots_.front());
   std::size_t total = 0;
   for (int depth = 0; !wanted.empty(); ++depth) {
     if (depth >= kMaxIncludeDepth) {
@@ -184,16 +183,17 @@ Task<Result<ConfigSet>> ConfigTree::read(ports::Files overlay) {
         co_return fail(ErrorCode::refused, "the configuration is larger than 16 MiB or 2000 files",
                        host_->name());
       }
-      if (nginx_) {
-        const NginxFacts facts = scan_nginx(file.content, folder, prefix_);
-        if (!roots_.empty() && file.path == roots_.front()) set.error_log = facts.error_log;
-        set.has_pid = set.has_pid || facts.has_pid;
-        for (const std::string& pattern : facts.includes) {
-          const auto known = [&](const std::vector<std::string>& list) {
-            return std::find(list.begin(), list.end(), pattern) != list.end();
-          };
-          if (!known(set.patterns) && !known(wanted)) wanted.push_back(pattern);
-        }
+      const ConfigFacts facts = scan_config(dialect_, file.content, folder, prefix_);
+      if (!roots_.empty() && file.path == roots_.front()) {
+        set.error_log = facts.error_log;
+        if (!facts.root.empty()) folder = facts.root;
+      }
+      set.has_pid = set.has_pid || facts.has_pid;
+      for (const std::string& pattern : facts.includes) {
+        const auto known = [&](const std::vector<std::string>& list) {
+          return std::find(list.begin(), list.end(), pattern) != list.end();
+        };
+        if (!known(set.patterns) && !known(wanted)) wanted.push_back(pattern);
       }
       set.files.insert_or_assign(std::move(file.path), std::move(file.content));
     }

@@ -1,5 +1,6 @@
-// The files that a service's configuration consists of: those it was given and, for nginx, all that
-// they include. Read from the host, with changed files laid over what is on disk.
+// The files that a service's configuration consists of: those it was given and, where the dialect
+// has includes, all that they include. Read from the host, with changed files laid over what is on
+// disk.
 //
 // The set is found once (a round trip for each level of includes) and kept as patterns with the
 // hashes of all files; a probe brings the hashes of today, and only when they differ is the set
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/service/include_scan.hpp"
 #include "ports/host.hpp"
 #include "ports/service.hpp"
 
@@ -30,8 +32,9 @@ struct ConfigSet {
 class ConfigTree {
  public:
   // prefix: nginx -p, for relative log paths; may be empty.
-  ConfigTree(ports::Host* host, std::vector<std::string> roots, bool nginx, std::string prefix = {})
-      : host_(host), roots_(std::move(roots)), nginx_(nginx), prefix_(std::move(prefix)) {}
+  ConfigTree(ports::Host* host, std::vector<std::string> roots, Dialect dialect,
+             std::string prefix = {})
+      : host_(host), roots_(std::move(roots)), dialect_(dialect), prefix_(std::move(prefix)) {}
 
   [[nodiscard]] const std::vector<std::string>& roots() const { return roots_; }
   // What is on disk, with `overlay` in place of or next to it.
@@ -46,7 +49,7 @@ class ConfigTree {
  private:
   ports::Host* host_;
   std::vector<std::string> roots_;
-  bool nginx_;
+  Dialect dialect_;
   std::string prefix_;
   std::optional<ConfigSet> known_;  // its files are dropped, only the rest is kept
   std::string listing_, digest_;

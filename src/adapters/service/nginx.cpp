@@ -5,6 +5,7 @@
 #include "adapters/service/evidence.hpp"
 #include "adapters/service/nginx_proof.hpp"
 #include "adapters/service/observer.hpp"
+#include "adapters/service/pending_edits.hpp"
 #include "adapters/service/preflight.hpp"
 #include "adapters/service/services.hpp"
 #include "adapters/service/staging.hpp"
@@ -23,7 +24,7 @@ ProbeQuery query_of(const NginxConfig& config) {
   ProbeQuery query;
   query.unit = config.unit;
   query.pid_file = config.pid_file;
-  query.nginx_workers = true;
+  query.workers = Workers::nginx;
   query.log_file = config.error_log;
   return query;
 }
@@ -33,7 +34,7 @@ class NginxService final : public ports::Service {
   NginxService(ports::Host* host, NginxConfig config)
       : host_(host),
         config_(std::move(config)),
-        tree_(host, {config_.main_config}, true, config_.prefix),
+        tree_(host, {config_.main_config}, Dialect::nginx, config_.prefix),
         observer_(host, &tree_, query_of(config_)) {}
 
   std::string describe() const override {
@@ -76,11 +77,15 @@ class NginxService final : public ports::Service {
                              "cannot be read, so a reload cannot be proven and is not chosen",
                              "set `error_log:` of the service to a file that hitless may read"));
     }
+    if (auto pending = co_await pending_edits(host_, &tree_, seen->identity, seen->unit,
+                                              LoadedAt::oldest_worker)) {
+      checks.push_back(std::move(*pending));
+    }
     co_return checks;
   }
 
   Task<Check> test_config(ports::Files changed) override {
-    StagedTest test{{config_.binary, "-t", "-c", "{config}"}, "nginx -t", true, true};
+    StagedTest test{{config_.binary, "-t", "-c", "{config}"}, "nginx -t", Dialect::nginx, true};
     if (!config_.prefix.empty()) test.argv.insert(test.argv.end(), {"-p", config_.prefix});
     co_return co_await test_staged(host_, &tree_, std::move(test), std::move(changed));
   }

@@ -8,21 +8,9 @@
 
 #include "adapters/service/services.hpp"
 #include "adapters/service/test_host.hpp"
+#include "adapters/service/unit_fixture.hpp"
 
 namespace hitless::service {
-
-[[nodiscard]] int free_port();
-// Holds a port the way another program would, until it goes away.
-class PortHolder {
- public:
-  explicit PortHolder(int port);
-  ~PortHolder();
-  PortHolder(const PortHolder&) = delete;
-  PortHolder& operator=(const PortHolder&) = delete;
-
- private:
-  int socket_ = -1;
-};
 
 struct NginxSettings {
   std::string limit_key = "$binary_remote_addr";

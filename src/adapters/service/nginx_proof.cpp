@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "adapters/service/evidence.hpp"
+#include "adapters/service/generations.hpp"
 #include "base/text.hpp"
 
 namespace hitless::service {
@@ -56,30 +57,6 @@ Findings sort_findings(std::int64_t master, const std::vector<std::string>& line
     found.fatal = found.retrying + "; " + found.fatal;
   }
   return found;
-}
-
-struct Generations {
-  std::vector<std::string> fresh, old;
-};
-
-Generations compare_workers(const ServiceIdentity& before, const ServiceIdentity& now) {
-  Generations result;
-  std::int64_t youngest = 0;
-  const auto start_of = [](const std::string& worker) {
-    return to_number(
-        std::string_view(worker).substr(std::min(worker.find(':'), worker.size() - 1) + 1));
-  };
-  for (const std::string& worker : before.workers) youngest = std::max(youngest, start_of(worker));
-  for (const std::string& worker : now.workers) {
-    const bool known =
-        std::find(before.workers.begin(), before.workers.end(), worker) != before.workers.end();
-    if (known || start_of(worker) < youngest) {
-      result.old.push_back(worker);
-    } else {
-      result.fresh.push_back(worker);
-    }
-  }
-  return result;
 }
 
 }  // namespace

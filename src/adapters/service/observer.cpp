@@ -9,14 +9,16 @@ Task<Result<ProbeResult>> Observer::look(std::optional<core::ServiceIdentity> be
   const auto known = co_await tree_->known();
   if (!known) co_return tl::unexpected<Error>(known.error());
   query.patterns = known->patterns;
-  if (query.nginx_workers && query.log_file.empty()) query.log_file = known->error_log;
-  if (query.nginx_workers && query.log_file.empty()) query.log_file = other_log_;
+  const bool nginx = query.workers == Workers::nginx;
+  if (nginx && query.log_file.empty()) query.log_file = known->error_log;
+  if (nginx && query.log_file.empty()) query.log_file = other_log_;
   if (before && before->log_offset >= 0) {
     // The log that was written to then, whatever the new configuration says: until a reload has
     // succeeded, nginx complains in the old one.
     query.log_file = before->log_file;
     query.log_inode = before->log_inode;
     query.log_offset = before->log_offset;
+    query.log_pid = before->main_pid;
   }
   auto result = co_await probe(host_, std::move(query));
   if (result) result->identity.config_digest = co_await tree_->digest(result->config_listing);

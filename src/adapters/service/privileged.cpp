@@ -2,6 +2,8 @@
 // staging.cpp and acting.cpp give it to the host. tests/e2e/sudoers_test.py holds this to them.
 #include <set>
 
+#include "adapters/service/daemon.hpp"
+#include "adapters/service/probe.hpp"
 #include "adapters/service/scripts.hpp"
 #include "adapters/service/services.hpp"
 #include "adapters/service/staging.hpp"
@@ -16,8 +18,8 @@ using ports::CommandWords;
 using ports::PrivilegedCommands;
 using ports::sudoers_literal;
 
-// A part of a path: never "..", nor a hidden file; and the same with wildcards. `*` and `?` must not
-// stand side by side: sudo 1.9.13 then refuses to match, even within [].
+// A part of a path: never "..", nor a hidden file; and the same with wildcards. `*` and `?` must
+// not stand side by side: sudo 1.9.13 then refuses to match, even within [].
 const std::string kPart = "/[A-Za-z0-9_@+~-][A-Za-z0-9._@+~-]*";
 const std::string kGlobPart = "/[?A-Za-z0-9_@+~*-][?A-Za-z0-9._@+~*-]*";
 const std::string kStage = "/tmp/hitless-stage-[0-9a-f]{24}";
@@ -29,6 +31,7 @@ struct Files {
   std::string one;        // pattern of one path or wildcard
   std::string error_log;  // empty: not known here, or there is none
   bool nginx = false;
+  ProbeQuery query = {};  // its workers, pattern and binary
 };
 
 CommandWords script(const char* sh, const char* name) {
@@ -67,10 +70,20 @@ std::string just_these(const std::vector<std::string>& files) {
   return pattern.size() > kMaxListBytes ? below(files, false) : pattern;
 }
 
+// The pattern of log lines as the probe gets it, for any process.
+CommandWord log_pattern_word(const ProbeQuery& query) {
+  const std::string pattern = log_pattern_for(query, kPidMark);
+  const std::size_t at = pattern.find(kPidMark);
+  if (at == std::string::npos) return {pattern};
+  return CommandWord::pattern(
+      sudoers_literal(pattern.substr(0, at)) + "[0-9]+" +
+      sudoers_literal(pattern.substr(at + std::string_view(kPidMark).size())));
+}
+
 void add_looks(PrivilegedCommands& all, const Files& files, const std::string& unit,
                const std::string& pid_file) {
   CommandWords probe = script(probe_script(), "sh");
-  append(probe, {unit, pid_file, files.nginx ? "1" : "0"});
+  append(probe, {unit, pid_file, name_of(files.nginx ? Workers::nginx : files.query.workers)});
   if (!files.error_log.empty()) {
     probe.push_back({files.error_log});
   } else if (files.nginx) {
@@ -81,11 +94,16 @@ void add_looks(PrivilegedCommands& all, const Files& files, const std::string& u
   probe.push_back(CommandWord::pattern("[0-9]+"));
   probe.push_back(CommandWord::pattern("-?[0-9]+"));
   probe.push_back(CommandWord::pattern(kProperties));
+  probe.push_back(log_pattern_word(files.query));
+  probe.push_back({files.query.binary});
   CommandWords read = script(read_script(), "sh");
   read.push_back(CommandWord::pattern("[01]"));
+  CommandWords times = script(times_script(), "sh");
   if (!files.one.empty()) {
-    for (CommandWords* words : {&probe, &read}) words->push_back(CommandWord::patterns(files.one));
+    for (CommandWords* words : {&probe, &read, &times})
+      words->push_back(CommandWord::patterns(files.one));
     all.readable.push_back(files.one);
+    all.commands.push_back(std::move(times));
   }
   all.commands.push_back(std::move(probe));
   all.commands.push_back(std::move(read));
@@ -170,6 +188,23 @@ PrivilegedCommands privileged_commands(const SystemdConfig& config) {
   add_facts(all, config.unit, roots, programs);
   add_test(all, files, config.test, false);
   if (!config.reload_proof.empty()) all.commands.push_back(literal_words(config.reload_proof));
+  add_unit_action(all, config.unit);
+  return all;
+}
+
+PrivilegedCommands privileged_commands(DaemonKind kind, const DaemonConfig& config,
+                                       std::vector<std::string> installed) {
+  PrivilegedCommands all;
+  const DaemonSpec spec = daemon_spec(kind, config);
+  Files files{config.main_config, just_these(spec.roots), spec.query.log_file, false, spec.query};
+  if (spec.test.dialect != Dialect::plain) {
+    installed.insert(installed.end(), spec.roots.begin(), spec.roots.end());
+    files.one = below(installed, false);
+  }
+  add_looks(all, files, config.unit, {});
+  add_facts(all, config.unit, spec.roots, spec.programs);
+  add_test(all, files, spec.test.argv, false);
+  if (!spec.client.empty()) all.commands.push_back(literal_words(spec.client));
   add_unit_action(all, config.unit);
   return all;
 }

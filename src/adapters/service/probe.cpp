@@ -11,19 +11,24 @@ namespace {
 
 constexpr DurationMs kProbeDeadlineMs = 10'000;
 
-// $1 unit, $2 pid file, $3 1: nginx workers, $4 log, $5 its inode, $6 offset (-1: don't read),
-// $7 properties, then patterns. One letter and a blank open each line of the answer.
+// $1 unit, $2 pid file, $3 which workers, $4 log, $5 its inode, $6 offset (-1: don't read),
+// $7 properties, $8 pattern of log lines, $9 binary, then patterns of files. One letter and a blank
+// open each line of the answer.
 // Of the log only the master's own lines count: clients can fill it with [crit] lines of workers.
+// A gunicorn worker beats on a file of its own, from when it has imported the application: by its
+// mode (up to 20) or by a modification time that counts from boot (since 21).
+// HAProxy's master hands the list of its processes, with failed reloads, on in its environment.
 // /proc is read with builtins: a fork per process would make a probe of 64 workers slow.
 constexpr const char* kProbeScript = R"sh(
 LC_ALL=C; export LC_ALL
-unit=$1 pidfile=$2 workers=$3 log=$4 inode=$5 offset=$6 properties=$7
-shift 7
+unit=$1 pidfile=$2 workers=$3 log=$4 inode=$5 offset=$6 properties=$7 pattern=$8 binary=$9
+shift 9
 start_of() {
-  start= parent=
+  start= parent= name=
   IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
   IFS=' '
-  fields=${stat##*) }
+  fields=${stat##*) } name=${stat%) *}
+  name=${name#*\(}
   set -f; set -- $fields; set +f
   case $1 in Z|X|x|'') return 1;; esac
   parent=$2
@@ -42,7 +47,14 @@ fi
 case $pid in *[!0-9]*|''|0) pid=;; esac
 if [ -n "$pid" ] && start_of "$pid"; then
   echo "m $pid $start"
-  if [ "$workers" = 1 ]; then
+  main_name=$name
+  if [ -n "$binary" ] && [ -e "/proc/$pid/exe" ]; then
+    if [ "/proc/$pid/exe" -ef "$binary" ]; then echo 'b 1'; else echo 'b 0'; fi
+  fi
+  if [ "$workers" = haproxy ]; then
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^HAPROXY_PROCESSES=/h /p' | cut -c1-2000
+  fi
+  if [ "$workers" != none ]; then
     if [ -r "/proc/$pid/task/$pid/children" ]; then
       IFS= read -r children <"/proc/$pid/task/$pid/children"
     else
@@ -55,13 +67,23 @@ if [ -n "$pid" ] && start_of "$pid"; then
     IFS=' '
     for child in $children; do
       start_of "$child" || continue
-      title=
-      IFS= read -r title 2>/dev/null <"/proc/$child/cmdline"
-      case $title in
-        'nginx: worker process is shutting down'*) ;;
-        'nginx: worker process'*) echo "w $child:$start";;
+      case $workers in
+        gunicorn) echo "w $child:$start";;
+        same_name|haproxy) if [ "$name" = "$main_name" ]; then echo "w $child:$start"; fi;;
+        *)
+          title=
+          IFS= read -r title 2>/dev/null <"/proc/$child/cmdline"
+          case $title in
+            'nginx: worker process is shutting down'*) ;;
+            'nginx: worker process'*) echo "w $child:$start";;
+          esac;;
       esac
     done
+  fi
+  if [ "$workers" = gunicorn ] && [ -n "$children" ]; then
+    IFS=' '
+    set -f; folders=; for child in $children; do folders="$folders /proc/$child/fd"; done
+    find $folders -lname '*/wgunicorn-*' -exec stat -L -c 'g %a %Y %n' -- {} + 2>/dev/null; set +f
   fi
 fi
 if [ -n "$log" ]; then
@@ -71,7 +93,7 @@ if [ -n "$log" ]; then
     set -f; before_set=$(stat -L -c '%i %s' -- "$log"); set +f
     now_inode=${before_set% *} size=${before_set#* }
     if [ "$offset" -ge 0 ]; then
-      serious() { tail -c "+$(($2 + 1))" -- "$1" | grep -aE "^.{19} \[(emerg|alert|crit)\] ${pid:-none}#" | tail -n 40 | cut -c1-600 | sed 's/^/e /'; }
+      serious() { tail -c "+$(($2 + 1))" -- "$1" | grep -aE -e "$pattern" | tail -n 40 | cut -c1-600 | sed 's/^/e /'; }
       if [ "$inode" != 0 ] && [ "$inode" != "$now_inode" ]; then
         if [ -r "$log.1" ] && [ "$(stat -L -c %i -- "$log.1")" = "$inode" ]; then serious "$log.1" "$offset"; fi
         serious "$log" 0
@@ -94,6 +116,8 @@ fi
 echo 'z'
 )sh";
 
+constexpr const char* kNginxPattern = R"(^.{19} \[(emerg|alert|crit)\] @PID@#)";
+
 std::int64_t to_number(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -115,10 +139,43 @@ void read_log(const ProbeQuery& query, core::ServiceIdentity& identity, const st
   identity.log_offset = to_number(parts[1]);
 }
 
+// "<mode> <mtime> /proc/<pid>/fd/<n>"; the file is made with mode 600 and today's time.
+void read_heartbeat(ProbeResult& result, const std::string& rest) {
+  constexpr std::int64_t kNoUptimeYet = 1'000'000'000;  // 31 years after boot; 2001 as a date
+  const std::vector<std::string> parts = split(rest, ' ');
+  if (parts.size() != 3) return;
+  const std::vector<std::string> place = split(parts[2], '/');
+  const bool beats = parts[0] != "600" || to_number(parts[1]) < kNoUptimeYet;
+  if (beats && place.size() > 2) result.ready.push_back(place[2]);
+}
+
 }  // namespace
 
 const char* probe_script() {
   return kProbeScript;
+}
+
+const char* name_of(Workers workers) {
+  switch (workers) {
+    case Workers::none:
+      return "none";
+    case Workers::nginx:
+      return "nginx";
+    case Workers::same_name:
+      return "same_name";
+    case Workers::gunicorn:
+      return "gunicorn";
+    case Workers::haproxy:
+      break;
+  }
+  return "haproxy";
+}
+
+std::string log_pattern_for(const ProbeQuery& query, const std::string& pid) {
+  std::string pattern = query.log_pattern.empty() ? kNginxPattern : query.log_pattern;
+  const std::size_t at = pattern.find(kPidMark);
+  if (at != std::string::npos) pattern.replace(at, std::string_view(kPidMark).size(), pid);
+  return pattern;
 }
 
 ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
@@ -154,6 +211,15 @@ ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
       case 'r':
         unreadable = true;
         break;
+      case 'b':
+        result.binary_current = rest == "1";
+        break;
+      case 'h':
+        result.haproxy_processes = rest;
+        break;
+      case 'g':
+        read_heartbeat(result, rest);
+        break;
       default:
         break;
     }
@@ -180,11 +246,13 @@ ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
 Task<Result<ProbeResult>> probe(ports::Host* host, ProbeQuery query) {
   std::vector<std::string> args{query.unit,
                                 query.pid_file,
-                                query.nginx_workers ? "1" : "0",
+                                name_of(query.workers),
                                 query.log_file,
                                 std::to_string(query.log_inode),
                                 std::to_string(query.log_offset),
-                                unit_properties()};
+                                unit_properties(),
+                                log_pattern_for(query, std::to_string(query.log_pid)),
+                                query.binary};
   args.insert(args.end(), query.patterns.begin(), query.patterns.end());
   auto ran = co_await host->script(kProbeScript, std::move(args), kProbeDeadlineMs, host->sudo());
   if (!ran) co_return tl::unexpected<Error>(std::move(ran.error()));

@@ -8,6 +8,7 @@ namespace hitless::service {
 [[nodiscard]] const char* read_script();
 [[nodiscard]] const char* facts_script();
 [[nodiscard]] const char* stage_script();
+[[nodiscard]] const char* times_script();
 [[nodiscard]] const char* unit_script();
 [[nodiscard]] const char* command_script();
 

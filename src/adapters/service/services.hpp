@@ -24,6 +24,8 @@ struct SystemdConfig {
   // Exits 0 only when the running program has the configuration that is on disk. Without it a
   // reload is proven for Type=notify-reload alone, and for all others never chosen.
   std::vector<std::string> reload_proof;
+  // What the user says of a reload that fails; systemd cannot know.
+  ports::ReloadFailureMode reload_failure = ports::ReloadFailureMode::unknown;
 };
 
 struct NginxConfig {
@@ -45,6 +47,22 @@ struct CommandConfig {
   std::string error_log;  // flavor nginx; empty: the error_log of the main file
 };
 
+// Programs under systemd of which we know how they show that a reload took effect.
+enum class DaemonKind { apache, haproxy, php_fpm, gunicorn, redis };
+
+struct DaemonConfig {
+  std::string unit;
+  std::string binary;                     // absolute; what tests a configuration
+  std::string main_config;                // empty: none that is known
+  std::string error_log;                  // Apache, php-fpm: without it no reload is proven
+  std::vector<std::string> config_files;  // more files that belong to the configuration
+  std::vector<std::string> test;          // instead of the program's own test; as SystemdConfig's
+  std::vector<std::string> cli;           // Redis: its command line client
+};
+
+[[nodiscard]] std::unique_ptr<ports::Service> make_daemon_service(ports::Host& host,
+                                                                  DaemonKind kind,
+                                                                  const DaemonConfig& config);
 [[nodiscard]] std::unique_ptr<ports::Service> make_systemd_service(ports::Host& host,
                                                                    SystemdConfig config);
 [[nodiscard]] std::unique_ptr<ports::Service> make_nginx_service(ports::Host& host,
@@ -55,6 +73,9 @@ struct CommandConfig {
 // What a driver runs as root on a host with sudo, for sudoers. installed: files that a rollout puts
 // there, which the configuration may then include.
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(const SystemdConfig& config);
+[[nodiscard]] ports::PrivilegedCommands privileged_commands(DaemonKind kind,
+                                                            const DaemonConfig& config,
+                                                            std::vector<std::string> installed);
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(const NginxConfig& config,
                                                             std::vector<std::string> installed);
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(const CommandConfig& config,

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "adapters/service/evidence.hpp"
-#include "adapters/service/nginx_scan.hpp"
 #include "adapters/service/scripts.hpp"
 #include "adapters/service/ustar.hpp"
 #include "base/digest.hpp"
@@ -87,13 +86,12 @@ std::string nginx_warning(const std::string& text) {
 
 // The files as they stand below the stage, and the argv with its placeholders filled.
 ports::Files staged_files(const ConfigSet& set, const ports::Files& changed,
-                          const std::string& stage, bool nginx) {
+                          const std::string& stage, Dialect dialect) {
   std::set<std::string> changed_paths;
   for (const auto& [path, content] : changed) changed_paths.insert(path);
   ports::Files files = changed;
   for (const auto& [path, content] : set.files) {
-    files.insert_or_assign(path,
-                           nginx ? rewrite_for_stage(content, stage, changed_paths) : content);
+    files.insert_or_assign(path, rewrite_config(dialect, content, stage, changed_paths));
   }
   return files;
 }
@@ -131,13 +129,14 @@ Check judge_test_output(const StagedTest& test, const std::string& stage,
                    test.title + " cannot be run: " + last_lines(said, 1),
                    "is it installed on this host, and in PATH?");
     default: {
-      std::string reason = test.nginx ? line_with(said, "[emerg]") : std::string();
+      std::string reason =
+          test.dialect == Dialect::nginx ? line_with(said, "[emerg]") : std::string();
       if (reason.empty()) reason = last_lines(said, 3);
       return check(kSyntaxCheck, CheckStatus::fail, test.title + " → " + reason,
                    "correct the file; nothing was changed on the host");
     }
   }
-  const std::string warning = test.nginx ? nginx_warning(said) : std::string();
+  const std::string warning = test.dialect == Dialect::nginx ? nginx_warning(said) : std::string();
   if (!warning.empty())
     return check(kSyntaxCheck, CheckStatus::warn, test.title + " → OK, " + warning);
   return check(kSyntaxCheck, CheckStatus::pass, test.title + " → OK");
@@ -159,7 +158,7 @@ Task<Check> test_staged(ports::Host* host, ConfigTree* tree, StagedTest test,
                     "check the service's config files in the fleet file");
   }
   const std::string stage = "/tmp/hitless-stage-" + random_hex(12);
-  auto archive = make_ustar(staged_files(*set, changed, stage, test.nginx));
+  auto archive = make_ustar(staged_files(*set, changed, stage, test.dialect));
   if (!archive) co_return unknown(archive.error());
 
   std::vector<std::string> argv{"sh", "-c", kStageScript, "hitless-stage", stage};
@@ -181,8 +180,8 @@ Task<Check> test_command(ports::Host* host, ConfigTree* tree, std::vector<std::s
                          ports::Files changed) {
   const std::string title = confdiff::base_name(argv.front());
   if (has_placeholder(argv)) {
-    co_return co_await test_staged(host, tree, StagedTest{std::move(argv), title, false, false},
-                                   std::move(changed));
+    co_return co_await test_staged(
+        host, tree, StagedTest{std::move(argv), title, Dialect::plain, false}, std::move(changed));
   }
   if (!changed.empty()) {
     co_return check(
@@ -192,7 +191,7 @@ Task<Check> test_command(ports::Host* host, ConfigTree* tree, std::vector<std::s
   }
   const auto ran = co_await host->exec(std::move(argv), {}, kTestDeadlineMs, host->sudo());
   if (!ran) co_return unknown_check(kSyntaxCheck, ran.error());
-  co_return judge_test_output(StagedTest{{}, title, false, false}, std::string(), *ran);
+  co_return judge_test_output(StagedTest{{}, title, Dialect::plain, false}, std::string(), *ran);
 }
 
 }  // namespace hitless::service

@@ -17,7 +17,7 @@ inline constexpr const char* kSyntaxCheck = "Configuration syntax";
 struct StagedTest {
   std::vector<std::string> argv;  // {config}: the staged main file, {dir}: its folder
   std::string title;              // "nginx -t", for the evidence
-  bool nginx = false;
+  Dialect dialect = Dialect::plain;
   bool own_pid_file = false;  // nginx: `-g "pid …"` may be added when no file sets one
 };
 

@@ -5,6 +5,7 @@
 #include "adapters/service/config_tree.hpp"
 #include "adapters/service/evidence.hpp"
 #include "adapters/service/observer.hpp"
+#include "adapters/service/pending_edits.hpp"
 #include "adapters/service/preflight.hpp"
 #include "adapters/service/services.hpp"
 #include "adapters/service/staging.hpp"
@@ -30,7 +31,7 @@ class SystemdService final : public ports::Service {
   SystemdService(ports::Host* host, SystemdConfig config)
       : host_(host),
         config_(std::move(config)),
-        tree_(host, config_.config_files, false),
+        tree_(host, config_.config_files, Dialect::plain),
         observer_(host, &tree_, query_of(config_)) {}
 
   std::string describe() const override { return config_.unit; }
@@ -44,6 +45,7 @@ class SystemdService final : public ports::Service {
     can.proves_reload =
         can.can_reload && (type == "notify-reload" || !config_.reload_proof.empty());
     can.proves_restart = type != "oneshot";
+    can.reload_failure_mode = config_.reload_failure;
     co_return can;
   }
 
@@ -54,6 +56,12 @@ class SystemdService final : public ports::Service {
     if (!config_.test.empty()) query.programs.push_back(config_.test.front());
     std::vector<Check> checks = co_await preflight(host_, std::move(query));
     if (!config_.test.empty()) checks.push_back(co_await test_config({}));
+    if (const auto seen = co_await observer_.look()) {
+      if (auto pending = co_await pending_edits(host_, &tree_, seen->identity, seen->unit,
+                                                LoadedAt::main_process)) {
+        checks.push_back(std::move(*pending));
+      }
+    }
     co_return checks;
   }
 

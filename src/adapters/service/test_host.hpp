@@ -39,7 +39,8 @@ class TestHost final : public ports::Host {
 };
 
 // A folder of its own that goes away with the test, also when the test is killed: a small watcher
-// sees the end of its pipe, stops every nginx whose pid file lies in the folder, and removes it.
+// sees the end of its pipe, stops every daemon whose pid file lies in the folder and whose command
+// line names it, and removes it.
 class TestFolder {
  public:
   TestFolder();

@@ -22,11 +22,11 @@ namespace {
 constexpr const char* kWatcher = R"sh(
 trap '' INT TERM HUP
 read -r never
-for file in "$1"/*.pid; do
+for file in "$1"/*.pid "$1"/unit/*.pid; do
   [ -e "$file" ] || continue
   read -r pid rest <"$file" || continue
-  read -r title <"/proc/$pid/cmdline" 2>/dev/null
-  case $title in 'nginx: master'*"$1"*) ;; *) continue;; esac
+  title=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)
+  case $title in *"$1"*) ;; *) continue;; esac
   kids=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null)
   kill -TERM "$pid"
   for try in 1 2 3 4 5 6 7 8 9 10; do [ -e "/proc/$pid" ] || break; sleep 0.05; done

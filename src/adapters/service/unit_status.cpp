@@ -86,7 +86,7 @@ const char* unit_properties() {
          "CanReload,NeedDaemonReload,StartLimitBurst,StartLimitIntervalUSec,"
          "ExecMainStartTimestampMonotonic,ExecMainStatus,ExecMainCode,Job,FragmentPath,"
          "PropagatesStopTo,BoundBy,RequiredBy,ConsistsOf,Restart,RefuseManualStart,"
-         "RefuseManualStop";
+         "RefuseManualStop,StateChangeTimestampMonotonic";
 }
 
 std::string UnitStatus::get(const std::string& name) const {

@@ -1,0 +1,272 @@
+// Traps of Apache, HAProxy, php-fpm, gunicorn and Redis that were seen on real hosts: each has its
+// test here, with the real program, where the conformance suite does not have it already.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "adapters/service/conformance_subjects.hpp"
+#include "adapters/service/daemon.hpp"
+#include "base/time.hpp"
+
+namespace hitless::service {
+namespace {
+
+using core::Action;
+using core::CheckStatus;
+using core::ServiceIdentity;
+using core::ServiceReading;
+using core::ServiceVerdict;
+
+struct Running {
+  explicit Running(const std::string& name) : subject(make_subject(name)) {
+    subject->configure(1);
+    EXPECT_TRUE(subject->unit.start(subject->has_workers))
+        << read_text(subject->unit.folder / "unit/out");
+  }
+  ports::Service& service() { return *subject->unit.service; }
+  ServiceIdentity identity() { return wait_for(service().identity()).value_or(ServiceIdentity{}); }
+  // Whatever the reload itself says.
+  void reload(const ServiceIdentity& before) {
+    (void)wait_for(service().act({Action::reload, "R-1.1", before, 30'000}));
+  }
+  ServiceReading reload_and_watch(const ServiceIdentity& before) {
+    reload(before);
+    ServiceReading reading;
+    (void)TestUnit::wait_until([&] {
+      reading = wait_for(service().verify(Action::reload, before));
+      return reading.verdict != ServiceVerdict::indeterminate;
+    });
+    return reading;
+  }
+  std::string line(const std::string& name) {
+    for (const auto& check : wait_for(service().validate())) {
+      if (check.name == name) return check.evidence;
+    }
+    return {};
+  }
+  std::unique_ptr<Subject> subject;
+};
+
+TEST(ApacheTraps, ASyntaxErrorEndsTheWholeServer) {
+  Running apache("apache");
+  const auto before = apache.identity();
+  write_file(apache.subject->config, "Bogus x\n");
+  const auto reading = apache.reload_and_watch(before);
+  EXPECT_EQ(reading.verdict, ServiceVerdict::down);
+  EXPECT_NE(reading.evidence.find("PID"), std::string::npos) << reading.evidence;
+}
+
+TEST(ApacheTraps, ABadReloadSaysWhy) {
+  Running apache("apache");
+  const auto before = apache.identity();
+  apache.subject->break_fatally();
+  const auto reading = apache.reload_and_watch(before);
+  EXPECT_EQ(reading.verdict, ServiceVerdict::down);
+  EXPECT_NE(reading.evidence.find("Unable to open logs"), std::string::npos) << reading.evidence;
+}
+
+TEST(ApacheTraps, WhatOnlyAStartChangesIsNotApplied) {
+  Running apache("apache");
+  const auto before = apache.identity();
+  apache.subject->break_silently();
+  EXPECT_EQ(wait_for(apache.service().test_config({})).status, CheckStatus::pass);
+  const auto reading = apache.reload_and_watch(before);
+  EXPECT_EQ(reading.verdict, ServiceVerdict::not_applied);
+  EXPECT_NE(reading.evidence.find("ServerLimit"), std::string::npos) << reading.evidence;
+}
+
+TEST(ApacheTraps, AReloadThatMovesTheLogIsProven) {
+  Running apache("apache");
+  const auto before = apache.identity();
+  std::string text = read_text(apache.subject->config);
+  text.replace(text.find("/logs/error.log"), 15, "/logs/other.log");
+  write_file(apache.subject->config, text);
+  const auto reading = apache.reload_and_watch(before);
+  EXPECT_EQ(reading.verdict, ServiceVerdict::proven) << reading.evidence;
+}
+
+TEST(ApacheTraps, TheTestSeesAFileBehindALinkOfAnInclude) {
+  Running apache("apache");
+  const std::string folder = apache.subject->unit.folder.path;
+  write_file(folder + "/available/site.conf", "# a site\n");
+  std::filesystem::create_symlink("../available/site.conf", folder + "/conf.d/site.conf");
+  EXPECT_EQ(wait_for(apache.service().test_config({})).status, CheckStatus::pass);
+  const auto broken =
+      wait_for(apache.service().test_config({{folder + "/available/site.conf", "Bogus x\n"}}));
+  EXPECT_EQ(broken.status, CheckStatus::fail) << broken.evidence;
+  EXPECT_NE(broken.evidence.find("Bogus"), std::string::npos) << broken.evidence;
+}
+
+TEST(HaproxyTraps, AReloadAfterAPackageUpgradeUpgradesTheBinary) {
+  Running haproxy("haproxy");
+  Subject& subject = *haproxy.subject;
+  const std::string binary = subject.unit.folder / "haproxy-copy";
+  std::filesystem::copy_file("/usr/sbin/haproxy", binary);
+  subject.unit.define("exec " + binary + " -Ws -f " + subject.config, "kill -USR2 $MAINPID");
+  DaemonConfig config;
+  config.unit = "test.service";
+  config.binary = binary;
+  config.main_config = subject.config;
+  subject.unit.service = make_daemon_service(subject.unit.host, DaemonKind::haproxy, config);
+  const auto old = haproxy.identity();
+  (void)wait_for(haproxy.service().act({Action::restart, "R-1.0", old, 30'000}));
+  ASSERT_TRUE(TestUnit::wait_until([&] {
+    return wait_for(haproxy.service().verify(Action::restart, old)).verdict ==
+           ServiceVerdict::proven;
+  }));
+  EXPECT_EQ(haproxy.line("Binary"), "");
+
+  std::filesystem::copy_file("/usr/sbin/haproxy", binary + ".new");  // as dpkg does
+  std::filesystem::rename(binary + ".new", binary);
+  EXPECT_NE(haproxy.line("Binary").find("upgrades HAProxy"), std::string::npos);
+  const auto reading = haproxy.reload_and_watch(haproxy.identity());
+  EXPECT_EQ(reading.verdict, ServiceVerdict::proven) << reading.evidence;
+  EXPECT_NE(reading.evidence.find("runs the binary on disk"), std::string::npos)
+      << reading.evidence;
+  EXPECT_EQ(haproxy.line("Binary"), "");
+}
+
+TEST(HaproxyTraps, AFailedReloadOfBeforeIsShownAndNotTakenForOurs) {
+  Running haproxy("haproxy");
+  const auto first = haproxy.identity();
+  haproxy.subject->break_silently();
+  ASSERT_EQ(haproxy.reload_and_watch(first).verdict, ServiceVerdict::not_applied);
+  EXPECT_NE(haproxy.line("HAProxy").find("last reload failed"), std::string::npos);
+
+  const auto before = haproxy.identity();
+  EXPECT_EQ(wait_for(haproxy.service().verify(Action::reload, before)).verdict,
+            ServiceVerdict::indeterminate)
+      << "that failure is not of this reload";
+  haproxy.subject->configure(2);
+  const auto reading = haproxy.reload_and_watch(before);
+  EXPECT_EQ(reading.verdict, ServiceVerdict::proven) << reading.evidence;
+  EXPECT_EQ(haproxy.line("HAProxy"), "");
+}
+
+TEST(HaproxyTraps, WithoutAMasterNoReloadIsChosen) {
+  auto subject = make_subject("haproxy");
+  subject->configure(1);
+  subject->unit.define("exec haproxy -db -f " + subject->config, "true");
+  ASSERT_TRUE(subject->unit.start(false));
+  const auto before = wait_for(subject->unit.service->identity());
+  ASSERT_TRUE(before);
+  EXPECT_EQ(wait_for(subject->unit.service->verify(Action::reload, *before)).verdict,
+            ServiceVerdict::indeterminate);
+  const auto lines = wait_for(subject->unit.service->validate());
+  EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [](const core::Check& line) {
+    return line.evidence.find("no master with workers") != std::string::npos;
+  }));
+}
+
+TEST(PhpFpmTraps, ASocketThatCannotBeOpenedEndsIt) {
+  Running fpm("php_fpm");
+  const auto before = fpm.identity();
+  std::string text = read_text(fpm.subject->config);
+  text.replace(text.find("/fpm.sock"), 9, "/no/where");
+  write_file(fpm.subject->config, text);
+  const auto reading = fpm.reload_and_watch(before);
+  EXPECT_EQ(reading.verdict, ServiceVerdict::down) << reading.evidence;
+  EXPECT_NE(reading.evidence.find("ERROR"), std::string::npos) << reading.evidence;
+}
+
+TEST(PhpFpmTraps, ChildrenCannotForgeTheProof) {
+  // What a script writes comes as a warning about a child, whatever it says.
+  const DaemonSpec spec = php_fpm_spec({});
+  ServiceIdentity before;
+  before.active = true;
+  before.main_pid = 7;
+  before.start_time = "100";
+  ProbeResult seen;
+  seen.identity = before;
+  seen.log_known = true;
+  EXPECT_EQ(spec.prove_reload(before, seen).verdict, ServiceVerdict::indeterminate);
+  seen.log_lines = {"[30-Nov-2026 17:31:53] NOTICE: ready to handle connections"};
+  EXPECT_EQ(spec.prove_reload(before, seen).verdict, ServiceVerdict::indeterminate)
+      << "without a reload before it";
+}
+
+TEST(GunicornTraps, ASlowImportIsNotAWorker) {
+  Running gunicorn("gunicorn");
+  const auto before = gunicorn.identity();
+  write_file(gunicorn.subject->unit.folder / "app.py",
+             "import time\ntime.sleep(2)\nraise Exception('broken')\n");
+  const auto reading = gunicorn.reload_and_watch(before);
+  EXPECT_EQ(reading.verdict, ServiceVerdict::down) << reading.evidence;
+}
+
+TEST(RedisTraps, DataThatNobodySavesIsNamed) {
+  Running redis("redis");
+  EXPECT_EQ(redis.line("Redis data"), "");
+  Subject& subject = *redis.subject;
+  std::string text = read_text(subject.config);
+  text.replace(text.find("save 3600 1"), 11, "save \"\"");
+  write_file(subject.config, text);
+  const auto before = redis.identity();
+  (void)wait_for(redis.service().act({Action::restart, "R-1.1", before, 30'000}));
+  ASSERT_TRUE(TestUnit::wait_until([&] {
+    return wait_for(redis.service().verify(Action::restart, before)).verdict ==
+           ServiceVerdict::proven;
+  }));
+  EXPECT_NE(redis.line("Redis data").find("loses its data"), std::string::npos);
+}
+
+TEST(RedisTraps, OneThatLoadsOrHasNoMasterIsNotBack) {
+  const DaemonSpec spec = redis_spec({});
+  ProbeResult seen;
+  spec.complete(seen, {0, "# Server\r\nrun_id:b\r\nloading:1\r\nrole:slave\r\n", "", false});
+  ServiceIdentity before;
+  before.workers = {"run_id:a"};
+  EXPECT_EQ(spec.still_missing(before, seen), "it is loading its data set");
+  seen = {};
+  spec.complete(
+      seen, {0, "run_id:b\r\nloading:0\r\nrole:slave\r\nmaster_link_status:down\r\n", "", false});
+  EXPECT_EQ(spec.still_missing(before, seen), "its link to the master is down");
+  seen = {};
+  spec.complete(seen, {0, "run_id:a\r\nloading:0\r\n", "", false});
+  EXPECT_EQ(spec.still_missing(before, seen), "still with the run_id of before");
+  seen = {};
+  spec.complete(seen, {0, "NOAUTH Authentication required.\n", "", false});
+  EXPECT_NE(spec.still_missing(before, seen).find("NOAUTH"), std::string::npos);
+  EXPECT_EQ(spec.remarks(seen).front().status, CheckStatus::unknown);
+}
+
+TEST(RedisTraps, AMasterWithReplicasIsNamed) {
+  const DaemonSpec spec = redis_spec({});
+  ProbeResult seen;
+  spec.complete(seen, {0,
+                       "run_id:b\nloading:0\nrole:master\nconnected_slaves:2\naof_enabled:1\n"
+                       "save\n3600 1\n",
+                       "", false});
+  const auto lines = spec.remarks(seen);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines.front().evidence.find("2 replicas"), std::string::npos);
+}
+
+TEST(PendingEdits, ARestOfTimeIsSaidToBeUnknown) {
+  UnitStatus unit = parse_unit_status("CanReload=yes\nStateChangeTimestampMonotonic=3000000000\n");
+  ServiceIdentity identity;
+  identity.start_time = "100000";  // 1000 s after boot
+  const auto window = load_window(identity, unit, LoadedAt::main_process);
+  ASSERT_TRUE(window);
+  EXPECT_EQ(window->until, 300'000);
+  // Now is 5000 s after boot, and 10000 s on the wall.
+  const std::string now = "n 10000.5 500050\n";
+  EXPECT_FALSE(judge_edits(*window, now + "c 5999.0 /etc/a\nz"));
+  const auto between = judge_edits(*window, now + "c 7000.0 /etc/a\nz");
+  ASSERT_TRUE(between);
+  EXPECT_NE(between->evidence.find("not known"), std::string::npos) << between->evidence;
+  const auto after = judge_edits(*window, now + "c 8001.0 /etc/with blank\nz");
+  ASSERT_TRUE(after);
+  EXPECT_NE(after->evidence.find("/etc/with blank"), std::string::npos) << after->evidence;
+  EXPECT_EQ(after->status, CheckStatus::warn);
+  EXPECT_TRUE(judge_edits(*window, "c 8001.0 /etc/a\nz")) << "without a clock nothing is known";
+  EXPECT_TRUE(judge_edits(*window, now + "c 1e300 /etc/a\nz"));
+  EXPECT_FALSE(load_window({}, unit, LoadedAt::main_process));
+  EXPECT_FALSE(load_window(identity, unit, LoadedAt::oldest_worker)) << "it has none";
+}
+
+}  // namespace
+}  // namespace hitless::service
