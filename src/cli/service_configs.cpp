@@ -31,8 +31,8 @@ std::vector<std::string> installed_files(const fleet::Service& service,
 
 service::NginxConfig nginx_config(const fleet::Service& service) {
   const fleet::NginxOptions& from = service.nginx;
-  return {service.unit,   from.binary,  from.main_config, from.prefix.value_or(""),
-          from.error_log, from.pid_file};
+  return {service.unit,   from.binary,   from.main_config,   from.prefix.value_or(""),
+          from.error_log, from.pid_file, from.binary_upgrade};
 }
 
 service::SystemdConfig systemd_config(const fleet::Service& service,

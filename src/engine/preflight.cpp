@@ -152,6 +152,26 @@ Task<void> check_service(Work* work) {
   for (Check& check : co_await work->instance->service->validate()) work->add(std::move(check));
 }
 
+// Every reload is drained first; for some services that is what saves the clients.
+void say_what_a_bad_reload_does(Work* work, const ports::ServiceCapabilities& can) {
+  switch (can.reload_failure_mode) {
+    case ports::ReloadFailureMode::keeps_old:
+      return;
+    case ports::ReloadFailureMode::dies:
+      work->add({"Reload",
+                 CheckStatus::pass,
+                 "drained first, because a reload that fails ends it; the way back is a restart",
+                 {}});
+      return;
+    case ports::ReloadFailureMode::unknown:
+      work->add({"Reload",
+                 CheckStatus::pass,
+                 "drained first; what a reload that fails does to it is not known",
+                 {}});
+      return;
+  }
+}
+
 // Which of reload and restart this instance gets, and whether the driver can prove it.
 Task<void> choose_action(Work* work, core::Action wanted) {
   auto capabilities = co_await work->instance->service->capabilities();
@@ -172,6 +192,7 @@ Task<void> choose_action(Work* work, core::Action wanted) {
     }
     wanted = core::Action::restart;
   }
+  if (wanted == core::Action::reload) say_what_a_bad_reload_does(work, *capabilities);
   work->result.action = wanted;
 }
 

@@ -188,8 +188,9 @@ class ServiceDecoder {
 
   void driver() {
     const Reader nginx = reader_.object("nginx", nginx_table());
-    service_.nginx = {nginx.text("binary"), nginx.text("main_config"), nginx.text("error_log"),
-                      nginx.text("pid_file"), nginx.optional_text("prefix")};
+    service_.nginx = {nginx.text("binary"),          nginx.text("main_config"),
+                      nginx.text("error_log"),       nginx.text("pid_file"),
+                      nginx.optional_text("prefix"), nginx.flag("binary_upgrade")};
     if (service_.kind != ServiceKind::nginx && service_.kind != ServiceKind::command)
       service_.daemon = decode_daemon(reader_, reader_.kind());
     if (const Node* commands = map_at("commands"))

@@ -134,6 +134,7 @@ struct ConfigFile {
 struct NginxOptions {
   std::string binary, main_config, error_log, pid_file;
   std::optional<std::string> prefix;
+  bool binary_upgrade = false;  // a restart hands the sockets over to a new master
 };
 
 enum class ReloadFailure { unknown, keeps_old, dies };

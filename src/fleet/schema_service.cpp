@@ -114,7 +114,9 @@ const Table& nginx_table() {
        key("error_log", text(Format::remote_path), "/var/log/nginx/error.log",
            "Where a failed reload leaves its only trace."),
        also({"pidfile"},
-            key("pid_file", text(Format::remote_path), "/run/nginx.pid", "Pid of the master."))},
+            key("pid_file", text(Format::remote_path), "/run/nginx.pid", "Pid of the master.")),
+       key("binary_upgrade", boolean(), "false",
+           "A restart starts a new master that takes the sockets over; the old one leaves last.")},
       "",
       {},
       {}};

@@ -61,7 +61,8 @@ class Services(E2eTest):
         with lab.load(rate=200, via="web", mix="new=1,keep=1", get_path="/healthz") as load:
             run = self.rollout("apply", "web", code=OK, fleet=fleet(lab, web=web))
             self.requests(50, load)
-            self.assert_contains(run, "class reload", "Service reloaded", "resumed normal operations")
+            self.assert_contains(run, "class reload", "Service reloaded", "resumed normal operations",
+                                 "a reload that fails ends it")
             self.assertEqual(changed(before, identities(lab, "apache2.service")), [])  # no parent was restarted
 
             # Passes `apachectl -t`; at the graceful restart the port of sshd cannot be bound, and Apache exits.

@@ -46,6 +46,53 @@ case $code in 96|97) code=1;; esac
 exit $code
 )sh";
 
+// $1 unit, $2 pid file, $3 expected InvocationID, $4 expected pid. The old master keeps its pid in
+// PIDFILE.oldbin until it ends; it takes the name back by itself when the new one ends first.
+constexpr const char* kUpgradeScript = R"sh(
+unit=$1 pidfile=$2 expected=$3 old=$4
+LC_ALL=C; export LC_ALL
+now=$(systemctl show -p InvocationID --value -- "$unit") || exit 97
+main=$(systemctl show -p MainPID --value -- "$unit") || exit 97
+if [ "$now" != "$expected" ] || [ "$main" != "$old" ]; then
+  echo "InvocationID is $now, MainPID $main"
+  exit 96
+fi
+alive() {
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+  case ${stat##*) } in Z*|X*) return 1;; esac
+}
+has_workers() { alive "$1" && [ -n "$(cat "/proc/$1/task/$1/children" 2>/dev/null)" ]; }
+kill -USR2 "$old" || exit 1
+new= tries=0
+while [ $tries -lt 100 ]; do
+  tries=$((tries + 1))
+  sleep 0.1
+  read -r new 2>/dev/null <"$pidfile" || new=
+  case $new in *[!0-9]*|''|"$old") new=; continue;; esac
+  has_workers "$new" && break
+  new=
+done
+if [ -z "$new" ]; then echo 'no new master with workers came up; the old one goes on'; exit 1; fi
+kill -WINCH "$old" || exit 1
+tries=0
+while [ $tries -lt 10 ]; do
+  tries=$((tries + 1))
+  sleep 0.1
+  has_workers "$new" && continue
+  kill -HUP "$old"
+  echo 'the new master did not stay; the old one has its workers back'
+  exit 1
+done
+kill -QUIT "$old"
+tries=0
+while alive "$old"; do
+  tries=$((tries + 1))
+  [ $tries -lt 300 ] || { echo 'the old master still finishes requests'; exit 1; }
+  sleep 0.1
+done
+exit 0
+)sh";
+
 // $1 pid file, $2 expected pid (0: none), $3 its start time, then the command.
 constexpr const char* kCommandScript = R"sh(
 pidfile=$1 expected_pid=$2 expected_start=$3
@@ -124,6 +171,9 @@ Outcome not_looked_at() {
 const char* unit_script() {
   return kUnitScript;
 }
+const char* upgrade_script() {
+  return kUpgradeScript;
+}
 const char* command_script() {
   return kCommandScript;
 }
@@ -147,6 +197,25 @@ Task<Outcome> act_on_unit(ports::Host* host, std::string unit, ports::ActOrder o
   operation.fence = std::move(order.fence);
   const auto ran = co_await host->run_operation(std::move(operation));
   co_return to_outcome(ran, "systemctl " + verb + " " + unit);
+}
+
+Task<Outcome> upgrade_nginx(ports::Host* host, std::string unit, std::string pid_file,
+                            ports::ActOrder order) {
+  if (!was_looked_at(order.expected)) co_return not_looked_at();
+  ports::Operation operation;
+  operation.id = std::move(order.operation_id);
+  operation.argv = {"sh",
+                    "-c",
+                    kUpgradeScript,
+                    "hitless-act",
+                    unit,
+                    std::move(pid_file),
+                    order.expected.invocation_id,
+                    std::to_string(order.expected.main_pid)};
+  operation.deadline_ms = order.deadline_ms;
+  operation.fence = std::move(order.fence);
+  const auto ran = co_await host->run_operation(std::move(operation));
+  co_return to_outcome(ran, "binary upgrade of " + unit);
 }
 
 Task<Outcome> act_by_command(ports::Host* host, std::string pid_file, std::vector<std::string> argv,

@@ -1,6 +1,7 @@
 // Traps of Apache, HAProxy, php-fpm, gunicorn and Redis that were seen on real hosts: each has its
 // test here, with the real program, where the conformance suite does not have it already.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -243,6 +244,95 @@ TEST(RedisTraps, AMasterWithReplicasIsNamed) {
   const auto lines = spec.remarks(seen);
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_NE(lines.front().evidence.find("2 replicas"), std::string::npos);
+}
+
+// An nginx of its own binary under a forking unit, restarted by upgrade in place.
+struct UpgradingNginx {
+  UpgradingNginx() {
+    std::filesystem::create_directories(folder() + "/logs");
+    std::filesystem::create_directories(folder() + "/tmp");
+    std::filesystem::copy_file("/usr/sbin/nginx", binary);
+    std::string text = "worker_processes 1;\npid " + folder() + "/nginx.pid;\nerror_log " +
+                       folder() + "/logs/error.log;\nevents {}\nhttp {\naccess_log off;\n";
+    for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+      text += std::string(kind) + "_temp_path " + folder() + "/tmp/" + kind + ";\n";
+    text += "server { listen 127.0.0.1:" + std::to_string(free_port()) + "; return 200; }\n}\n";
+    write_file(folder() + "/nginx.conf", text);
+    write_file(folder() + "/unit/pidfile", folder() + "/nginx.pid\n");
+    const std::string run = binary + " -p " + folder() + " -c " + folder() + "/nginx.conf";
+    unit.define("exec " + run, run + " -s reload");
+    NginxConfig config;
+    config.unit = "test.service";
+    config.binary = binary;
+    config.main_config = folder() + "/nginx.conf";
+    config.prefix = folder();
+    config.pid_file = folder() + "/nginx.pid";
+    config.binary_upgrade = true;
+    unit.service = make_nginx_service(unit.host, config);
+    EXPECT_TRUE(unit.start(true)) << read_text(folder() + "/unit/out");
+  }
+  const std::string& folder() const { return unit.folder.path; }
+  ServiceIdentity identity() {
+    return wait_for(unit.service->identity()).value_or(ServiceIdentity{});
+  }
+  core::Outcome restart(const ServiceIdentity& before) {
+    return wait_for(unit.service->act({Action::restart, "R-1.1", before, 60'000})).value();
+  }
+  void install(const std::function<void(const std::string&)>& make) {
+    make(binary + ".new");  // as dpkg does
+    std::filesystem::rename(binary + ".new", binary);
+  }
+  TestUnit unit;
+  std::string binary = unit.folder / "nginx-copy";
+};
+
+TEST(NginxUpgrade, ANewMasterTakesOver) {
+  UpgradingNginx nginx;
+  const auto before = nginx.identity();
+  nginx.install([](const std::string& to) { std::filesystem::copy_file("/usr/sbin/nginx", to); });
+  const auto outcome = nginx.restart(before);
+  ASSERT_EQ(outcome.status, core::OutcomeStatus::ok) << outcome.detail;
+  const auto reading = wait_for(nginx.unit.service->verify(Action::restart, before));
+  EXPECT_EQ(reading.verdict, ServiceVerdict::proven) << reading.evidence;
+  EXPECT_NE(reading.now.main_pid, before.main_pid);
+  EXPECT_EQ(reading.now.invocation_id, before.invocation_id);
+  EXPECT_NE(::kill(static_cast<pid_t>(before.main_pid), 0), 0) << "the old master left";
+  EXPECT_EQ(nginx.restart(before).status, core::OutcomeStatus::failed) << "it is another one now";
+}
+
+TEST(NginxUpgrade, ABinaryThatDoesNotStartLeavesTheOldOne) {
+  UpgradingNginx nginx;
+  const auto before = nginx.identity();
+  nginx.install([](const std::string& to) { write_file(to, "#!/bin/sh\nexit 1\n", 0755); });
+  const auto outcome = nginx.restart(before);
+  EXPECT_EQ(outcome.status, core::OutcomeStatus::failed);
+  EXPECT_NE(outcome.detail.find("the old one goes on"), std::string::npos) << outcome.detail;
+  EXPECT_EQ(wait_for(nginx.unit.service->verify(Action::restart, before)).verdict,
+            ServiceVerdict::not_applied);
+  EXPECT_EQ(nginx.identity().workers, before.workers);
+}
+
+TEST(NginxUpgrade, ANewMasterThatDoesNotStayIsTakenBack) {
+  UpgradingNginx nginx;
+  const auto before = nginx.identity();
+  // Becomes nginx, and is ended as soon as the old workers are told to go.
+  const std::string real = nginx.folder() + "/nginx-real";
+  std::filesystem::copy_file("/usr/sbin/nginx", real);
+  nginx.install([&](const std::string& to) {
+    write_file(to,
+               "#!/bin/sh\n( while [ -e /proc/" +
+                   before.workers.front().substr(0, before.workers.front().find(':')) +
+                   " ]; do sleep 0.02; done; kill -TERM $(cat " + nginx.folder() +
+                   "/nginx.pid) ) >/dev/null 2>&1 &\nexec " + real + " \"$@\"\n",
+               0755);
+  });
+  const auto outcome = nginx.restart(before);
+  EXPECT_EQ(outcome.status, core::OutcomeStatus::failed) << outcome.detail;
+  EXPECT_NE(outcome.detail.find("did not stay"), std::string::npos) << outcome.detail;
+  EXPECT_TRUE(TestUnit::wait_until([&] {
+    const auto now = nginx.identity();
+    return now.main_pid == before.main_pid && !now.workers.empty();
+  })) << "the old master has its workers back";
 }
 
 TEST(PendingEdits, ARestOfTimeIsSaidToBeUnknown) {

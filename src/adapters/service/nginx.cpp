@@ -26,6 +26,7 @@ ProbeQuery query_of(const NginxConfig& config) {
   query.pid_file = config.pid_file;
   query.workers = Workers::nginx;
   query.log_file = config.error_log;
+  if (config.binary.starts_with('/')) query.binary = config.binary;
   return query;
 }
 
@@ -72,6 +73,11 @@ class NginxService final : public ports::Service {
                 "no workers of master PID " + std::to_string(seen->identity.main_pid) + " are seen",
                 "a reload cannot be proven without them"));
     }
+    if (seen->binary_current == false) {
+      checks.push_back(check("Binary", CheckStatus::warn,
+                             "the binary on disk is not the one that runs: a restart upgrades "
+                             "nginx, a reload does not"));
+    }
     if (seen->identity.log_offset < 0) {
       checks.push_back(check("Error log", CheckStatus::warn,
                              "cannot be read, so a reload cannot be proven and is not chosen",
@@ -93,6 +99,9 @@ class NginxService final : public ports::Service {
   Task<Result<ports::Files>> config_files() override { return tree_.read_all(); }
 
   Task<Result<core::Outcome>> act(ports::ActOrder order) override {
+    if (order.action == Action::restart && upgrades() && order.expected.active) {
+      co_return co_await upgrade_nginx(host_, config_.unit, config_.pid_file, std::move(order));
+    }
     if (!config_.unit.empty()) {
       co_return co_await act_on_unit(host_, config_.unit, std::move(order));
     }
@@ -128,7 +137,16 @@ class NginxService final : public ports::Service {
   }
 
  private:
-  static ServiceReading verify_restart(const ServiceIdentity& before, const ProbeResult& seen) {
+  bool upgrades() const {
+    return config_.binary_upgrade && !config_.unit.empty() && !config_.pid_file.empty();
+  }
+
+  ServiceReading verify_restart(const ServiceIdentity& before, const ProbeResult& seen) const {
+    // One that was not well was started anew, by systemd: its InvocationID tells.
+    const bool in_place =
+        upgrades() && before.active && seen.identity.invocation_id == before.invocation_id;
+    if (in_place && seen.identity.active)
+      return prove_nginx_upgrade(before, seen.identity, seen.binary_current);
     ServiceReading reading = judge_restart(before, seen.identity, *seen.unit);
     if (reading.verdict == ServiceVerdict::proven && seen.identity.workers.empty()) {
       reading.verdict = ServiceVerdict::indeterminate;

@@ -116,4 +116,31 @@ ServiceReading prove_nginx_reload(const ServiceIdentity& before, const ServiceId
                                          " new workers, none of before accepts, no new error");
 }
 
+ServiceReading prove_nginx_upgrade(const ServiceIdentity& before, const ServiceIdentity& now,
+                                   std::optional<bool> binary_current) {
+  const auto say = [&](ServiceVerdict verdict, const std::string& text) {
+    return ServiceReading{verdict, now, evidence(text)};
+  };
+  if (before.main_pid <= 0 || before.start_time.empty())
+    return say(ServiceVerdict::indeterminate, "it is not known who ran before the upgrade");
+  if (!now.active || now.main_pid <= 0) return say(ServiceVerdict::down, "no master runs");
+  if (now.main_pid == before.main_pid && now.start_time == before.start_time) {
+    return say(ServiceVerdict::not_applied,
+               "master PID " + std::to_string(now.main_pid) + " is the one of before");
+  }
+  if (now.restarts > before.restarts) {
+    return say(ServiceVerdict::flapping,
+               "systemd restarted it (NRestarts " + std::to_string(now.restarts) + ")");
+  }
+  const Generations workers = compare_workers(before, now);
+  if (workers.fresh.empty()) return say(ServiceVerdict::indeterminate, "no new worker yet");
+  if (!workers.old.empty())
+    return say(ServiceVerdict::indeterminate, "workers of before still accept");
+  if (binary_current == false)
+    return say(ServiceVerdict::not_applied, "the new master does not run the binary on disk");
+  return say(ServiceVerdict::proven, "PID changed: " + std::to_string(before.main_pid) + " → " +
+                                         std::to_string(now.main_pid) + ", upgraded in place, " +
+                                         std::to_string(workers.fresh.size()) + " new workers");
+}
+
 }  // namespace hitless::service

@@ -29,4 +29,10 @@ struct NginxLogLine {
                                                       bool log_known,
                                                       const std::vector<std::string>& log_lines);
 
+// Did an upgrade in place (USR2, WINCH, QUIT) take effect? The unit and its InvocationID stay.
+// binary_current: the main process runs the binary on disk.
+[[nodiscard]] core::ServiceReading prove_nginx_upgrade(const core::ServiceIdentity& before,
+                                                       const core::ServiceIdentity& now,
+                                                       std::optional<bool> binary_current);
+
 }  // namespace hitless::service

@@ -196,7 +196,8 @@ PrivilegedCommands privileged_commands(DaemonKind kind, const DaemonConfig& conf
                                        std::vector<std::string> installed) {
   PrivilegedCommands all;
   const DaemonSpec spec = daemon_spec(kind, config);
-  Files files{config.main_config, just_these(spec.roots), spec.query.log_file, false, spec.query};
+  Files files{spec.roots.empty() ? "" : spec.roots.front(), just_these(spec.roots),
+              spec.query.log_file, false, spec.query};
   if (spec.test.dialect != Dialect::plain) {
     installed.insert(installed.end(), spec.roots.begin(), spec.roots.end());
     files.one = below(installed, false);
@@ -213,12 +214,15 @@ PrivilegedCommands privileged_commands(const NginxConfig& config,
                                        std::vector<std::string> installed) {
   PrivilegedCommands all;
   installed.push_back(config.main_config);
-  const Files files{config.main_config, below(installed, true), config.error_log, true};
+  Files files{config.main_config, below(installed, true), config.error_log, true};
   std::vector<std::string> test{config.binary, "-t", "-c", "{config}"};
   std::vector<std::string> reload{config.binary, "-c", config.main_config, "-s", "reload"};
   if (!config.prefix.empty()) {
     for (auto* argv : {&test, &reload}) argv->insert(argv->end(), {"-p", config.prefix});
   }
+  ProbeQuery query;
+  if (config.binary.starts_with('/')) query.binary = config.binary;
+  files.query = query;
   add_looks(all, files, config.unit, config.pid_file);
   add_facts(all, config.unit, {config.main_config}, {config.binary});
   add_test(all, files, test, true);
@@ -226,6 +230,13 @@ PrivilegedCommands privileged_commands(const NginxConfig& config,
     add_command_action(all, config.pid_file, reload);
   } else {
     add_unit_action(all, config.unit);
+  }
+  if (config.binary_upgrade) {
+    CommandWords words = script(upgrade_script(), "hitless-act");
+    append(words, {config.unit, config.pid_file});
+    for (const char* pattern : {"[0-9a-f]*", "[0-9]+"})
+      words.push_back(CommandWord::pattern(pattern));
+    all.operations.push_back(std::move(words));
   }
   return all;
 }

@@ -10,6 +10,7 @@ namespace hitless::service {
 [[nodiscard]] const char* stage_script();
 [[nodiscard]] const char* times_script();
 [[nodiscard]] const char* unit_script();
+[[nodiscard]] const char* upgrade_script();
 [[nodiscard]] const char* command_script();
 
 }  // namespace hitless::service

@@ -35,6 +35,7 @@ struct NginxConfig {
   std::string prefix;     // nginx -p; empty: as built in
   std::string error_log;  // empty: the error_log of the main file
   std::string pid_file;
+  bool binary_upgrade = false;  // of a unit: a restart is USR2, WINCH, QUIT; needs pid_file
 };
 
 enum class CommandFlavor { none, nginx };

@@ -18,12 +18,22 @@ alive() {
   [ "$main" != 0 ] && read -r stat 2>/dev/null <"/proc/$main/stat" || return 1
   case ${stat##*) } in Z*|X*) return 1;; esac
 }
+# A unit with PIDFile= takes its main process from there when the one it knew has gone.
+forked() { [ -s "$dir/pidfile" ] && read -r path <"$dir/pidfile" && read -r pid 2>/dev/null <"$path"; }
+if ! alive && forked && [ "$pid" != "$main" ]; then
+  main=$pid
+  if alive; then echo "$main" >"$dir/main.pid"; fi
+fi
 number() { cat "$dir/$1" 2>/dev/null || echo 0; }
 start() {
   echo $(($(number count) + 1)) >"$dir/count"
   setsid sh "$dir/start" </dev/null >>"$dir/out" 2>&1 &
   main=$!
   echo "$main" >"$dir/main.pid"
+  [ ! -s "$dir/pidfile" ] || for try in $(seq 100); do
+    if forked && [ -e "/proc/$pid" ]; then echo "$pid" >"$dir/main.pid"; break; fi
+    sleep 0.05
+  done
 }
 stop() {
   alive || return 0
