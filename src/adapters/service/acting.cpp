@@ -67,6 +67,8 @@ new= tries=0
 while [ $tries -lt 100 ]; do
   tries=$((tries + 1))
   sleep 0.1
+  # A binary that ended at once has given the name of the pid file back.
+  [ $tries -lt 20 ] || [ -e "$pidfile.oldbin" ] || break
   read -r new 2>/dev/null <"$pidfile" || new=
   case $new in *[!0-9]*|''|"$old") new=; continue;; esac
   has_workers "$new" && break

@@ -15,8 +15,9 @@ namespace hitless::service {
 // systemctl --job-mode=fail restart|reload, only while the unit's InvocationID is the expected one.
 Task<core::Outcome> act_on_unit(ports::Host* host, std::string unit, ports::ActOrder order);
 
-// nginx's upgrade in place: a new master by USR2, old workers away by WINCH, the old master by QUIT.
-// When the new master does not come up or does not stay, the old one serves on, and it failed.
+// nginx's upgrade in place: a new master by USR2, old workers away by WINCH, the old master by
+// QUIT. When the new master does not come up or does not stay, the old one serves on, and it
+// failed.
 Task<core::Outcome> upgrade_nginx(ports::Host* host, std::string unit, std::string pid_file,
                                   ports::ActOrder order);
 

@@ -65,7 +65,6 @@ TEST_P(ServiceConformance, Identity) {
 
 TEST_P(ServiceConformance, ConfigTest) {
   if (!subject_->why_no_test.empty()) return not_applicable(subject_->why_no_test);
-  start();
   EXPECT_EQ(wait_for(service_.test_config({})).status, CheckStatus::pass)
       << wait_for(service_.test_config({})).evidence;
   const auto broken = wait_for(service_.test_config({{subject_->config, subject_->refused}}));

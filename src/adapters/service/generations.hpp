@@ -11,7 +11,7 @@
 namespace hitless::service {
 
 // Entries of ServiceIdentity::workers that do not start with a digit are marks of the generation
-// that the program itself keeps ("reloads:3", "run_id:…"), and no processes.
+// that the program itself keeps ("failed:1", "run_id:…"), and no processes.
 struct Generations {
   std::vector<std::string> fresh, old;
 };

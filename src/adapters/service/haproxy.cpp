@@ -5,6 +5,7 @@
 // reloads tells. It is read from the master's environment, because its socket is seldom ours to
 // open.
 #include <charconv>
+#include <cstdlib>
 
 #include "adapters/service/daemon.hpp"
 #include "adapters/service/evidence.hpp"
@@ -20,7 +21,7 @@ using core::ServiceReading;
 using core::ServiceVerdict;
 
 struct Master {
-  std::int64_t reloads = 0, failed = 0;
+  std::int64_t failed = 0;  // reloads, since the last one that succeeded
 };
 
 // "|type=m;fd=-1;pid=1;reloads=3;failedreloads=1;…|type=w;…"
@@ -33,7 +34,6 @@ std::optional<Master> master_of(const std::string& processes) {
       if (equals == std::string::npos) continue;
       std::int64_t value = 0;
       std::from_chars(field.data() + equals + 1, field.data() + field.size(), value);
-      if (field.starts_with("reloads=")) master.reloads = value;
       if (field.starts_with("failedreloads=")) master.failed = value;
     }
     return master;
@@ -58,9 +58,10 @@ ServiceReading prove(const core::ServiceIdentity& before, const ProbeResult& see
   }
   const Generations workers = compare_workers(before, now);
   const auto master = master_of(seen.haproxy_processes);
-  const bool asked = master && std::to_string(master->reloads) != mark_of(before, "reloads");
+  // The count of failures stays until a reload succeeds, also while the next one is under way.
+  const std::int64_t failed_before = std::atoll(mark_of(before, "failed").c_str());
   if (workers.fresh.empty()) {
-    if (asked && master->failed > 0) {
+    if (master && master->failed > failed_before) {
       return say(ServiceVerdict::not_applied, "the master kept the old worker (failed reloads: " +
                                                   std::to_string(master->failed) +
                                                   "); its messages are in the journal of the unit");
@@ -80,7 +81,7 @@ std::string missing(const core::ServiceIdentity&, const ProbeResult& seen) {
 
 void take_marks(ProbeResult& seen, const ports::ExecResult&) {
   if (const auto master = master_of(seen.haproxy_processes))
-    seen.identity.workers.push_back("reloads:" + std::to_string(master->reloads));
+    seen.identity.workers.push_back("failed:" + std::to_string(master->failed));
 }
 
 std::vector<Check> remarks(const ProbeResult& seen) {
