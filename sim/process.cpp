@@ -92,8 +92,8 @@ void World::acquire(int home) {
 }
 
 // Extends the claim where it is ours. One that is gone (the host rebooted) is taken anew only when
-// every other host still says it is ours, and the journal too: somebody may have replaced us
-// meanwhile, and may be gone already.
+// it had not run out, every other host still says it is ours, and the journal too: somebody may
+// have replaced us meanwhile, and may be gone already. One that ran out and is gone ends us.
 bool World::renew_all(int home) {
   Process& process = homes_[home];
   int reached = 0;
@@ -102,6 +102,11 @@ bool World::renew_all(int home) {
     ++reached;
     if (hosts_[i].claim.epoch > process.epoch) {
       leave(home, "another controller holds the claim");
+      return false;
+    }
+    const bool ran_out = now_ - process.leased_at[i] >= kLeaseTtlMs;
+    if (hosts_[i].claim.epoch < process.epoch && ran_out && !planted(ShellBug::no_lease_check)) {
+      leave(home, "its claim ran out");
       return false;
     }
   }

@@ -1,6 +1,7 @@
 #include "cli/hands.hpp"
 
 #include "cli/app.hpp"
+#include "cli/pick_rollout.hpp"
 #include "core/state.hpp"
 
 namespace hitless::cli {
@@ -33,6 +34,8 @@ Hands find_hands(ports::Journal& journal, const std::string& service) {
   for (const ports::RolloutRow& row : *rows) {
     if (row.service != service) continue;
     if (row.result.empty()) hands.unfinished.push_back(row);
+    const auto owed = journal.get_fact(std::string(kOwed) + row.rollout);
+    if (!row.result.empty() && owed && *owed == "due") hands.untold.push_back(row);
     auto found = replay(journal, row.rollout);
     if (!found) continue;
     for (const core::Instance& instance : found->state.instances) {

@@ -19,6 +19,7 @@ struct Hand {
 struct Hands {
   std::map<core::InstanceId, Hand> out;       // left out by a rollout of ours
   std::vector<ports::RolloutRow> unfinished;  // running now, or cut off
+  std::vector<ports::RolloutRow> untold;      // ended, and its notification is still due
 };
 
 // Looks back over the last rollouts of the service. The latest one that worked on an instance

@@ -48,14 +48,17 @@ void print_json(const std::string& service, const std::vector<Row>& rows,
                 const std::map<core::InstanceId, Hand>& hands) {
   for (const Row& row : rows) {
     const auto hand = hands.find(row.id);
+    const bool ours = hand != hands.end();
     fmt::print(
         "{{\"format_version\":1,\"service\":{},\"instance\":{},\"state\":\"{}\",\"in_flight\":{},"
-        "\"note\":{},\"out_by\":{}}}\n",
+        "\"note\":{},\"out_by\":{},\"out_since\":{},\"next\":{}}}\n",
         journal::quote_json(service), journal::quote_json(row.id.value),
         core::to_string(row.reading.state),
         row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "null",
         journal::quote_json(row.reading.note),
-        hand == hands.end() ? "null" : journal::quote_json(hand->second.text));
+        ours ? journal::quote_json(hand->second.text) : "null",
+        ours ? journal::quote_json(format_timestamp(hand->second.since)) : "null",
+        ours ? journal::quote_json(hand->second.next) : "null");
   }
 }
 
@@ -71,10 +74,9 @@ void print_row(const App& app, const Row& row, const std::map<core::InstanceId, 
   std::string why = row.reading.note;
   if (is_out(state) && state != core::TargetState::unknown && state != core::TargetState::absent) {
     const auto hand = hands.find(row.id);
-    why = hand == hands.end()
-              ? "by someone else's hand (not in our journal)"
-              : hand->second.text + " since " + format_timestamp(hand->second.since) +
-                    ". Next: " + hand->second.next;
+    why = hand == hands.end() ? "by someone else's hand (not in our journal)"
+                              : "since " + format_timestamp(hand->second.since) + ", " +
+                                    hand->second.text + ". Next: " + hand->second.next;
   }
   fmt::print("  {:<12} {} {:>6}  {}\n", host_part(row.id),
              app.out.paint(ink, fmt::format("{:<13}", core::to_string(state))),
@@ -88,6 +90,12 @@ void print_unfinished(const App& app, const ports::RolloutRow& row) {
              app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.intent,
              format_timestamp(row.started_at), runs ? "runs now" : "was cut off",
              runs ? "watch" : "resume", row.rollout);
+}
+
+void print_untold(const App& app, const ports::RolloutRow& row) {
+  if (journal::ServiceLock::is_held(state_dir(app), row.service)) return;  // it is being told
+  fmt::print("  {} {} has ended ({}), and nobody was told of it yet. Next: hitless resume {}\n",
+             app.out.paint(Ink::warn, app.out.warning()), row.rollout, row.result, row.rollout);
 }
 
 void print_alarms(const App& app, const Seen& seen) {
@@ -128,6 +136,7 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
                rows.size(), floor, join(pools, "; "));
     for (const Row& row : rows) print_row(app, row, hands);
     for (const ports::RolloutRow& row : found.unfinished) print_unfinished(app, row);
+    for (const ports::RolloutRow& row : found.untold) print_untold(app, row);
     print_alarms(app, seen);
   }
   for (const Row& row : rows) {

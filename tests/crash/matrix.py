@@ -20,10 +20,12 @@ Prints a table and, as the last line, the figure. Exit 0 only when every point h
 import argparse
 import collections
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import queue
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -33,7 +35,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.p
 from support import *  # noqa: E402,F403
 
 KILLED = -9
-ATTEMPTS = 3  # at a point that a run did not come to: the next one may
+PR_SET_PDEATHSIG = 1
+ATTEMPTS = 3  # at a point that a run did not come to, or when a gate said no (a slow machine): the next one may
 # Short waits, long deadlines: what is slow here is the machine, and nothing shall fail because of that.
 FAST = {
     "floor": 1, "at_once": 1, "capacity_wait": "40s",
@@ -57,7 +60,7 @@ SCENARIOS = {s.name: s for s in (
 
 # `at`: where the rollout is killed ("" never); `again`: where its recovery is.
 Task = collections.namedtuple("Task", "scenario where number at again")
-Done = collections.namedtuple("Done", "task reached problems points recovery name seconds")
+Done = collections.namedtuple("Done", "task reached blocked problems points recovery name seconds")
 HostFacts = collections.namedtuple("HostFacts", "timers operations app config")
 
 
@@ -174,7 +177,7 @@ def one(lab, task):
             host.sh("cat >%s <<'EOF'\n%s\nEOF\nsystemctl reload nginx" % (UPSTREAM, before[name].config))
     receiver.close()
     last = trial.recovery if task.again else trial.points
-    return Done(task, trial.reached, problems, trial.points, trial.recovery, last[-1] if last else "?",
+    return Done(task, trial.reached, run.code == BLOCKED, problems, trial.points, trial.recovery, last[-1] if last else "?",
                 time.monotonic() - started)
 
 
@@ -189,16 +192,17 @@ def clean(lab, broken):
 
 
 def work(tasks, results):
-    """A process with a lab of its own: tasks until None comes."""
+    """A process with a lab of its own: tasks until None comes. It ends when the one that gives them out is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     with labkit.Lab(hosts=2) as lab:
         for task in iter(tasks.get, None):
             for _ in range(ATTEMPTS):
                 try:
                     done = one(lab, task)
                 except Exception:  # the lab itself, or hitless hanging: reported like a broken rule
-                    done = Done(task, True, [traceback.format_exc()], [], [], "?", 0)
+                    done = Done(task, True, False, [traceback.format_exc()], [], [], "?", 0)
                 clean(lab, done.problems)
-                if done.reached or done.problems:
+                if not done.blocked and (done.reached or done.problems):
                     break
             results.put(done)
 

@@ -82,6 +82,7 @@ class RecoveryTest(E2eTest):
         run = lab.hitless(*argv, fleet=text, env={"HITLESS_CRASH_AT": "before notification"})
         self.assertEqual(run.code, -signal.SIGKILL, run)
         self.assert_contains(lab.hitless("history"), "succeeded")
+        self.assert_contains(lab.hitless("status", "app", fleet=text), "nobody was told of it yet. Next: hitless resume R-")
         ended = [body for _, body in receiver.received if b"rollout.succeeded" in body]
         self.assertEqual(ended, [])
         resumed = lab.hitless("resume", fleet=text)
@@ -90,6 +91,7 @@ class RecoveryTest(E2eTest):
         ended = [body for _, body in receiver.received if b"rollout.succeeded" in body]
         self.assertEqual(len(ended), 1)
         self.assert_contains(lab.hitless("resume", fleet=text), "no rollout runs or was cut off")
+        self.assertNotIn("nobody was told", lab.hitless("status", "app", fleet=text).out)
 
     def test_source_changed_meanwhile(self):
         """What was planned cannot be installed any more: what was changed goes back."""
