@@ -108,7 +108,7 @@ TEST(replay, a_history_row_that_says_something_else_is_named) {
 TEST(replay, every_field_of_the_state_is_compared) {
   core::State state;
   state.instances.push_back({});
-  state.instances[0].phase = core::Draining{7, true, 8, 9, {}, 1, {3, 2}, false, "x"};
+  state.instances[0].phase = core::Draining{7, true, 8, 9, {}, 5, 1, {3, 2}, false, "x"};
   const std::string text = state_to_json(state);
   EXPECT_NE(text.find(R"("phase":{"name":"draining","since":7,"commanded":true)"),
             std::string::npos)
