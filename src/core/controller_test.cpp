@@ -284,6 +284,24 @@ TEST(FoundBySimulator, ADrainThatWasForgottenWithinAMillisecondIsToldAgain) {
   }
 }
 
+// Killed between the decision that it is its turn and the drain; then a human took it out.
+TEST(FoundBySimulator, WhatSomeoneElseTookOutBeforeOurDrainIsLeftAlone) {
+  State state = started(3, 2);
+  Instance& instance = state.instances.front();
+  Draining draining;
+  draining.since = kNow;
+  instance.phase = draining;
+  instance.seen_in = true;
+  apply_to(state, ControllerTookOver{state.epoch + 1, "next"}, kNow + 10);
+  for (Instance& each : state.instances) each.reading = reading_of(TargetState::in);
+  instance.reading = reading_of(TargetState::out);
+  const Step step = next_step(state, instance, kNow + 20);
+  ASSERT_TRUE(step.advance);
+  EXPECT_EQ(step.advance->to, PhaseName::skipped);
+  instance.taken_out = true;  // with the intent of our drain it is ours
+  EXPECT_FALSE(next_step(state, instance, kNow + 20).advance);
+}
+
 TEST(FoundBySimulator, WaitingToLeaveAgainHasAnEnd) {
   State state = started(3, 3);
   Instance& instance = state.instances.front();

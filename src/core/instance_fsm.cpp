@@ -101,6 +101,9 @@ bool may_leave_again(const State& state, const Instance& instance, const Drainin
 Step step_draining(const State& state, const Instance& instance, const Draining& draining,
                    TimeMs now) {
   const DrainPolicy& policy = state.plan.policy.drain;
+  // Its turn was decided by a controller that died before its drain was on its way.
+  if (instance.direction == Direction::forward && taken_by_someone_else(instance))
+    return advance_to(instance, PhaseName::skipped, "out of rotation by someone else's hand");
   if (draining.confirmed) {
     return advance_to(instance, PhaseName::drained,
                       render_samples(draining.samples) + ", " + draining.confirmed_by);
@@ -342,6 +345,13 @@ Action action_for(const State& state, const Instance& instance) {
   const bool backward = instance.direction == Direction::backward;
   const bool reload_is_no_help = instance.died || instance.failed_in == PhaseName::acting;
   return backward && reload_is_no_help ? Action::restart : state.plan.action;
+}
+
+bool taken_by_someone_else(const Instance& instance) {
+  if (HITLESS_PLANTED(takes_over_foreign) || instance.taken_out || !instance.seen_in) return false;
+  const TargetState state = instance.reading ? instance.reading->state : TargetState::unknown;
+  return state == TargetState::out || state == TargetState::draining ||
+         state == TargetState::leaving;
 }
 
 Step next_step(const State& state, const Instance& instance, TimeMs now) {

@@ -18,6 +18,9 @@ struct Step {
 
 [[nodiscard]] Step next_step(const State& state, const Instance& instance, TimeMs now);
 
+// Someone else took it out since its preflight: not ours to work on, and not ours to put back.
+[[nodiscard]] bool taken_by_someone_else(const Instance& instance);
+
 // The watches that this instance's phase needs (traffic is the rollout's).
 void add_watches(const State& state, const Instance& instance, std::vector<Watch>& watches);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/capacity.hpp"
+#include "core/instance_fsm.hpp"
 #include "core/planted.hpp"
 #include "core/verdict.hpp"
 #include "core/verify.hpp"
@@ -127,14 +128,6 @@ void rollback_records(const State& state, std::vector<Event>& records) {
                                 "the rollout was halted: " + state.halt_reason));
     }
   }
-}
-
-// Someone else took it out since its preflight: not ours to work on, and not ours to put back.
-bool taken_by_someone_else(const Instance& instance) {
-  if (HITLESS_PLANTED(takes_over_foreign) || instance.taken_out || !instance.seen_in) return false;
-  const TargetState state = instance.reading ? instance.reading->state : TargetState::unknown;
-  return state == TargetState::out || state == TargetState::draining ||
-         state == TargetState::leaving;
 }
 
 bool canary_pending(const State& state, const Instance& candidate) {

@@ -12,6 +12,7 @@ constexpr Transition kTransitions[] = {
     {P::waiting, P::skipped, "the plan leaves it alone"},
     {P::preflight, P::skipped, "out of rotation by someone else's hand, or up to date"},
     {P::preflight, P::draining, "all preflights passed, re-checked, its turn, the floor allows it"},
+    {P::draining, P::skipped, "someone else took it out before our drain was on its way"},
     {P::draining, P::drained,
      "out on every node, nothing in flight for the quiet window, looked again"},
     {P::drained, P::acting, "at once"},
