@@ -177,12 +177,14 @@ void World::watchdog_fires(int n, int i) {
   }
   const core::State* state = durable_state();
   const auto& instance = state->instances[static_cast<std::size_t>(i)];
-  // With every controller dead or asleep in mid-rollout it is what the watchdog is for.
+  // With every controller dead or asleep in mid-rollout it is what the watchdog is for. A timer on
+  // a node that was out of reach until the rollout's end cannot have been disarmed.
   const bool somebody = std::any_of(homes_.begin(), homes_.end(), [&](const Process& process) {
     return process.stage == Stage::running && process.asleep_until <= now_;
   });
   const bool on_purpose = core::name_of(instance.phase) == core::PhaseName::quarantined;
-  if (on_purpose && !state->incident.empty() && (somebody || state->ended))
+  const bool could = state->ended ? !server.out_of_reach : somebody;
+  if (on_purpose && !state->incident.empty() && could)
     violate("I7", instance.plan.id.value + " was quarantined and the watchdog put it back");
   set_admin(n, i, Admin::ready, true);
 }

@@ -35,6 +35,7 @@ struct Server {
   TimeMs watchdog_at = 0;  // 0: none armed
   std::int64_t watchdog_epoch = 0;
   bool watchdog_queued = false, alarm = false;
+  bool out_of_reach = false;  // when its timer was to be disarmed
 };
 
 struct LbNode {

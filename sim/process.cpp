@@ -182,11 +182,9 @@ bool World::disarm(int home, int i) {
   for (int n = 0; n < scenario_.nodes; ++n) {
     Server& server = nodes_[n].servers[i];
     if (server.watchdog_at != 0 && server.watchdog_epoch > homes_[home].epoch) continue;
-    if (!reaches_node(home, n)) {
-      all = false;
-      continue;
-    }
-    server.watchdog_at = 0;
+    server.out_of_reach = !reaches_node(home, n);
+    all &= !server.out_of_reach;
+    if (!server.out_of_reach) server.watchdog_at = 0;
   }
   return all;
 }
