@@ -26,7 +26,7 @@ class Rollout(unittest.TestCase):
     def test_mixed_restart_under_load_loses_nothing(self):
         world = self.world
         before = world.pids()
-        world.aws.faults(drain_lag_s=1.0)  # the ALB goes on sending after it has said `draining`
+        world.aws.faults(drain_lag_s=0.8)  # the ALB goes on sending after it has said `draining`
         begun = time.time()
         with Load(world) as load:
             code, out = world.run("restart", "web", "--yes", "--progress", "plain")
@@ -62,7 +62,7 @@ class Rollout(unittest.TestCase):
         world = self.world
         code, out = world.run("plan", "web", "--for", "restart")
         self.assertEqual(code, 0, out)
-        self.assertIn("settles for 1.5s after deregistering", out)
+        self.assertIn("settles for 2s after deregistering", out)
         self.assertIn("`settle:` is shorter than the 20s", out)
         self.assertIn("the drain deadline is", out)
         self.assertIn("watchdog", out)

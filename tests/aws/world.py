@@ -150,7 +150,7 @@ class World:
         aws = default_config({}, alb, self.ports[0])
         aws["instances"] = [{"id": i, "ip": "127.0.0.1", "name": h} for i, h in zip(IDS, HOSTS)]
         aws["target_groups"][0]["targets"] = [[i, p] for i, p in zip(IDS, self.ports)]
-        aws["target_groups"][0]["attributes"] = {"deregistration_delay.timeout_seconds": "2"}
+        aws["target_groups"][0]["attributes"] = {"deregistration_delay.timeout_seconds": "5"}
         self.aws = FakeAws(aws).__enter__()
         for url in (self.edge_url, self.alb_url):
             wait_until(lambda u=url: self._serves(u), "%s serves" % url)
@@ -191,7 +191,7 @@ class World:
         wait_until(self.all_healthy, "all targets are healthy")
 
     def fleet(self, alb=(), policy=(), pools=None):
-        settings = {"kind": "elbv2", "settle": "1500ms", "poll": "200ms", **dict(alb)}
+        settings = {"kind": "elbv2", "settle": "2s", "poll": "200ms", **dict(alb)}
         elb_pool = {"lb": "alb", "target_group": "web-tg", "target": "tag:Name={host}", "port": "{port}"}
         edge_pool = {"lb": "edge", "backend": "be_web", "server": "{host}"}
         command = ["/bin/sh", self.script]

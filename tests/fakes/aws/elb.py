@@ -115,10 +115,11 @@ class Elb:
             up = row.get("status", "").startswith("UP")
             target.state, target.reason = ("healthy", "") if up else ("unhealthy", "Target.FailedHealthChecks")
         elif target.state == "draining":
-            if not target.drained and age >= self.faults.get("drain_lag_s", 0):
-                self.plane.drain(group["name"], target.slot)
-                target.drained = True
-            if age >= float(group["attributes"]["deregistration_delay.timeout_seconds"]):
+            if not target.drained:
+                if age >= self.faults.get("drain_lag_s", 0):
+                    self.plane.drain(group["name"], target.slot)
+                    target.drained = True
+            elif age >= float(group["attributes"]["deregistration_delay.timeout_seconds"]):
                 self.plane.remove(group["name"], target.slot)
                 del group["live"][key]
 
