@@ -299,9 +299,12 @@ Step step_soaking(const State& state, const Instance& instance, const Soaking& s
                                 : "fell out of rotation while it took traffic");
   }
   const bool forward = instance.direction == Direction::forward;
-  const std::int64_t taken = instance.reading->requests.value_or(0) - soaking.requests_at;
-  return advance_to(instance, forward ? PhaseName::done : PhaseName::rolled_back,
-                    std::to_string(taken) + " requests, no new errors");
+  // Where nobody counts, "no new errors" would be a claim.
+  const std::string seen = instance.reading->requests
+                               ? std::to_string(*instance.reading->requests - soaking.requests_at) +
+                                     " requests, no new errors"
+                               : "in rotation, its requests and errors are not counted";
+  return advance_to(instance, forward ? PhaseName::done : PhaseName::rolled_back, seen);
 }
 
 Step step_rolling_back(const State& state, const Instance& instance, const RollingBack& rolling,
