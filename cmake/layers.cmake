@@ -31,7 +31,7 @@ hitless_layer(adapters/watchdog SEES ports)
 hitless_layer(adapters/journal SEES ports LINKS Boost::json SQLite::SQLite3)
 # Their tests run on real hosts, and with a real HAProxy.
 if(HITLESS_TESTS)
-  foreach(name coordination watchdog)
+  foreach(name coordination watchdog traffic)
     if(TARGET hitless_adapters_${name}_tests)
       target_link_libraries(hitless_adapters_${name}_tests
         PRIVATE hitless_adapters_host hitless_adapters_traffic)

@@ -4,13 +4,13 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
 
+#include "adapters/traffic/resolve.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
 #include "runtime/timeout.hpp"
@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 namespace {
 
 using Socket = asio::generic::stream_protocol::socket;
-using Endpoint = asio::generic::stream_protocol::endpoint;
+using Endpoint = StreamEndpoint;
 
 constexpr std::size_t max_unix_path = 107;      // sockaddr_un
 constexpr std::size_t max_line_bytes = 15'000;  // HAProxy's own limit is tune.bufsize, 16 KB
@@ -47,38 +47,6 @@ Result<SocketAddress> parse_tcp(std::string_view rest, std::string_view whole) {
   }
   if (auto ok = check_host_address(address.host); !ok) return tl::unexpected(ok.error());
   return address;
-}
-
-// Name look-ups run on a thread of Asio's that cannot be interrupted. The exchange does not wait
-// for it past its deadline: what the look-up writes to is shared.
-struct Lookup {
-  explicit Lookup(const asio::any_io_executor& executor) : resolver(executor) {}
-  asio::ip::tcp::resolver resolver;
-  Signal done;
-  boost::system::error_code code;
-  asio::ip::tcp::resolver::results_type results;
-};
-
-Task<Result<Endpoint>> resolve(SocketAddress address, DurationMs deadline_ms) {
-  boost::system::error_code not_numeric;
-  const auto ip = asio::ip::make_address(address.host, not_numeric);
-  if (!not_numeric) co_return Endpoint(asio::ip::tcp::endpoint(ip, address.port));
-  auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
-  lookup->resolver.async_resolve(
-      address.host, std::to_string(address.port),
-      [lookup](boost::system::error_code code, asio::ip::tcp::resolver::results_type results) {
-        lookup->code = code;
-        lookup->results = std::move(results);
-        lookup->done.notify();
-      });
-  if (!co_await lookup->done.wait_for(deadline_ms)) {
-    co_return fail(ErrorCode::unavailable, "the name was not resolved in time", to_string(address));
-  }
-  if (lookup->code || lookup->results.empty()) {
-    co_return fail(ErrorCode::unavailable, "cannot resolve the name: " + lookup->code.message(),
-                   to_string(address));
-  }
-  co_return Endpoint(lookup->results.begin()->endpoint());
 }
 
 std::string connect_help(const boost::system::error_code& code) {
