@@ -34,6 +34,18 @@ core::Action action_for(confdiff::ChangeClass change_class) {
   return core::Action::restart;
 }
 
+confdiff::ChangeClass class_of(core::Action action) {
+  switch (action) {
+    case core::Action::none:
+      return confdiff::ChangeClass::none;
+    case core::Action::reload:
+      return confdiff::ChangeClass::reload;
+    case core::Action::restart:
+      break;
+  }
+  return confdiff::ChangeClass::restart;
+}
+
 // Missing is known to be missing; anything else that cannot be read stops the change.
 Task<Result<std::optional<std::string>>> read_if_there(ports::Host* host, std::string path) {
   auto stat = co_await host->stat(path);
@@ -133,6 +145,15 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
       confdiff::diff_config(parts->config_kind, before, after, instance->main_config, context);
   plan.action =
       plan.changed.empty() ? core::Action::none : action_for(plan.diff.summary.change_class);
+  if (plan.changed.empty()) co_return plan;
+  // A program that describes its own configuration knows better than a diff of text.
+  auto needs = co_await instance->service->needed_for(std::move(before), std::move(after));
+  if (!needs) co_return tl::unexpected<Error>(needs.error());
+  if (*needs) {
+    plan.action = (*needs)->action;
+    plan.diff.summary.text += ", " + (*needs)->text;
+    plan.diff.summary.change_class = class_of(plan.action);
+  }
   co_return plan;
 }
 

@@ -2,6 +2,7 @@
 // command was carried out; only verify(), by observation, says whether it took effect.
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,12 @@ struct ActOrder {
 
 using Files = std::map<std::string, std::string>;  // absolute path on the host → content
 
+// What the running program itself says that a change of its configuration needs.
+struct ChangeNeeds {
+  core::Action action = core::Action::restart;  // none: nothing that it looks at differs
+  std::string text;                             // "work_mem by a reload"
+};
+
 class Service {
  public:
   virtual ~Service() = default;
@@ -47,6 +54,10 @@ class Service {
   virtual Task<core::Check> test_config(Files changed) = 0;
   // Everything the configuration on disk consists of (includes followed), for diff and digest.
   virtual Task<Result<Files>> config_files() = 0;
+  // Empty: it does not describe itself, and the class of the diff stands.
+  virtual Task<Result<std::optional<ChangeNeeds>>> needed_for(Files /*before*/, Files /*after*/) {
+    co_return std::optional<ChangeNeeds>{};
+  }
   virtual Task<Result<core::Outcome>> act(ActOrder order) = 0;
   // The outcome of an act that a controller which is gone may have started; waits for its end.
   // not_found: no trace of it (Host::await_operation).

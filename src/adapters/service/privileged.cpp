@@ -3,6 +3,7 @@
 #include <set>
 
 #include "adapters/service/daemon.hpp"
+#include "adapters/service/postgresql_facts.hpp"
 #include "adapters/service/probe.hpp"
 #include "adapters/service/scripts.hpp"
 #include "adapters/service/services.hpp"
@@ -207,6 +208,30 @@ PrivilegedCommands privileged_commands(DaemonKind kind, const DaemonConfig& conf
   add_test(all, files, spec.test.argv, false);
   if (!spec.client.empty()) all.commands.push_back(literal_words(spec.client));
   add_unit_action(all, config.unit);
+  return all;
+}
+
+PrivilegedCommands privileged_commands(const PostgresqlConfig& config) {
+  PrivilegedCommands all;
+  const std::vector<std::string>& roots = config.config_files;
+  const Files files{roots.empty() ? "" : roots.front(), just_these(roots), {}, false};
+  const std::string pid_file = config.unit.empty() ? config.data_dir + "/postmaster.pid" : "";
+  add_looks(all, files, config.unit, pid_file);
+  std::vector<std::string> programs{config.psql, config.bin_dir + "/postgres"};
+  if (config.unit.empty()) programs.push_back(config.bin_dir + "/pg_ctl");
+  add_facts(all, config.unit, roots, programs);
+  add_test(all, files, postgresql_test(config), false);
+  CommandWords ask = script(postgresql_script(), "sh");
+  append(ask, {config.os_user.empty() ? "-" : config.os_user, config.psql, config.socket_dir,
+               std::to_string(config.port), config.user});
+  ask.push_back(CommandWord::pattern("[a-z0-9_.,]*"));
+  all.commands.push_back(std::move(ask));
+  if (config.unit.empty()) {
+    for (const core::Action action : {core::Action::reload, core::Action::restart})
+      add_command_action(all, pid_file, postgresql_pg_ctl(config, action));
+  } else {
+    add_unit_action(all, config.unit);
+  }
   return all;
 }
 

@@ -64,6 +64,22 @@ struct DaemonConfig {
 [[nodiscard]] std::unique_ptr<ports::Service> make_daemon_service(ports::Host& host,
                                                                   DaemonKind kind,
                                                                   const DaemonConfig& config);
+
+struct PostgresqlConfig {
+  std::string unit;      // "postgresql@15-main.service"; empty: pg_ctl, by data_dir
+  std::string bin_dir;   // "/usr/lib/postgresql/15/bin"
+  std::string data_dir;  // without a unit
+  std::string log_file;  // without a unit: where a restarted server writes
+  std::vector<std::string> config_files;  // [0] is postgresql.conf; may be patterns
+  // How psql asks it, on its host: through the UNIX socket, as this user of the system (when we are
+  // root there) and of the database; a superuser, let in by peer or trust.
+  std::string psql = "psql", socket_dir = "/var/run/postgresql", user = "postgres",
+              os_user = "postgres";
+  int port = 5432;
+};
+
+[[nodiscard]] std::unique_ptr<ports::Service> make_postgresql_service(ports::Host& host,
+                                                                      PostgresqlConfig config);
 [[nodiscard]] std::unique_ptr<ports::Service> make_systemd_service(ports::Host& host,
                                                                    SystemdConfig config);
 [[nodiscard]] std::unique_ptr<ports::Service> make_nginx_service(ports::Host& host,
@@ -73,6 +89,7 @@ struct DaemonConfig {
 
 // What a driver runs as root on a host with sudo, for sudoers. installed: files that a rollout puts
 // there, which the configuration may then include.
+[[nodiscard]] ports::PrivilegedCommands privileged_commands(const PostgresqlConfig& config);
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(const SystemdConfig& config);
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(DaemonKind kind,
                                                             const DaemonConfig& config,

@@ -305,6 +305,9 @@ Task<Status> Pgbouncer::add_capabilities(PgbouncerLink* node, ports::TrafficCapa
                                    : std::string("it never drops them")) +
                          "); a process on " + node->host()->name() +
                          " says RESUME by then, also when hitless is gone");
+  out->remarks.push_back("a user whom PgBouncer has not served since its start waits " +
+                         format_duration(limits->login_retry_ms) +
+                         " longer when it comes in meanwhile (server_login_retry)");
   co_return Status{};
 }
 

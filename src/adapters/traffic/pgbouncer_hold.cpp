@@ -68,7 +68,7 @@ case $verb in
         esac
         tries=$((tries + 1))
         case $what in
-          could*) [ $tries -gt 60 ] || { sleep 1; continue; } ;;
+          could*) [ $tries -gt 30 ] || { sleep 1; continue; } ;;
           *) rm -f -- "$file" ;;
         esac
         [ -z "$what" ] || logger -p daemon.alert -t hitless -- "PAUSE $database $what" 2>/dev/null

@@ -39,7 +39,17 @@ T run_on(boost::asio::io_context& loop, Task<T> task) {
 }
 
 struct Bouncer {
-  explicit Bouncer(const std::string& settings = {}) { server.start_bouncer(settings); }
+  // Warm: see `server_login_retry` in pgbouncer.hpp.
+  explicit Bouncer(const std::string& settings = {}) {
+    server.start_bouncer(settings);
+    for (const char* name : {"app", "app-two"})
+      if (sh(server.psql(name, "select 1")).out != "1\n") throw std::runtime_error(name);
+  }
+  ~Bouncer() {  // no PAUSE and no process that would end it stay behind
+    for (const char* name : {"app", "app-two"})
+      (void)run(let_go(host.get(), {*parse_socket_address(server.bouncer_socket()), "pgbouncer",
+                                    "postgres", name}));
+  }
 
   // A new driver, as a new process of hitless would make it.
   std::unique_ptr<ports::Traffic> driver(const std::string& database = "app",
@@ -124,9 +134,8 @@ TEST(Pgbouncer, WhatItSaysBeforeAnythingIsTouched) {
   ASSERT_TRUE(can) << describe(can.error());
   EXPECT_FALSE(can->checked_rejoin);
   EXPECT_TRUE(can->survives_lb_reload);
-  EXPECT_NE(join(can->remarks, "\n").find("wait at most 20.0s"), std::string::npos)
+  EXPECT_NE(join(can->remarks, "\n").find("wait at most 20s"), std::string::npos)
       << join(can->remarks, "\n");
-  ASSERT_EQ(sh(bouncer.server.psql("app", "select 1")).out, "1\n");
   const core::TargetReport before = bouncer.read(*traffic);
   EXPECT_EQ(before.admin, AdminState::ready) << before.note;
   EXPECT_EQ(before.in_flight, 0);

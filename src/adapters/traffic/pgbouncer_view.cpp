@@ -21,6 +21,14 @@ void add(std::optional<std::int64_t>& sum, const std::optional<std::int64_t>& pa
   }
 }
 
+// A number of seconds, with a fraction where someone wrote one.
+std::optional<DurationMs> seconds(const std::string& text) {
+  double value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc{} || !(value >= 0 && value < 1e9)) return std::nullopt;
+  return static_cast<DurationMs>(value * 1000);
+}
+
 tl::unexpected<Error> not_understood(const std::string& what) {
   return fail(ErrorCode::failed, "PgBouncer's console does not say " + what, {},
               "hitless needs PgBouncer 1.8 or later");
@@ -56,12 +64,11 @@ Result<PgbouncerLimits> read_limits(const PgRows& config) {
       mode = true;
       limits.session = config.get(row, "value") == "session";
     } else if (key == "query_wait_timeout") {
-      // A number of seconds, with a fraction where someone wrote one.
-      const std::string text = config.get(row, "value");
-      double seconds = 0;
-      const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-      timeout = ec == std::errc{} && seconds >= 0 && seconds < 1e9;
-      if (timeout) limits.query_wait_timeout_ms = static_cast<DurationMs>(seconds * 1000);
+      const auto ms = seconds(config.get(row, "value"));
+      timeout = ms.has_value();
+      limits.query_wait_timeout_ms = ms.value_or(0);
+    } else if (key == "server_login_retry") {
+      limits.login_retry_ms = seconds(config.get(row, "value")).value_or(limits.login_retry_ms);
     }
   }
   if (!mode) return not_understood("its pool_mode");

@@ -30,6 +30,7 @@ struct PgbouncerView {
 struct PgbouncerLimits {
   bool session = false;                  // pool_mode where nothing else is said
   DurationMs query_wait_timeout_ms = 0;  // after which a waiting client is dropped; 0: never
+  DurationMs login_retry_ms = 15'000;    // server_login_retry
 };
 
 [[nodiscard]] Result<PgbouncerLimits> read_limits(const PgRows& config);
