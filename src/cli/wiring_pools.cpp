@@ -4,6 +4,7 @@
 
 #include "adapters/traffic/command.hpp"
 #include "adapters/traffic/haproxy.hpp"
+#include "adapters/traffic/pgbouncer.hpp"
 #include "fleet/words.hpp"
 
 namespace hitless::cli {
@@ -71,6 +72,35 @@ Made make_command_pool(const PoolWiring& from) {
   return make_command_traffic(std::move(pool));
 }
 
+Made make_pgbouncer_pool(const PoolWiring& from) {
+  const auto& options = std::get<fleet::PgbouncerLb>(from.lb->options);
+  PgbouncerPool pool;
+  pool.lb = from.lb->name;
+  pool.database = from.pool;
+  if (from.members.size() != 1)
+    return fail(ErrorCode::invalid, "database " + from.pool + " stands for several instances");
+  pool.instance = core::InstanceId{from.members.front().instance->id};
+  pool.user = options.user;
+  pool.resume_user = options.resume_user;
+  pool.os_user = options.os_user;
+  pool.max_pause_ms = options.max_pause_ms;
+  if (!options.password.empty()) {
+    auto password = options.password.reveal();
+    if (!password) return tl::unexpected<Error>(password.error());
+    pool.password = std::move(*password);
+  }
+  for (const fleet::LbNode& node : from.lb->nodes) {
+    auto reached = from.host(node.host.value_or(""));
+    if (!reached) return tl::unexpected<Error>(reached.error());
+    PgbouncerNode to{node.name, node.socket.text, {}, *reached};
+    if (node.host)
+      to.forward = [on = *reached](std::string path) { return on->forward_unix(std::move(path)); };
+    pool.nodes.push_back(std::move(to));
+  }
+  if (Status ok = check_pgbouncer(pool); !ok) return tl::unexpected<Error>(ok.error());
+  return make_pgbouncer(std::move(pool));
+}
+
 const char* name_of(fleet::LbKind kind) {
   switch (kind) {
     case fleet::LbKind::haproxy:
@@ -83,6 +113,8 @@ const char* name_of(fleet::LbKind kind) {
       return "touch_file";
     case fleet::LbKind::elbv2:
       return "elbv2";
+    case fleet::LbKind::pgbouncer:
+      return "pgbouncer";
     case fleet::LbKind::caddy:
       break;
   }
@@ -99,6 +131,8 @@ Made wire_pool(const PoolWiring& pool) {
       return make_command_pool(pool);
     case fleet::LbKind::elbv2:
       return make_elbv2_pool(pool);
+    case fleet::LbKind::pgbouncer:
+      return make_pgbouncer_pool(pool);
     case fleet::LbKind::nginx:
     case fleet::LbKind::touch_file:
     case fleet::LbKind::caddy:
@@ -137,6 +171,7 @@ Result<std::vector<std::unique_ptr<ports::Traffic>>> wire_pools(const fleet::Fle
 
 Status add_watched(const fleet::LoadBalancer& lb, const fleet::Target& target, const HostOf& host,
                    watchdog::WatchedInstance& watched) {
+  if (lb.kind == fleet::LbKind::pgbouncer) return {};  // each PAUSE brings its own timer
   if (lb.kind != fleet::LbKind::haproxy) {
     watched.not_covered.push_back(lb.name + " (" + name_of(lb.kind) + ")");
     return {};
@@ -150,7 +185,7 @@ Status add_watched(const fleet::LoadBalancer& lb, const fleet::Target& target, c
 }
 
 ports::PrivilegedCommands privileged_commands(const fleet::LoadBalancer& lb) {
-  (void)lb;
+  if (lb.kind == fleet::LbKind::pgbouncer) return pgbouncer_privileged_commands();
   return {};
 }
 

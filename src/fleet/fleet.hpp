@@ -63,13 +63,13 @@ struct Endpoint {
 };
 
 // Which program or service it is. What the fleet file may say of each: fleet/lb_kinds.hpp.
-enum class LbKind { haproxy, command, nginx, touch_file, caddy, elbv2 };
+enum class LbKind { haproxy, command, nginx, touch_file, caddy, elbv2, pgbouncer };
 
 struct LbNode {
   std::string name;
   Mark mark;
   std::optional<std::string> host;  // haproxy: the unix sockets are there; else: it runs there
-  Endpoint socket;                  // haproxy
+  Endpoint socket;                  // haproxy, pgbouncer
   std::optional<Endpoint> master;   // haproxy
   std::string url;                  // kinds with an HTTP API
 };
@@ -104,12 +104,19 @@ struct Elbv2Lb {
   bool cloudwatch = false;
 };
 
+struct PgbouncerLb {
+  std::string user, resume_user, os_user;
+  Secret password;
+  DurationMs max_pause_ms = 0;
+};
+
 struct LoadBalancer {
   std::string name;
   Mark mark;
   LbKind kind = LbKind::haproxy;
   std::vector<LbNode> nodes;  // none for kinds that have no nodes
-  std::variant<HaproxyLb, CommandLb, NginxLb, TouchFileLb, CaddyLb, Elbv2Lb> options;  // its own
+  std::variant<HaproxyLb, CommandLb, NginxLb, TouchFileLb, CaddyLb, Elbv2Lb, PgbouncerLb>
+      options;  // its own
 };
 
 // ---- services -----------------------------------------------------------------------------------

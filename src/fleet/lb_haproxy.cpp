@@ -223,22 +223,6 @@ std::vector<Key> pool_keys() {
               "Name of the instance's server in that backend.")};
 }
 
-Endpoint endpoint_of(const std::string& text) {
-  Endpoint endpoint;
-  endpoint.text = text;
-  if (text.compare(0, 5, "unix:") == 0) {
-    endpoint.path = text.substr(5);
-    return endpoint;
-  }
-  endpoint.kind = Endpoint::Kind::tcp;
-  if (text.size() > 4)
-    if (auto parsed = parse_host_port(std::string_view(text).substr(4))) {
-      endpoint.host = parsed->host;
-      endpoint.port = parsed->port;
-    }
-  return endpoint;
-}
-
 void decode_node(const Reader& reader, LbNode& made) {
   made.socket = endpoint_of(reader.text("socket"));
   if (auto master = reader.optional_text("master")) made.master = endpoint_of(*master);

@@ -9,13 +9,15 @@
 #include "base/names.hpp"
 #include "base/text.hpp"
 #include "fleet/schema_types.hpp"
+#include "fleet/words.hpp"
 
 namespace hitless::fleet {
 
 using namespace types;
 
 std::span<const LbKindEntry> lb_kind_entries() {
-  static const std::array entries{haproxy_entry(), command_entry(), elbv2_entry()};
+  static const std::array entries{haproxy_entry(), command_entry(), elbv2_entry(),
+                                  pgbouncer_entry()};
   return entries;
 }
 
@@ -161,6 +163,22 @@ void validate_nodes(const LoadContext& context, const LoadBalancer& lb) {
     context.error("HL0201", at("host"), fmt::format("host `{}` is not defined", *node.host),
                   meant.empty() ? "" : fmt::format("did you mean `{}`?", meant));
   }
+}
+
+Endpoint endpoint_of(const std::string& text) {
+  Endpoint endpoint;
+  endpoint.text = text;
+  if (text.compare(0, 5, "unix:") == 0) {
+    endpoint.path = text.substr(5);
+    return endpoint;
+  }
+  endpoint.kind = Endpoint::Kind::tcp;
+  if (text.size() > 4)
+    if (auto parsed = parse_host_port(std::string_view(text).substr(4))) {
+      endpoint.host = parsed->host;
+      endpoint.port = parsed->port;
+    }
+  return endpoint;
 }
 
 Key node_name_key() {

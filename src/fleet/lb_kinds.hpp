@@ -44,6 +44,7 @@ struct LbKindEntry {
 [[nodiscard]] LbKindEntry haproxy_entry();
 [[nodiscard]] LbKindEntry command_entry();
 [[nodiscard]] LbKindEntry elbv2_entry();
+[[nodiscard]] LbKindEntry pgbouncer_entry();
 
 // ---- for the entries ----------------------------------------------------------------------------
 // The list under `nodes:`, each read with `table`; what is special about the kind is added by more.
@@ -52,6 +53,7 @@ void decode_nodes(const LoadContext& context, const Reader& reader, const Table&
 // Names differ, hosts are defined.
 void validate_nodes(const LoadContext& context, const LoadBalancer& lb);
 [[nodiscard]] Key node_name_key();
+[[nodiscard]] Endpoint endpoint_of(const std::string& text);      // of a value of Format::socket
 [[nodiscard]] const std::vector<std::string>& instance_places();  // {host} {service} {port} …
 
 }  // namespace hitless::fleet

@@ -52,7 +52,8 @@ class PolicyValidator {
                               : "add an instance, or accept an outage with floor: 0";
       return;
     }
-    if (policy_.floor == 0 && (written({"floor"}) || !service_.pools.empty())) no_floor();
+    const bool said = written({"floor"}) || !service_.pools.empty();
+    if (policy_.floor == 0 && said && !clients_wait()) no_floor();
     if (policy_.at_once > instances_ - policy_.floor) {
       auto& d = context_.error(
           "HL0303", at({"at_once"}),
@@ -61,6 +62,15 @@ class PolicyValidator {
           fmt::format("at most {}", instances_ - policy_.floor));
       d.help = "lower at_once or the floor, or write at_once: auto";
     }
+  }
+
+  // Behind PgBouncer nobody is turned away while nothing is in rotation: clients queue, and the
+  // plan says for how long at most.
+  [[nodiscard]] bool clients_wait() const {
+    return !service_.pools.empty() && std::ranges::all_of(service_.pools, [&](const PoolRef& pool) {
+      const LoadBalancer* lb = context_.fleet.load_balancer(pool.lb);
+      return lb != nullptr && lb->kind == LbKind::pgbouncer;
+    });
   }
 
   void no_floor() {
