@@ -70,6 +70,7 @@ service::DaemonKind daemon_kind(fleet::ServiceKind kind) {
     case fleet::ServiceKind::apache:
     case fleet::ServiceKind::nginx:
     case fleet::ServiceKind::systemd:
+    case fleet::ServiceKind::postgresql:
     case fleet::ServiceKind::command:
       break;
   }
@@ -95,6 +96,30 @@ service::DaemonConfig daemon_config(const fleet::Service& service,
     std::erase(files, config.main_config);
     add_files(config.config_files, files);
   }
+  return config;
+}
+
+service::PostgresqlConfig postgresql_config(const fleet::Service& service,
+                                            const fleet::Instance& instance) {
+  const fleet::PostgresqlOptions& from = service.postgresql;
+  service::PostgresqlConfig config;
+  if (!from.data_dir) config.unit = service.unit;
+  config.bin_dir = from.bin_dir;
+  config.data_dir = from.data_dir.value_or("");
+  config.log_file = from.log_file.value_or("");
+  config.psql = from.bin_dir + "/psql";
+  config.socket_dir = from.socket_dir;
+  config.user = from.user;
+  config.os_user = from.os_user;
+  config.port = instance.port.value_or(config.port);
+  // What it reads beside its main file: all that it usually finds there, and what it is told.
+  const std::string folder = from.main_config.substr(0, from.main_config.rfind('/'));
+  config.config_files = {from.main_config, folder + "/pg_hba.conf", folder + "/pg_ident.conf",
+                         folder + "/conf.d/*.conf"};
+  if (from.data_dir) add_files(config.config_files, {*from.data_dir + "/postgresql.auto.conf"});
+  add_files(config.config_files,
+            expand(from.config_files, fleet::placeholders_of(service, instance)));
+  add_files(config.config_files, installed_files(service, instance));
   return config;
 }
 
@@ -131,6 +156,8 @@ ports::PrivilegedCommands privileged_commands(const fleet::Service& service,
       return service::privileged_commands(daemon_kind(service.kind),
                                           daemon_config(service, instance),
                                           installed_files(service, instance));
+    case fleet::ServiceKind::postgresql:
+      return service::privileged_commands(postgresql_config(service, instance));
     case fleet::ServiceKind::command:
       break;
   }

@@ -17,6 +17,8 @@ namespace hitless::cli {
 [[nodiscard]] service::DaemonKind daemon_kind(fleet::ServiceKind kind);
 [[nodiscard]] service::DaemonConfig daemon_config(const fleet::Service& service,
                                                   const fleet::Instance& instance);
+[[nodiscard]] service::PostgresqlConfig postgresql_config(const fleet::Service& service,
+                                                          const fleet::Instance& instance);
 [[nodiscard]] service::CommandConfig command_config(const fleet::Service& service,
                                                     const fleet::Instance& instance);
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(const fleet::Service& service,

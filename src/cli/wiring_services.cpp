@@ -24,6 +24,9 @@ WiredService wire_service(const fleet::Service& service, const fleet::Instance& 
       return {service::make_daemon_service(on, daemon_kind(service.kind), config),
               config.main_config.empty() ? first : config.main_config};
     }
+    case fleet::ServiceKind::postgresql:
+      return {service::make_postgresql_service(on, postgresql_config(service, instance)),
+              service.postgresql.main_config};
     case fleet::ServiceKind::command:
       break;
   }

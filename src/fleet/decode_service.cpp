@@ -48,10 +48,11 @@ Commands decode_commands(const LoadContext& context, const Node& node) {
 
 ServiceKind kind_of(std::string_view word) {
   static const std::map<std::string_view, ServiceKind> kinds{
-      {"nginx", ServiceKind::nginx},     {"command", ServiceKind::command},
-      {"apache", ServiceKind::apache},   {"haproxy", ServiceKind::haproxy},
-      {"php-fpm", ServiceKind::php_fpm}, {"gunicorn", ServiceKind::gunicorn},
-      {"redis", ServiceKind::redis},     {"systemd", ServiceKind::systemd}};
+      {"nginx", ServiceKind::nginx},          {"command", ServiceKind::command},
+      {"apache", ServiceKind::apache},        {"haproxy", ServiceKind::haproxy},
+      {"php-fpm", ServiceKind::php_fpm},      {"gunicorn", ServiceKind::gunicorn},
+      {"redis", ServiceKind::redis},          {"systemd", ServiceKind::systemd},
+      {"postgresql", ServiceKind::postgresql}};
   const auto found = kinds.find(word);
   return found == kinds.end() ? ServiceKind::systemd : found->second;
 }
@@ -73,6 +74,20 @@ DaemonOptions decode_daemon(const Reader& service, const std::string& kind) {
   const std::string failure = reader.text("reload_failure");
   if (failure == "keeps_old") made.reload_failure = ReloadFailure::keeps_old;
   if (failure == "dies") made.reload_failure = ReloadFailure::dies;
+  return made;
+}
+
+PostgresqlOptions decode_postgresql(const Reader& service) {
+  const Reader reader = service.object("postgresql", postgresql_table());
+  PostgresqlOptions made;
+  made.bin_dir = reader.text("bin_dir");
+  made.main_config = reader.text("main_config");
+  made.socket_dir = reader.text("socket_dir");
+  made.user = reader.text("user");
+  made.os_user = reader.text("os_user");
+  made.data_dir = reader.optional_text("data_dir");
+  made.log_file = reader.optional_text("log_file");
+  made.config_files = reader.words("config_files");
   return made;
 }
 
@@ -191,6 +206,7 @@ class ServiceDecoder {
     service_.nginx = {nginx.text("binary"),          nginx.text("main_config"),
                       nginx.text("error_log"),       nginx.text("pid_file"),
                       nginx.optional_text("prefix"), nginx.flag("binary_upgrade")};
+    service_.postgresql = decode_postgresql(reader_);
     if (service_.kind != ServiceKind::nginx && service_.kind != ServiceKind::command)
       service_.daemon = decode_daemon(reader_, reader_.kind());
     if (const Node* commands = map_at("commands"))

@@ -120,7 +120,17 @@ struct LoadBalancer {
 };
 
 // ---- services -----------------------------------------------------------------------------------
-enum class ServiceKind { nginx, systemd, command, apache, haproxy, php_fpm, gunicorn, redis };
+enum class ServiceKind {
+  nginx,
+  systemd,
+  command,
+  apache,
+  haproxy,
+  php_fpm,
+  gunicorn,
+  redis,
+  postgresql
+};
 
 // A place in a load balancer. pool and member are what the kind calls so (a backend and a server,
 // an upstream and an address); the kind's other keys are extras. All may hold placeholders, and
@@ -151,6 +161,12 @@ struct DaemonOptions {
   std::string binary, main_config, error_log;
   std::vector<std::string> config_files, test, cli, reload_proof;  // empty: not given
   ReloadFailure reload_failure = ReloadFailure::unknown;
+};
+
+struct PostgresqlOptions {
+  std::string bin_dir, main_config, socket_dir, user, os_user;
+  std::optional<std::string> data_dir, log_file;  // not under systemd
+  std::vector<std::string> config_files;
 };
 
 enum class Flavor { none, nginx };
@@ -227,7 +243,8 @@ struct Service {
   std::vector<std::string> hosts;
   std::vector<PoolRef> pools;
   std::vector<ConfigFile> config;
-  NginxOptions nginx;    // nginx
+  NginxOptions nginx;  // nginx
+  PostgresqlOptions postgresql;
   DaemonOptions daemon;  // neither nginx nor command
   std::optional<Commands> commands;
   std::optional<HealthCheck> health;

@@ -58,6 +58,7 @@ struct Table {
 [[nodiscard]] const Table& nginx_table();
 // kind: as in the fleet file, "apache", "haproxy", "php-fpm", "gunicorn", "redis" or "systemd".
 [[nodiscard]] const Table& daemon_table(std::string_view kind);
+[[nodiscard]] const Table& postgresql_table();
 [[nodiscard]] const Table& commands_table();
 [[nodiscard]] const Table& health_table();
 [[nodiscard]] const Table& dependency_table();

@@ -71,4 +71,21 @@ const Table& daemon_table(std::string_view kind) {
   return systemd;
 }
 
+const Table& postgresql_table() {
+  static const Table table = made(
+      "postgresql", "Where PostgreSQL keeps its things, and who may ask it; as on Debian 12",
+      {key("bin_dir", text(Format::remote_path), "/usr/lib/postgresql/15/bin", "Its programs."),
+       main_config("/etc/postgresql/15/main/postgresql.conf"),
+       also({"pgdata"}, key("data_dir", text(Format::remote_path), "",
+                            "When no systemd unit runs it: pg_ctl does, by this directory.")),
+       key("log_file", text(Format::remote_path), "", "With data_dir: what pg_ctl is given as -l."),
+       key("socket_dir", text(Format::remote_path), "/var/run/postgresql",
+           "Its unix_socket_directories; psql asks it there, on the service's port."),
+       key("user", text(Format::user), "postgres",
+           "The superuser that psql logs in as, without a password (peer, trust)."),
+       key("os_user", text(Format::user), "postgres",
+           "The user of the system that psql and pg_ctl run as, when hitless is root there.")});
+  return table;
+}
+
 }  // namespace hitless::fleet

@@ -44,7 +44,7 @@ class PostgresqlService final : public ports::Service {
   PostgresqlService(ports::Host* host, PostgresqlConfig config)
       : host_(host),
         config_(std::move(config)),
-        tree_(host, config_.config_files, false),
+        tree_(host, config_.config_files, Dialect::plain),
         observer_(host, &tree_, query_of(config_)) {}
 
   std::string describe() const override {
@@ -72,7 +72,8 @@ class PostgresqlService final : public ports::Service {
   }
 
   Task<std::vector<Check>> validate() override {
-    PreflightQuery query{config_.unit, config_.config_files, {}};
+    PreflightQuery query{config_.unit, {}, {}};
+    if (!config_.config_files.empty()) query.config_files = {config_.config_files.front()};
     query.programs = {config_.psql, config_.bin_dir + "/postgres"};
     if (config_.unit.empty()) query.programs.push_back(config_.bin_dir + "/pg_ctl");
     std::vector<Check> checks = co_await preflight(host_, std::move(query));

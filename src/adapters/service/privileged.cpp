@@ -219,7 +219,7 @@ PrivilegedCommands privileged_commands(const PostgresqlConfig& config) {
   add_looks(all, files, config.unit, pid_file);
   std::vector<std::string> programs{config.psql, config.bin_dir + "/postgres"};
   if (config.unit.empty()) programs.push_back(config.bin_dir + "/pg_ctl");
-  add_facts(all, config.unit, roots, programs);
+  add_facts(all, config.unit, {files.main}, programs);
   add_test(all, files, postgresql_test(config), false);
   CommandWords ask = script(postgresql_script(), "sh");
   append(ask, {config.os_user.empty() ? "-" : config.os_user, config.psql, config.socket_dir,
