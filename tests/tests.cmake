@@ -32,6 +32,10 @@ add_test(NAME aws.fake COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/f
 add_test(NAME aws.rollout COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/aws/rollout_test.py)
 set_tests_properties(aws.fake aws.rollout PROPERTIES TIMEOUT 600 ENVIRONMENT "${HITLESS_TEST_ENV}")
 
+# Rollouts of a real PostgreSQL behind a real PgBouncer, under pgbench.
+add_test(NAME postgres.rollout COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/postgres/rollout_test.py)
+set_tests_properties(postgres.rollout PROPERTIES TIMEOUT 600 RUN_SERIAL ON LABELS slow ENVIRONMENT "${HITLESS_TEST_ENV}")
+
 include(tests/certify/certify.cmake)
 
 # Every bit and every length of a journal; here a sample, in full with `./dev journal-faults`.

@@ -8,7 +8,7 @@ export DEMO_PACKAGES=(haproxy nginx-light)
 export TEST_LIBRARIES=(libgtest-dev libgmock-dev libclang-rt-19-dev)
 export BENCH_PACKAGES=(ansible)
 export TEST_PACKAGES=(openssl openssh-server openssh-client iproute2 python3 socat curl sqlite3 procps awscli
-  apache2-bin php8.2-fpm gunicorn redis-server)
+  apache2-bin php8.2-fpm gunicorn redis-server postgresql-15 pgbouncer)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -32,9 +32,15 @@ need_packages() {
     as_root chmod 755 "$policy"
     made_policy=1
   fi
-  local ok=0
+  local ok=0 clusters=/etc/postgresql-common/createcluster.conf
   as_root apt-get update -qq >&2 || true
+  # No cluster of the system's own: the tests make theirs.
+  if [[ " ${missing[*]} " == *" postgresql-15 "* ]]; then
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common >&2 || true
+    [ ! -e "$clusters" ] || as_root sed -i.hitless 's/^#*create_main_cluster.*/create_main_cluster = false/' "$clusters"
+  fi
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 || ok=$?
+  [ ! -e "$clusters.hitless" ] || as_root mv -f "$clusters.hitless" "$clusters"
   [ -z "$made_policy" ] || as_root rm -f "$policy"
   return "$ok"
 }
