@@ -150,6 +150,17 @@ Status heed(const ServiceParts& parts, const ports::Traffic& pool,
   return {};
 }
 
+// A driver that could not do its work says so here, before anything is touched.
+void block(const ports::Traffic& pool, const Error& error, PlanDraft& draft) {
+  const bool known = error.code == ErrorCode::refused || error.code == ErrorCode::not_found;
+  const core::Check check{"Load balancer driver",
+                          known ? core::CheckStatus::fail : core::CheckStatus::unknown,
+                          pool.describe() + ": " + describe(error), error.help};
+  for (InstanceDraft& each : draft.instances) {
+    if (each.preflight.report.skip_reason.empty()) each.preflight.report.checks.push_back(check);
+  }
+}
+
 }  // namespace
 
 const core::Check* PlanDraft::blocking() const {
@@ -208,7 +219,10 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
   settle_capacity(draft, options);
   for (ports::Traffic* pool : parts->pools) {
     auto capabilities = co_await pool->capabilities();
-    if (!capabilities) continue;  // the preflight says so
+    if (!capabilities) {
+      block(*pool, capabilities.error(), draft);
+      continue;
+    }
     if (Status ok = heed(*parts, *pool, *capabilities, draft); !ok)
       co_return tl::unexpected<Error>(ok.error());
   }
