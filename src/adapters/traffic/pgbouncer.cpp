@@ -21,6 +21,7 @@ constexpr DurationMs least_pause_ms = 2'000;
 // The database on one node, looked at.
 struct Seen {
   PgbouncerDatabase database;
+  PgbouncerLimits limits;
   AdminState admin = AdminState::unknown;
   std::string epoch;
 };
@@ -48,9 +49,10 @@ class Pgbouncer final : public ports::Traffic {
   using Slot = std::optional<Status>;
 
   [[nodiscard]] Status check_target(const core::InstanceId& target) const;
-  Task<Result<Seen>> see(PgbouncerLink* node);
+  Task<Result<Seen>> see(PgbouncerLink* node, bool limits_anew = false);
   Task<Status> drain_node(PgbouncerLink* node);
-  Task<Status> pause_for(PgbouncerLink* node, DurationMs longest_wait_ms);
+  Task<Status> pause_for(PgbouncerLink* node, DurationMs longest_wait_ms,
+                         DurationMs query_wait_timeout_ms);
   Task<Status> rejoin_node(PgbouncerLink* node);
   Task<void> into(Task<Status> task, Slot* out) { out->emplace(co_await std::move(task)); }
   Task<Status> on_every_node(std::function<Task<Status>(PgbouncerLink*)> step);
@@ -85,12 +87,12 @@ tl::unexpected<Error> Pgbouncer::no_database(const std::string& node,
               near.empty() ? "" : "did you mean " + escape_for_terminal(near) + "?");
 }
 
-Task<Result<Seen>> Pgbouncer::see(PgbouncerLink* node) {
-  auto view = co_await node->look();
+Task<Result<Seen>> Pgbouncer::see(PgbouncerLink* node, bool limits_anew) {
+  auto view = co_await node->look(limits_anew);
   if (!view) co_return tl::unexpected(view.error());
   const auto found = view->databases.find(pool_.database);
   if (found == view->databases.end()) co_return no_database(node->name(), *view);
-  Seen seen{found->second, AdminState::ready, view->epoch};
+  Seen seen{found->second, view->limits, AdminState::ready, view->epoch};
   auto ours = co_await node->is_ours(seen.database.paused);
   if (!ours) co_return tl::unexpected(ours.error());
   if (seen.database.paused) seen.admin = *ours ? AdminState::drain : AdminState::maint;
@@ -161,19 +163,18 @@ Task<std::vector<ports::PoolCounters>> Pgbouncer::counters() {
 // ---- drain
 // ----------------------------------------------------------------------------------------
 // The bound first, then the PAUSE: at no moment is there one without the other.
-Task<Status> Pgbouncer::pause_for(PgbouncerLink* node, DurationMs longest_wait_ms) {
-  auto limits = co_await node->limits();
-  if (!limits) co_return tl::unexpected(limits.error());
+Task<Status> Pgbouncer::pause_for(PgbouncerLink* node, DurationMs longest_wait_ms,
+                                  DurationMs query_wait_timeout_ms) {
   DurationMs bound = pool_.max_pause_ms;
-  if (limits->query_wait_timeout_ms > 0) {
-    const DurationMs left = limits->query_wait_timeout_ms - longest_wait_ms - wait_margin_ms;
+  if (query_wait_timeout_ms > 0) {
+    const DurationMs left = query_wait_timeout_ms - longest_wait_ms - wait_margin_ms;
     bound = std::min(bound, left);
     if (bound < least_pause_ms) {
       co_return fail(ErrorCode::refused,
                      "a client of " + pool_.database + " has waited " +
                          format_duration(longest_wait_ms) +
                          " already, and query_wait_timeout drops it after " +
-                         format_duration(limits->query_wait_timeout_ms),
+                         format_duration(query_wait_timeout_ms),
                      node->name(), "wait until the queue is short, or raise query_wait_timeout");
     }
   }
@@ -197,7 +198,7 @@ Task<Status> Pgbouncer::pause_for(PgbouncerLink* node, DurationMs longest_wait_m
 }
 
 Task<Status> Pgbouncer::drain_node(PgbouncerLink* node) {
-  auto seen = co_await see(node);
+  auto seen = co_await see(node, true);
   if (!seen) co_return tl::unexpected(seen.error());
   if (seen->admin != AdminState::ready) co_return Status{};
   if (seen->database.session) {
@@ -207,7 +208,8 @@ Task<Status> Pgbouncer::drain_node(PgbouncerLink* node) {
   if (!seen->database.max_wait_ms) {
     co_return fail(ErrorCode::failed, "it does not say how long its clients wait", node->name());
   }
-  co_return co_await pause_for(node, *seen->database.max_wait_ms);
+  co_return co_await pause_for(node, *seen->database.max_wait_ms,
+                               seen->limits.query_wait_timeout_ms);
 }
 
 Task<Status> Pgbouncer::on_every_node(std::function<Task<Status>(PgbouncerLink*)> step) {
@@ -274,9 +276,7 @@ Task<Status> Pgbouncer::close_remaining(core::InstanceId target) {
 // ---- capabilities
 // ---------------------------------------------------------------------------------
 Task<Status> Pgbouncer::add_capabilities(PgbouncerLink* node, ports::TrafficCapabilities* out) {
-  auto limits = co_await node->limits();
-  if (!limits) co_return tl::unexpected(limits.error());
-  auto seen = co_await see(node);
+  auto seen = co_await see(node, true);
   if (!seen) co_return tl::unexpected(seen.error());
   if (seen->database.session) {
     co_return fail(ErrorCode::refused, pool_.database + " uses " + std::string(session_pooling()),
@@ -290,7 +290,7 @@ Task<Status> Pgbouncer::add_capabilities(PgbouncerLink* node, ports::TrafficCapa
     }
   }
   if (Status ok = co_await can_hold(node->host(), node->hold()); !ok) co_return ok;
-  const DurationMs drop = limits->query_wait_timeout_ms;
+  const DurationMs drop = seen->limits.query_wait_timeout_ms;
   DurationMs bound = pool_.max_pause_ms;
   if (drop > 0) bound = std::min(bound, drop - wait_margin_ms);
   if (bound < least_pause_ms) {
@@ -306,7 +306,7 @@ Task<Status> Pgbouncer::add_capabilities(PgbouncerLink* node, ports::TrafficCapa
                          "); a process on " + node->host()->name() +
                          " says RESUME by then, also when hitless is gone");
   out->remarks.push_back("a user whom PgBouncer has not served since its start waits " +
-                         format_duration(limits->login_retry_ms) +
+                         format_duration(seen->limits.login_retry_ms) +
                          " longer when it comes in meanwhile (server_login_retry)");
   co_return Status{};
 }

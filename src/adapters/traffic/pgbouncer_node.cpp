@@ -77,23 +77,13 @@ Task<Result<PgbouncerView>> PgbouncerLink::look_once() {
 }
 
 // A kept connection may have died since: then PgBouncer was restarted, and a new one tells.
-Task<Result<PgbouncerView>> PgbouncerLink::look() {
+Task<Result<PgbouncerView>> PgbouncerLink::look(bool limits_anew) {
   const AsyncMutex::Guard lock = co_await one_at_a_time_.lock();
+  if (limits_anew) limits_.reset();
   const bool kept = connection_ && connection_->usable();
   auto view = co_await look_once();
   if (!view && kept && !connection_->usable()) view = co_await look_once();
   co_return view;
-}
-
-// Anew each time: somebody may have changed and reloaded them.
-Task<Result<PgbouncerLimits>> PgbouncerLink::limits() {
-  {
-    const AsyncMutex::Guard lock = co_await one_at_a_time_.lock();
-    limits_.reset();
-  }
-  auto view = co_await look();
-  if (!view) co_return tl::unexpected(view.error());
-  co_return limits_.value_or(PgbouncerLimits{});
 }
 
 Task<Result<bool>> PgbouncerLink::is_ours(bool paused) {

@@ -18,8 +18,8 @@ class PgbouncerLink {
   [[nodiscard]] ports::Host* host() const { return node_.host; }
   [[nodiscard]] PauseHold hold() const { return hold_; }
   // All databases, over one connection that is kept; an error means that it could not be asked.
-  Task<Result<PgbouncerView>> look();
-  Task<Result<PgbouncerLimits>> limits();
+  // Its limits are read once for each connection, or anew: somebody may have reloaded them.
+  Task<Result<PgbouncerView>> look(bool limits_anew = false);
   // A paused database of this view: did we do it? Asked of the host once for each PAUSE.
   Task<Result<bool>> is_ours(bool paused);
   void forget() { ours_.reset(); }

@@ -79,6 +79,7 @@ Result<PgbouncerLimits> read_limits(const PgRows& config) {
 Result<PgbouncerView> read_view(const PgbouncerLimits& limits, const PgRows& databases,
                                 const PgRows& pools, const PgRows& totals) {
   PgbouncerView view;
+  view.limits = limits;
   for (std::size_t row = 0; row < databases.rows.size(); ++row) {
     const auto paused = number(databases, row, "paused");
     const auto disabled = number(databases, row, "disabled");

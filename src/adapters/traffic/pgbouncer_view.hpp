@@ -22,15 +22,16 @@ struct PgbouncerDatabase {
   std::optional<DurationMs> max_wait_ms;  // of the client that waits longest
 };
 
-struct PgbouncerView {
-  std::map<std::string, PgbouncerDatabase> databases;
-  std::string epoch;  // changes with every new connection: PgBouncer may be another one then
-};
-
 struct PgbouncerLimits {
   bool session = false;                  // pool_mode where nothing else is said
   DurationMs query_wait_timeout_ms = 0;  // after which a waiting client is dropped; 0: never
   DurationMs login_retry_ms = 15'000;    // server_login_retry
+};
+
+struct PgbouncerView {
+  std::map<std::string, PgbouncerDatabase> databases;
+  PgbouncerLimits limits;
+  std::string epoch;  // changes with every new connection: PgBouncer may be another one then
 };
 
 [[nodiscard]] Result<PgbouncerLimits> read_limits(const PgRows& config);
