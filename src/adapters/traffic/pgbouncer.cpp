@@ -141,11 +141,17 @@ Task<std::vector<core::TargetReport>> Pgbouncer::read() {
 
 Task<void> Pgbouncer::count_node(PgbouncerLink* node, ports::PoolCounters* out) {
   out->node = node->name();
-  if (!config_) co_return;
-  auto view = co_await node->look();
-  if (!view) co_return;
+  Result<PgbouncerView> view = fail(ErrorCode::invalid, "not asked");
+  if (config_) view = co_await node->look();
+  if (!view) {
+    out->problem = hitless::describe(config_ ? view.error() : config_.error());
+    co_return;
+  }
   const auto found = view->databases.find(pool_.database);
-  if (found == view->databases.end()) co_return;
+  if (found == view->databases.end()) {
+    out->problem = "its [databases] have no " + pool_.database;
+    co_return;
+  }
   out->epoch = view->epoch;
   out->requests = found->second.queries;
   out->queued = found->second.waiting;
@@ -316,6 +322,7 @@ Task<Result<ports::TrafficCapabilities>> Pgbouncer::capabilities() {
   ports::TrafficCapabilities out;
   out.survives_lb_reload = true;
   out.checked_rejoin = false;
+  out.counts_requests = false;  // requests, but no errors
   for (const auto& node : nodes_) {
     if (Status ok = co_await add_capabilities(node.get(), &out); !ok)
       co_return tl::unexpected(ok.error());
