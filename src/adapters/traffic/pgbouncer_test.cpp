@@ -168,14 +168,19 @@ TEST(Pgbouncer, WhatItSaysBeforeAnythingIsTouched) {
 TEST(Pgbouncer, DrainWaitsForTransactionsAndClientsWaitForTheRejoin) {
   Bouncer bouncer;
   auto traffic = bouncer.driver();
-  auto running = bouncer.client("select 'long', pg_sleep(1.5)");
+  auto running = bouncer.client("select pg_sleep(600)");
   ASSERT_TRUE(bouncer.busy(1));
   ASSERT_EQ(bouncer.drain(*traffic), "ok");
   core::TargetReport report = bouncer.read(*traffic);
   EXPECT_EQ(report.admin, AdminState::drain) << report.note;
   EXPECT_EQ(report.in_flight, 1);
   auto waiting = bouncer.client("select 'waited'");
-  EXPECT_EQ(running.get().first, "long|\n");
+  // It ends when we say so: a slow machine changes nothing.
+  sh(bouncer.server.psql("postgres",
+                         "select pg_cancel_backend(pid) from pg_stat_activity where query like "
+                         "'select pg_sleep%'",
+                         RealPostgres::port));
+  EXPECT_NE(running.get().first.find("canceling"), std::string::npos);
   ASSERT_TRUE(RealPostgres::eventually([&] { return bouncer.read(*traffic).in_flight == 0; }));
   report = bouncer.read(*traffic);
   EXPECT_EQ(report.idle, 0);  // PgBouncer has let go of all its servers
@@ -202,7 +207,7 @@ TEST(Pgbouncer, APauseEndsWhenNobodyIsLeft) {
   const auto [said, seconds] = bouncer.client("select 'served'").get();
   EXPECT_EQ(said, "served\n");
   EXPECT_GT(seconds, 0.3);
-  EXPECT_LT(seconds, 10);  // 2 s, and what a slow machine takes
+  EXPECT_LT(seconds, 60);  // without an end, query_wait_timeout would drop it after 120 s
   auto traffic = bouncer.driver();
   EXPECT_EQ(bouncer.read(*traffic).admin, AdminState::ready);
   EXPECT_EQ(bouncer.rejoin(*traffic), "ok");
@@ -251,7 +256,7 @@ TEST(Pgbouncer, NoClientIsHeldUntilItsQueryWaitTimeout) {
   EXPECT_NE(bouncer.drain(*traffic).find("query_wait_timeout"), std::string::npos);
   EXPECT_EQ(bouncer.read(*traffic).admin, AdminState::ready);
 
-  bouncer.server.console("SET query_wait_timeout = 5");
+  bouncer.server.console("SET query_wait_timeout = 6");
   ASSERT_EQ(bouncer.drain(*traffic), "ok");
   const auto [said, seconds] = bouncer.client("select 'in time'").get();
   EXPECT_EQ(said, "in time\n");
