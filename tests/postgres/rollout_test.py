@@ -190,6 +190,13 @@ class PostgresqlBehindPgbouncer(unittest.TestCase):
         self.assertLess(longest, MAX_PAUSE_S + SLOW_MACHINE_S)
         return run.returncode, out, "%d transactions, %d failed, longest %.2f s" % (done, failed, longest)
 
+    def end_long(self, long):
+        """It was left alone until now; it ends when we say so, however slow the machine is."""
+        self.assertIsNone(long.poll())
+        self.world.query("select pg_cancel_backend(pid) from pg_stat_activity where query like 'select pg_sleep%'",
+                         port=self.world.port, database="postgres")
+        self.assertIn("canceling statement", long.communicate(timeout=60)[0])
+
     def test_1_restart(self):
         world, before = self.world, self.world.postmaster()
         code, out, figure = self.under_load("restart", "db", "--yes")
@@ -229,19 +236,19 @@ class PostgresqlBehindPgbouncer(unittest.TestCase):
 
     def test_3_a_transaction_that_does_not_end(self):
         world, before = self.world, self.world.postmaster()
-        long = world.start_query("select 'still here', pg_sleep(%d)" % (DRAIN_S + 8))
+        long = world.start_query("select pg_sleep(600)")
         wait_until(lambda: world.active() > 0, "the long transaction")
         code, out, figure = self.under_load("restart", "db", "--yes")
         self.assertNotEqual(code, 0, out)
         self.assertIn("drain deadline", out)
         self.assertFalse(world.paused())
         self.assertEqual(world.postmaster(), before)
-        self.assertEqual(long.communicate(timeout=60)[0], "still here|\n")
+        self.end_long(long)
         print("given up behind PgBouncer:", figure, file=sys.stderr)
 
     def test_4_killed_while_clients_wait(self):
         world, before = self.world, self.world.postmaster()
-        long = world.start_query("select 'still here', pg_sleep(%d)" % (DRAIN_S + 4))
+        long = world.start_query("select pg_sleep(600)")
         wait_until(lambda: world.active() > 0, "the long transaction")
         run = world.hitless("restart", "db", "--yes")
         wait_until(world.paused, "the PAUSE", 60)
@@ -253,7 +260,7 @@ class PostgresqlBehindPgbouncer(unittest.TestCase):
         took = time.monotonic() - begun
         self.assertEqual(waiting.stdout, "served\n", waiting.stderr)
         self.assertLess(took, MAX_PAUSE_S + SLOW_MACHINE_S)
-        self.assertEqual(long.communicate(timeout=60)[0], "still here|\n")
+        self.end_long(long)
         print("killed while paused: served again after %.2f s (max_pause %d s)" % (took, MAX_PAUSE_S), file=sys.stderr)
         # The next one ends what was begun.
         code, out, _ = self.under_load("resume")

@@ -15,7 +15,7 @@ using core::AdminState;
 constexpr DurationMs read_back_ms = 2'000;  // how long PAUSE may take to show
 constexpr DurationMs read_back_poll_ms = 20;
 constexpr DurationMs wait_margin_ms =
-    2'000;  // a client is served this long before it would be dropped
+    3'000;  // a client is served this long before it would be dropped
 constexpr DurationMs least_pause_ms = 2'000;
 
 // The database on one node, looked at.
