@@ -168,7 +168,8 @@ std::vector<std::string> generation_of(const PostgresqlFacts& facts) {
 
 ServiceReading prove_postgresql_reload(const ServiceIdentity& before, const ServiceIdentity& now,
                                        const PostgresqlFacts& facts) {
-  // A file with an error is ignored as a whole, and the old configuration serves on.
+  // A file that cannot be parsed is ignored as a whole. A bad value is skipped, and then
+  // pg_conf_load_time moves all the same: it proves nothing without a look at the errors.
   if (!facts.file_errors.empty())
     return say(ServiceVerdict::not_applied, now, "configuration: " + facts.file_errors.front());
   if (!facts.hba_errors.empty())

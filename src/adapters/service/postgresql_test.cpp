@@ -28,7 +28,7 @@ TEST(PostgresqlFacts, AnAnswerThatIsCutIsNone) {
   EXPECT_EQ(facts->contexts.at("DateStyle"), "user");
   EXPECT_EQ(generation_of(*facts), (std::vector<std::string>{"loaded 2026-01-02 00:00:00.000002",
                                                              "pending max_connections"}));
-  for (const std::string cut : {"end", "recovery false", "loaded", "started"}) {
+  for (const std::string cut : {"\nend", "recovery false", "loaded", "started"}) {
     std::string less = whole;
     less.replace(less.find(cut), cut.size(), "x");
     EXPECT_FALSE(parse_postgresql_facts(less)) << cut;
@@ -140,7 +140,7 @@ TEST_F(Postgresql, AReloadIsProvenByWhatTheServerSaysOfIt) {
   EXPECT_EQ(reading.verdict, ServiceVerdict::proven) << reading.evidence;
   EXPECT_EQ(sh(server_.psql("postgres", "show work_mem", RealPostgres::port)).out, "5MB\n");
 
-  // A file with an error: the exit code is 0, and the old configuration serves on.
+  // A bad value: the exit code is 0, and pg_conf_load_time moves all the same.
   before = identity();
   append("work_mem = lots");
   ASSERT_EQ(act(Action::reload, before), "ok");
@@ -151,8 +151,6 @@ TEST_F(Postgresql, AReloadIsProvenByWhatTheServerSaysOfIt) {
   const auto checks = wait_for(service_->validate());
   ASSERT_NE(disk = find(checks, "Configuration on disk"), nullptr);
   EXPECT_EQ(disk->status, CheckStatus::fail);
-  append("work_mem = 6MB");  // a later line wins, but the error stays an error
-  EXPECT_EQ(verify(Action::reload, before).verdict, ServiceVerdict::not_applied);
 }
 
 TEST_F(Postgresql, WhatNeedsARestartIsNotProvenByAReload) {
@@ -203,7 +201,7 @@ TEST_F(Postgresql, ANewConfigurationIsTestedAndClassed) {
   };
   EXPECT_EQ(needs("work_mem = 9MB\n"), Action::reload);
   EXPECT_EQ(needs("shared_buffers = 9MB\n"), Action::restart);
-  EXPECT_EQ(needs("work_mem'; drop table x; -- = 9MB\n"), Action::restart);
+  EXPECT_EQ(needs("work_mem;drop = 9MB\n"), Action::restart);
 
   // Nobody answers: unknown, not "no change".
   config_.port = 1;
