@@ -112,10 +112,9 @@ service::PostgresqlConfig postgresql_config(const fleet::Service& service,
   config.user = from.user;
   config.os_user = from.os_user;
   config.port = instance.port.value_or(config.port);
-  // What it reads beside its main file: all that it usually finds there, and what it is told.
+  // What it reads beside its main file, and what we are told of (conf.d, which may be empty).
   const std::string folder = from.main_config.substr(0, from.main_config.rfind('/'));
-  config.config_files = {from.main_config, folder + "/pg_hba.conf", folder + "/pg_ident.conf",
-                         folder + "/conf.d/*.conf"};
+  config.config_files = {from.main_config, folder + "/pg_hba.conf", folder + "/pg_ident.conf"};
   if (from.data_dir) add_files(config.config_files, {*from.data_dir + "/postgresql.auto.conf"});
   add_files(config.config_files,
             expand(from.config_files, fleet::placeholders_of(service, instance)));

@@ -84,11 +84,8 @@ Made make_pgbouncer_pool(const PoolWiring& from) {
   pool.resume_user = options.resume_user;
   pool.os_user = options.os_user;
   pool.max_pause_ms = options.max_pause_ms;
-  if (!options.password.empty()) {
-    auto password = options.password.reveal();
-    if (!password) return tl::unexpected<Error>(password.error());
-    pool.password = std::move(*password);
-  }
+  if (!options.password.empty())
+    pool.password = [secret = options.password] { return secret.reveal(); };
   for (const fleet::LbNode& node : from.lb->nodes) {
     auto reached = from.host(node.host.value_or(""));
     if (!reached) return tl::unexpected<Error>(reached.error());

@@ -65,6 +65,7 @@ class World:
         with open(self.dir / "data/postgresql.conf", "a", encoding="utf-8") as conf:
             conf.write("\nlisten_addresses = '127.0.0.1'\nport = %d\nunix_socket_directories = '%s'\nfsync = off\n"
                        "max_connections = 40\nshared_buffers = 16MB\n" % (self.port, self.dir))
+        shutil.copyfile(self.dir / "data/postgresql.conf", self.dir / "next.conf")
         self.run([*AS_POSTGRES, BIN + "pg_ctl", "-D", self.dir / "data", "-s", "-w", "-l", self.dir / "log", "start"])
         self.run([BIN + "pgbench", "-i", "-q", "-s", "1", "-h", self.dir, "-p", str(self.port), "-U", "postgres", "postgres"])
         (self.dir / "pgbouncer.ini").write_text(

@@ -46,7 +46,8 @@ struct PgbouncerPool {
   std::vector<PgbouncerNode> nodes;
   std::string database;  // the entry in [databases]
   core::InstanceId instance;
-  std::string user = "pgbouncer", password;  // of the console; one of admin_users
+  std::string user = "pgbouncer";                 // of the console; one of admin_users
+  std::function<Result<std::string>()> password;  // asked for at each log-in; empty: none
   // Who ends a PAUSE on the host, without a password of ours: a user of the console, and when we
   // are root there the user of the system that runs psql. PgBouncer lets its own user in over its
   // UNIX socket as `pgbouncer`.

@@ -27,7 +27,12 @@ Error PgbouncerLink::at_node(Error error) const {
 }
 
 Task<Result<std::unique_ptr<PgConnection>>> PgbouncerLink::connect() {
-  PgLogin login{hold_.address, user_, "pgbouncer", password_};
+  PgLogin login{hold_.address, user_, "pgbouncer", {}};
+  if (password_) {
+    auto password = password_();
+    if (!password) co_return tl::unexpected(at_node(password.error()));
+    login.password = std::move(*password);
+  }
   if (login.address.is_unix && node_.forward) {
     if (forwarded_.empty()) {
       auto path = co_await node_.forward(login.address.path);

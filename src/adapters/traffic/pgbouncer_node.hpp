@@ -37,7 +37,8 @@ class PgbouncerLink {
 
   PgbouncerNode node_;
   PauseHold hold_;
-  std::string user_, password_;
+  std::string user_;
+  std::function<Result<std::string>()> password_;
   DurationMs deadline_ms_;
   std::string forwarded_;  // the local path of a forwarded socket, once known
   std::unique_ptr<PgConnection> connection_;

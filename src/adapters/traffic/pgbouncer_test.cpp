@@ -60,7 +60,7 @@ struct Bouncer {
     pool.database = database;
     pool.instance = db;
     pool.user = user;
-    pool.password = "secret";
+    pool.password = [] { return Result<std::string>("secret"); };
     pool.max_pause_ms = max_pause_ms;
     return make_pgbouncer(std::move(pool));
   }
@@ -269,7 +269,7 @@ TEST(Pgbouncer, NothingIsPausedThatCouldNotBeEnded) {
   pool.database = "app";
   pool.instance = db;
   pool.user = "hitless";
-  pool.password = "secret";
+  pool.password = [] { return Result<std::string>("secret"); };
   pool.resume_user = "nobody_here";
   auto traffic = make_pgbouncer(pool);
   const auto can = bouncer.run(traffic->capabilities());
