@@ -71,7 +71,7 @@ class World:
         (self.dir / "pgbouncer.ini").write_text(
             "[databases]\napp = host=127.0.0.1 port=%d dbname=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
             "listen_port = %d\nunix_socket_dir = %s\nauth_type = trust\nauth_file = %s\nadmin_users = hitless\n"
-            "pool_mode = transaction\ndefault_pool_size = 10\nlogfile = %s\npidfile = %s\nignore_startup_parameters = "
+            "pool_mode = transaction\nserver_login_retry = 1\ndefault_pool_size = 10\nlogfile = %s\npidfile = %s\nignore_startup_parameters = "
             "extra_float_digits\n" % (self.port, self.bouncer_port, self.dir, self.dir / "users", self.dir / "pgbouncer.log",
                                       self.dir / "pgbouncer.pid"), encoding="utf-8")
         (self.dir / "users").write_text('"hitless" "secret"\n"postgres" ""\n', encoding="utf-8")

@@ -92,7 +92,8 @@ class RealPostgres {
         << "\nsess = " << server()
         << " pool_mode=session\n[pgbouncer]\nlisten_addr=\nlisten_port=" << bouncer_port
         << "\nunix_socket_dir=" << folder_ << "\nauth_file=" << folder_
-        << "/users\nadmin_users=hitless\nstats_users=reader\npool_mode=transaction\nlogfile="
+        << "/users\nadmin_users=hitless\nserver_login_retry=1\nstats_users=reader\npool_mode="
+           "transaction\nlogfile="
         << folder_ << "/pgbouncer.log\npidfile=" << folder_ << "/pgbouncer.pid\n"
         << (more_settings.find("auth_type") == std::string::npos ? "auth_type=trust\n" : "")
         << more_settings;

@@ -51,8 +51,7 @@ class Pgbouncer final : public ports::Traffic {
   [[nodiscard]] Status check_target(const core::InstanceId& target) const;
   Task<Result<Seen>> see(PgbouncerLink* node, bool limits_anew = false);
   Task<Status> drain_node(PgbouncerLink* node);
-  Task<Status> pause_for(PgbouncerLink* node, DurationMs longest_wait_ms,
-                         DurationMs query_wait_timeout_ms);
+  Task<Status> pause_for(PgbouncerLink* node, DurationMs longest_wait_ms, PgbouncerLimits limits);
   Task<Status> rejoin_node(PgbouncerLink* node);
   Task<void> into(Task<Status> task, Slot* out) { out->emplace(co_await std::move(task)); }
   Task<Status> on_every_node(std::function<Task<Status>(PgbouncerLink*)> step);
@@ -66,6 +65,15 @@ class Pgbouncer final : public ports::Traffic {
   Status config_;
   std::vector<std::unique_ptr<PgbouncerLink>> nodes_;
 };
+
+// So that no client is dropped: neither while it is paused, nor when PgBouncer then waits for
+// server_login_retry before it opens a connection.
+DurationMs pause_bound(DurationMs wanted_ms, DurationMs longest_wait_ms,
+                       const PgbouncerLimits& limits) {
+  if (limits.query_wait_timeout_ms == 0) return wanted_ms;
+  return std::min(wanted_ms, limits.query_wait_timeout_ms - longest_wait_ms -
+                                 limits.login_retry_ms - wait_margin_ms);
+}
 
 const char* session_pooling() {
   return "session pooling: PAUSE would wait until every client disconnects";
@@ -170,19 +178,15 @@ Task<std::vector<ports::PoolCounters>> Pgbouncer::counters() {
 // ----------------------------------------------------------------------------------------
 // The bound first, then the PAUSE: at no moment is there one without the other.
 Task<Status> Pgbouncer::pause_for(PgbouncerLink* node, DurationMs longest_wait_ms,
-                                  DurationMs query_wait_timeout_ms) {
-  DurationMs bound = pool_.max_pause_ms;
-  if (query_wait_timeout_ms > 0) {
-    const DurationMs left = query_wait_timeout_ms - longest_wait_ms - wait_margin_ms;
-    bound = std::min(bound, left);
-    if (bound < least_pause_ms) {
-      co_return fail(ErrorCode::refused,
-                     "a client of " + pool_.database + " has waited " +
-                         format_duration(longest_wait_ms) +
-                         " already, and query_wait_timeout drops it after " +
-                         format_duration(query_wait_timeout_ms),
-                     node->name(), "wait until the queue is short, or raise query_wait_timeout");
-    }
+                                  PgbouncerLimits limits) {
+  const DurationMs bound = pause_bound(pool_.max_pause_ms, longest_wait_ms, limits);
+  if (bound < least_pause_ms) {
+    co_return fail(ErrorCode::refused,
+                   "a client of " + pool_.database + " has waited " +
+                       format_duration(longest_wait_ms) +
+                       " already, and query_wait_timeout drops it after " +
+                       format_duration(limits.query_wait_timeout_ms),
+                   node->name(), "wait until the queue is short, or raise query_wait_timeout");
   }
   if (Status ok = co_await start_hold(node->host(), node->hold(), bound); !ok) co_return ok;
   if (Status ok = co_await node->pause(); !ok) {
@@ -214,8 +218,7 @@ Task<Status> Pgbouncer::drain_node(PgbouncerLink* node) {
   if (!seen->database.max_wait_ms) {
     co_return fail(ErrorCode::failed, "it does not say how long its clients wait", node->name());
   }
-  co_return co_await pause_for(node, *seen->database.max_wait_ms,
-                               seen->limits.query_wait_timeout_ms);
+  co_return co_await pause_for(node, *seen->database.max_wait_ms, seen->limits);
 }
 
 Task<Status> Pgbouncer::on_every_node(std::function<Task<Status>(PgbouncerLink*)> step) {
@@ -297,8 +300,7 @@ Task<Status> Pgbouncer::add_capabilities(PgbouncerLink* node, ports::TrafficCapa
   }
   if (Status ok = co_await can_hold(node->host(), node->hold()); !ok) co_return ok;
   const DurationMs drop = seen->limits.query_wait_timeout_ms;
-  DurationMs bound = pool_.max_pause_ms;
-  if (drop > 0) bound = std::min(bound, drop - wait_margin_ms);
+  const DurationMs bound = pause_bound(pool_.max_pause_ms, 0, seen->limits);
   if (bound < least_pause_ms) {
     co_return fail(ErrorCode::refused,
                    "query_wait_timeout drops waiting clients after " + format_duration(drop) +
@@ -311,9 +313,9 @@ Task<Status> Pgbouncer::add_capabilities(PgbouncerLink* node, ports::TrafficCapa
                                    : std::string("it never drops them")) +
                          "); a process on " + node->host()->name() +
                          " says RESUME by then, also when hitless is gone");
-  out->remarks.push_back("a user whom PgBouncer has not served since its start waits " +
-                         format_duration(seen->limits.login_retry_ms) +
-                         " longer when it comes in meanwhile (server_login_retry)");
+  out->remarks.push_back(node->name() + ": up to " + format_duration(seen->limits.login_retry_ms) +
+                         " more (server_login_retry) where it was just opening a connection, or "
+                         "had none for their user");
   co_return Status{};
 }
 

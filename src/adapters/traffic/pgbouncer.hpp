@@ -12,9 +12,9 @@
 // - A PAUSE that we did not make (no such process on the host) and DISABLE are somebody else's:
 // they
 //   read as `maint` and are not taken back.
-// - A user whom PgBouncer has not served since its own start has no pool yet. Such a client that
-//   comes in during the PAUSE makes PgBouncer try a connection, drop it, and not try again for
-//   server_login_retry (15 s): it waits that much longer. The remarks say so.
+// - A server connection that PgBouncer was just opening at the PAUSE, or opens for a user it has not
+//   served yet, is dropped, and none is opened again for server_login_retry (15 s), also after
+//   RESUME: clients wait that much longer. The remarks say so, and the bound leaves room for it.
 // - PgBouncer does not check its servers: there is no health check that would gate a rejoin.
 // - It counts no errors by server. requests is its query_count.
 // - PAUSE outlives a RELOAD, not a restart of PgBouncer; then the entry reads `ready` again.

@@ -39,7 +39,6 @@ T run_on(boost::asio::io_context& loop, Task<T> task) {
 }
 
 struct Bouncer {
-  // Warm: see `server_login_retry` in pgbouncer.hpp.
   explicit Bouncer(const std::string& settings = {}) {
     server.start_bouncer(settings);
     for (const char* name : {"app", "app-two"})
