@@ -12,9 +12,9 @@ constexpr const char* kScript = R"sh(
 verb=$1 svc=$2 port=$3 epoch=$4 token=$5 ttl=$6 flag=$7 home=$8 rollout=$9
 shift 9
 who=$1
-IFS=' .' read -r now rest </proc/uptime && boot=$(cat /proc/sys/kernel/random/boot_id) || exit 91
+IFS=' .' read -r now rest </proc/uptime && IFS= read -r boot </proc/sys/kernel/random/boot_id || exit 91
 open_claims "$svc" "$port" || exit 91
-own=$folder/$svc@$port top=0 mine= since=$(date +%s)
+own=$folder/$svc@$port top=0 mine= since=
 held() {
   printf '%s\n' "$c_epoch" "$left" "$c_since" "$c_rollout" "$c_who"
   exit 83
@@ -52,6 +52,7 @@ case $verb in
     ;;
   *) exit 0 ;;
 esac
+[ -n "$since" ] || since=$(date +%s)
 end=0
 if [ "$verb" != release ]; then end=$((now + ttl + 1)); fi
 temp=$folder/.new.$svc@$port

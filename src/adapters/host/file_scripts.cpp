@@ -45,8 +45,11 @@ found=$($s sha256sum -- "$path") || exit 82
 
 const char* const connections_script = R"sh(
 if lines=$(ss -Htn state established "( sport = :$1 )" 2>/dev/null); then
-  if [ -z "$lines" ]; then echo 0; else printf '%s\n' "$lines" | grep -c .; fi
-  exit
+  IFS='
+'
+  set -f; set -- $lines
+  echo $#
+  exit 0
 fi
 [ -r /proc/net/tcp ] || { echo 'no ss and no /proc/net/tcp' >&2; exit 80; }
 tables=/proc/net/tcp

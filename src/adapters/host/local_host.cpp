@@ -22,7 +22,9 @@ std::unique_ptr<ports::Host> make_local_host(std::string name, std::string addre
   SessionSettings settings;
   settings.name = std::move(name);
   settings.argv = {"/bin/sh"};
-  return std::make_unique<LocalHost>(std::move(settings), std::move(address), sudo);
+  std::vector<std::string> argv = settings.argv;
+  return std::make_unique<LocalHost>(std::move(settings), std::move(argv), std::move(address),
+                                     sudo);
 }
 
 }  // namespace hitless::host

@@ -158,7 +158,8 @@ Task<Result<bool>> ShellHost::uses_units(bool privileged) {
     }
     facts_ = trim(result->out);
   }
-  const bool root = facts_.starts_with("0 ") || (privileged && sudo_);
+  // Where there is sudo the shell that was asked may be root's, and the operation another user's.
+  const bool root = sudo_ ? privileged : facts_.starts_with("0 ");
   co_return root&& facts_.ends_with(" systemd");
 }
 
@@ -217,8 +218,10 @@ Task<void> ShellHost::collect(Tracked* tracked) {
     co_await run_for(tracked, detached_collect_script, {tracked->operation.id});
     co_return;
   }
-  co_await run_script(unit_collect_script, {sudo_words(true), tracked->unit(), tracked->end_state},
-                      {}, ask_deadline_ms, 4096);
+  const auto sudo = co_await sudo_words();
+  if (!sudo) co_return;
+  co_await run_script(unit_collect_script, {*sudo, tracked->unit(), tracked->end_state}, {},
+                      ask_deadline_ms, 4096);
 }
 
 Status ShellHost::check_operation(const ports::Operation& operation) const {
@@ -230,6 +233,9 @@ Status ShellHost::check_operation(const ports::Operation& operation) const {
       operation.deadline_ms < 1 || operation.deadline_ms > max_deadline_ms) {
     return refuse("an operation needs a command and a deadline of at most a day");
   }
+  // Its scripts would run in root's shell.
+  if (may_be_root_ && !operation.privileged)
+    return refuse("an operation is privileged on a host with sudo: true");
   const ports::Fence& fence = operation.fence;
   if (fence.service.empty()) return {};
   if (fence.port < 0 || fence.port > 65535 || fence.epoch < 1) {
@@ -258,7 +264,9 @@ Task<Result<ports::ExecResult>> ShellHost::run_operation(ports::Operation operat
                         std::to_string((operation.deadline_ms + 999) / 1000),
                         fence.service.empty() ? "-" : fence.service, std::to_string(fence.port),
                         std::to_string(fence.epoch)};
-  for (const auto& word : tracked.with_sudo ? seal_argv(operation.argv) : operation.argv) {
+  const auto sealed = co_await needs_sudo(operation.privileged);
+  if (!sealed) co_return tl::unexpected(sealed.error());
+  for (const auto& word : *sealed ? seal_argv(operation.argv) : operation.argv) {
     tracked.start_args.push_back(tracked.units ? escape_dollars(word) : word);
   }
   co_return co_await follow(std::move(tracked), operation.deadline_ms + answer_margin_ms);

@@ -41,18 +41,41 @@ bool parse_number(std::string_view text, Number* number) {
 
 }  // namespace
 
-ShellHost::ShellHost(SessionSettings settings, std::string address, bool sudo)
+ShellHost::ShellHost(SessionSettings settings, std::vector<std::string> plain_argv,
+                     std::string address, bool sudo)
     : name_(settings.name),
       address_(std::move(address)),
       sudo_(sudo),
-      session_(std::move(settings)) {}
+      may_be_root_(sudo && plain_argv != settings.argv),
+      plain_settings_(settings),
+      session_(std::move(settings)) {
+  plain_settings_.argv = std::move(plain_argv);
+}
 
 tl::unexpected<Error> ShellHost::refuse(std::string what, std::string help) const {
   return fail(ErrorCode::invalid, std::move(what), name_, std::move(help));
 }
 
-std::string ShellHost::sudo_words(bool privileged) const {
-  return privileged && sudo_ ? "sudo -n --" : "";
+Task<Result<bool>> ShellHost::needs_sudo(bool privileged) {
+  if (!privileged || !may_be_root_) co_return privileged&& sudo_;
+  const auto root = co_await session_.is_root();
+  if (!root) co_return tl::unexpected(root.error());
+  co_return !*root;
+}
+
+Task<Result<std::string>> ShellHost::sudo_words() {
+  const auto needed = co_await needs_sudo(true);
+  if (!needed) co_return tl::unexpected(needed.error());
+  co_return std::string(*needed ? "sudo -n --" : "");
+}
+
+Task<Result<ShellSession*>> ShellHost::session_for(bool privileged) {
+  if (privileged || !may_be_root_) co_return &session_;
+  const auto root = co_await session_.is_root();
+  if (!root) co_return tl::unexpected(root.error());
+  if (!*root) co_return &session_;
+  if (!plain_) plain_ = std::make_unique<ShellSession>(plain_settings_);
+  co_return plain_.get();
 }
 
 Task<Result<ports::ExecResult>> ShellHost::exec(std::vector<std::string> argv, std::string input,
@@ -60,8 +83,11 @@ Task<Result<ports::ExecResult>> ShellHost::exec(std::vector<std::string> argv, s
   if (argv.empty() || argv[0].empty() || argv[0][0] == '-' || has_nul(argv)) {
     co_return refuse("not a command: it is empty, starts with '-' or has a NUL byte");
   }
-  const bool with_sudo = privileged && sudo_;
-  if (with_sudo) {
+  const auto with_sudo = co_await needs_sudo(privileged);
+  if (!with_sudo) co_return tl::unexpected(with_sudo.error());
+  const auto session = co_await session_for(privileged);
+  if (!session) co_return tl::unexpected(session.error());
+  if (*with_sudo) {
     argv = seal_argv(std::move(argv));
     argv.insert(argv.begin(), {"sudo", "-n", "--"});
   }
@@ -70,8 +96,8 @@ Task<Result<ports::ExecResult>> ShellHost::exec(std::vector<std::string> argv, s
   command.input = std::move(input);
   command.deadline_ms = deadline_ms;
   command.max_output_bytes = max_exec_output_bytes;
-  auto result = co_await session_.run(std::move(command));
-  if (result && with_sudo && is_sudo_refusal(*result)) {
+  auto result = co_await (*session)->run(std::move(command));
+  if (result && *with_sudo && is_sudo_refusal(*result)) {
     co_return fail(ErrorCode::refused, "sudo says no: " + shown(result->err), name_,
                    "install the lines of `hitless doctor --sudoers` there");
   }
@@ -95,11 +121,14 @@ Task<Result<ports::ExecResult>> ShellHost::run_script(std::string sh, std::vecto
 
 Task<Result<ports::ExecResult>> ShellHost::script(std::string sh, std::vector<std::string> args,
                                                   DurationMs deadline_ms, bool privileged) {
-  if (privileged && sudo_) {
+  const auto with_sudo = co_await needs_sudo(privileged);
+  if (!with_sudo) co_return tl::unexpected(with_sudo.error());
+  if (*with_sudo) {
     std::vector<std::string> argv = {"sh", "-c", std::move(sh), "sh"};
     argv.insert(argv.end(), args.begin(), args.end());
     co_return co_await exec(std::move(argv), {}, deadline_ms, true);
   }
+  // Ours, and it only reads: it needs no other user's shell when ours is root's.
   co_return co_await run_script(std::move(sh), std::move(args), {}, deadline_ms,
                                 max_exec_output_bytes);
 }
@@ -109,7 +138,9 @@ Task<Result<std::string>> ShellHost::read_file(std::string path, std::int64_t ma
   if (!checked) co_return tl::unexpected(checked.error());
   if (max_bytes < 0) co_return refuse("a negative size");
   const auto limit = static_cast<std::size_t>(max_bytes);
-  std::vector<std::string> args = {sudo_words(true), path, std::to_string(limit + 1)};
+  const auto sudo = co_await sudo_words();
+  if (!sudo) co_return tl::unexpected(sudo.error());
+  std::vector<std::string> args = {*sudo, path, std::to_string(limit + 1)};
   auto result = co_await run_script(read_script, std::move(args), {}, file_deadline_ms, limit + 1);
   if (!result) co_return tl::unexpected(result.error());
   if (result->exit_code != 0) {
@@ -129,7 +160,9 @@ Task<Result<std::string>> ShellHost::read_file(std::string path, std::int64_t ma
 Task<Result<ports::FileStat>> ShellHost::stat(std::string path) {
   const auto checked = check_absolute_path(path);
   if (!checked) co_return tl::unexpected(checked.error());
-  std::vector<std::string> args = {sudo_words(true), path};
+  const auto sudo = co_await sudo_words();
+  if (!sudo) co_return tl::unexpected(sudo.error());
+  std::vector<std::string> args = {*sudo, path};
   const auto result =
       co_await run_script(stat_script, std::move(args), {}, read_deadline_ms, small_output_bytes);
   if (!result) co_return tl::unexpected(result.error());
@@ -162,7 +195,9 @@ Task<Status> ShellHost::put_atomic(std::string path, std::string content, std::s
   const std::size_t slash = path.rfind('/');
   // A random name of its own, beside the target, so that two writers never share one.
   const std::string temp = path.substr(0, slash + 1) + ".hitless-" + random_hex(8);
-  std::vector<std::string> args = {sudo_words(true), path, temp, sha256_hex(content), mode_if_new};
+  const auto sudo = co_await sudo_words();
+  if (!sudo) co_return tl::unexpected(sudo.error());
+  std::vector<std::string> args = {*sudo, path, temp, sha256_hex(content), mode_if_new};
   const auto result = co_await run_script(put_script, std::move(args), std::move(content),
                                           file_deadline_ms, small_output_bytes);
   if (!result) co_return tl::unexpected(result.error());
@@ -184,8 +219,9 @@ Task<Status> ShellHost::put_atomic(std::string path, std::string content, std::s
 }
 
 Task<Result<std::string>> ShellHost::boot_id() {
-  const auto result = co_await run_script("cat /proc/sys/kernel/random/boot_id", {}, {},
-                                          read_deadline_ms, small_output_bytes);
+  const auto result =
+      co_await run_script("IFS= read -r id </proc/sys/kernel/random/boot_id && echo \"$id\"", {},
+                          {}, read_deadline_ms, small_output_bytes);
   if (!result) co_return tl::unexpected(result.error());
   const std::string id(trim(result->out));
   if (result->exit_code != 0 || id.size() != 36 ||

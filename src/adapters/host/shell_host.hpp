@@ -1,6 +1,8 @@
 // The part of a host that is the same here and over ssh: everything is a command in one shell
-// session. Scripts assume a POSIX sh, coreutils, base64 and sha256sum, and nothing else.
+// session, which may be root's; what must run as the user who logs in has another one then. Scripts
+// assume a POSIX sh, coreutils, base64 and sha256sum, and nothing else.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,7 +13,9 @@ namespace hitless::host {
 
 class ShellHost : public ports::Host {
  public:
-  ShellHost(SessionSettings settings, std::string address, bool sudo);
+  // `plain_argv` starts a shell of the user who logs in, for when `settings.argv` gave root's.
+  ShellHost(SessionSettings settings, std::vector<std::string> plain_argv, std::string address,
+            bool sudo);
 
   [[nodiscard]] std::string name() const override { return name_; }
   [[nodiscard]] std::string address() const override { return address_; }
@@ -37,8 +41,12 @@ class ShellHost : public ports::Host {
 
  private:
   struct Tracked;  // an operation under way, see operation.cpp
+  // Does a privileged command need sudo before it? Not in a shell of root's.
+  Task<Result<bool>> needs_sudo(bool privileged);
   // "sudo -n --" or nothing: scripts put it before what needs it.
-  [[nodiscard]] std::string sudo_words(bool privileged) const;
+  Task<Result<std::string>> sudo_words();
+  // Where a command that we are given runs: an unprivileged one never in a shell of root's.
+  Task<Result<ShellSession*>> session_for(bool privileged);
   Task<Result<ports::ExecResult>> run_script(std::string sh, std::vector<std::string> args,
                                              std::string input, DurationMs deadline_ms,
                                              std::size_t max_output_bytes);
@@ -56,8 +64,11 @@ class ShellHost : public ports::Host {
 
   std::string name_, address_;
   bool sudo_;
+  bool may_be_root_;  // the session's shell, when sudo gives one
+  SessionSettings plain_settings_;
   ShellSession session_;
-  std::string facts_;  // "uid systemd", asked once
+  std::unique_ptr<ShellSession> plain_;  // made at the first need
+  std::string facts_;                    // "uid systemd", asked once
 };
 
 }  // namespace hitless::host

@@ -186,10 +186,10 @@ Task<Status> ShellSession::connect_once() {
   connection_ = std::make_unique<Connection>(std::move(*child), co_await asio::this_coro::executor);
   SessionCommand hello;
   // Says who it is, and ends what an earlier shell of ours, cut off by us, still runs.
-  hello.body = "cat /proc/$$/stat 2>/dev/null; if [ -n " + quote_for_sh(stale_shell_) +
+  hello.body = "id -u; cat /proc/$$/stat 2>/dev/null; if [ -n " + quote_for_sh(stale_shell_) +
                " ]; then set -- " + stale_shell_ +
                "; if [ \"$(cut -d' ' -f22 /proc/$1/stat 2>/dev/null)\" = \"$2\" ]; then "
-               "kill -s KILL -- \"-$1\" 2>/dev/null || kill -KILL \"$1\" 2>/dev/null; fi; fi; :";
+               "kill -s KILL -- \"-$3\" 2>/dev/null; kill -KILL \"$1\" 2>/dev/null; fi; fi; :";
   hello.deadline_ms = settings_.connect_deadline_ms;
   hello.max_output_bytes = 4096;
   this_shell_.clear();
@@ -202,12 +202,16 @@ Task<Status> ShellSession::connect_once() {
         settings_.name,
         settings_.remote ? "does the account give a POSIX shell, without a forced command?" : "");
   }
+  const std::string_view said = trim(answer->out);
+  const std::size_t line_end = std::min(said.find('\n'), said.size());
+  root_ = said.substr(0, line_end) == "0";
   // "pid (sh) S ppid pgrp … starttime": digits only, because it goes into a later script.
-  const auto fields = split(trim(answer->out), ' ');
-  if (fields.size() > 21 && fields[0].find_first_not_of("0123456789") == std::string::npos &&
-      fields[21].find_first_not_of("0123456789") == std::string::npos) {
-    this_shell_ = fields[0] + " " + fields[21];
-  }
+  const auto fields = split(trim(said.substr(line_end)), ' ');
+  const auto is_number = [&](std::size_t i) {
+    return !fields[i].empty() && fields[i].find_first_not_of("0123456789") == std::string::npos;
+  };
+  if (fields.size() > 21 && is_number(0) && is_number(21) && is_number(4))
+    this_shell_ = fields[0] + " " + fields[21] + " " + fields[4];
   stale_shell_.clear();
   ++generation_;
   co_return Status{};
@@ -240,6 +244,17 @@ Task<Result<ports::ExecResult>> ShellSession::run_locked(SessionCommand command)
     if (!status) co_return tl::unexpected(status.error());
   }
   co_return co_await exchange(std::move(command), {});
+}
+
+Task<Result<bool>> ShellSession::is_root() {
+  if (pid_ != 0 && generation_ > 0) co_return root_;
+  const auto guard = co_await mutex_.lock();
+  if (connection_ && !connection_->alive()) connection_.reset();
+  if (!connection_) {
+    const auto status = co_await connect();
+    if (!status) co_return tl::unexpected(status.error());
+  }
+  co_return root_;
 }
 
 Task<Result<ports::ExecResult>> ShellSession::run(SessionCommand command) {

@@ -18,7 +18,7 @@ namespace hitless::host {
 
 struct SessionSettings {
   std::string name;               // for messages
-  std::vector<std::string> argv;  // {"/bin/sh"} or ssh's
+  std::vector<std::string> argv;  // {"/bin/sh"} or ssh's; it may make itself root's (root_or_user)
   bool remote = false;            // explain an end as ssh's
   DurationMs connect_deadline_ms = 15'000;
   int max_waiting = 64;  // commands in the queue
@@ -41,6 +41,9 @@ class ShellSession {
   // The command's exit code is a result. Errors: unavailable or refused (it was not started),
   // timed_out and transport_lost (outcome unknown).
   Task<Result<ports::ExecResult>> run(SessionCommand command);
+  // Whether the shell runs as root; connects when there is none. Asked before a command that needs
+  // it: one shell for a whole rollout instead of a sudo for each command.
+  Task<Result<bool>> is_root();
   // The pid of the ssh or sh that was last seen up; 0: none. For tests.
   [[nodiscard]] int pid() const;
   // Counts connections made; a change tells that a command ran on a new one.
@@ -60,9 +63,10 @@ class ShellSession {
   int waiting_ = 0;
   int generation_ = 0;
   int pid_ = 0;
+  bool root_ = false;  // of the connection that is or was up
   std::unique_ptr<Connection> connection_;
   std::shared_ptr<Exchange> last_;  // the most recent one, for the reason of an end
-  std::string stale_shell_;         // "pid starttime" of one that was cut off in mid-command
+  std::string stale_shell_;         // "pid starttime group" of one that was cut off in mid-command
   std::string this_shell_;
   Error last_failure_;
   std::int64_t no_connect_before_ms_ = 0;  // steady clock

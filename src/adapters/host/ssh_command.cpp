@@ -111,10 +111,15 @@ Status check_ssh_config(const SshConfig& config) {
   return checked;
 }
 
-std::vector<std::string> ssh_shell_argv(const SshConfig& config) {
+std::vector<std::string> ssh_shell_argv(const SshConfig& config, bool root) {
   auto argv = common_argv(config);
-  argv.insert(argv.end(),
-              {"--", config.ssh_name.empty() ? config.name : config.ssh_name, "exec /bin/sh"});
+  // For login shells of any kind. Root's shell for the whole session where sudo gives one without a
+  // question; where it only knows the commands of `doctor --sudoers`, each of these asks it.
+  constexpr const char* as_root =
+      "exec /bin/sh -c 'sudo -n -l -- /bin/sh >/dev/null 2>&1 && exec sudo -n -- /bin/sh; "
+      "exec /bin/sh'";
+  argv.insert(argv.end(), {"--", config.ssh_name.empty() ? config.name : config.ssh_name,
+                           root ? as_root : "exec /bin/sh"});
   return argv;
 }
 

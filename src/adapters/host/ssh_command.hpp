@@ -10,7 +10,7 @@ namespace hitless::host {
 
 [[nodiscard]] Status check_ssh_config(const SshConfig& config);
 // ssh running `exec /bin/sh` there.
-[[nodiscard]] std::vector<std::string> ssh_shell_argv(const SshConfig& config);
+[[nodiscard]] std::vector<std::string> ssh_shell_argv(const SshConfig& config, bool root);
 // ssh that does nothing but forward the UNIX socket `local` here to `remote` there.
 [[nodiscard]] std::vector<std::string> ssh_forward_argv(const SshConfig& config,
                                                         const std::string& local,

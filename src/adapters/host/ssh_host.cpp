@@ -85,8 +85,9 @@ Result<std::string> make_private_folder() {
 
 class SshHost final : public ShellHost {
  public:
-  SshHost(SshConfig config, SessionSettings settings, std::string address)
-      : ShellHost(std::move(settings), std::move(address), config.sudo),
+  SshHost(SshConfig config, SessionSettings settings, std::vector<std::string> plain_argv,
+          std::string address)
+      : ShellHost(std::move(settings), std::move(plain_argv), std::move(address), config.sudo),
         config_(std::move(config)) {}
 
   Task<Result<std::string>> forward_unix(std::string path) override {
@@ -152,12 +153,14 @@ Result<std::unique_ptr<ports::Host>> make_ssh_host(SshConfig config) {
   if (!checked) return tl::unexpected(checked.error());
   SessionSettings settings;
   settings.name = config.name;
-  settings.argv = ssh_shell_argv(config);
+  settings.argv = ssh_shell_argv(config, config.sudo);
+  std::vector<std::string> plain_argv = ssh_shell_argv(config, false);
   settings.remote = true;
   settings.connect_deadline_ms = config.connect_timeout_s * 1000 + 10'000;
   std::string address = config.address;
   if (address.empty()) address = config.ssh_name.empty() ? config.name : config.ssh_name;
-  return std::make_unique<SshHost>(std::move(config), std::move(settings), std::move(address));
+  return std::make_unique<SshHost>(std::move(config), std::move(settings), std::move(plain_argv),
+                                   std::move(address));
 }
 
 }  // namespace hitless::host

@@ -55,7 +55,8 @@ std::string user_name() {
 // An sshd of our own on a loopback port, with keys of its own, for the user who runs the test.
 class Sshd {
  public:
-  explicit Sshd(const std::string& key_options = "") {
+  explicit Sshd(const std::string& key_options = "", std::string path_first = "")
+      : path_first_(std::move(path_first)) {
     char name[] = "/tmp/hitless-sshd-test-XXXXXX";
     folder_ = ::mkdtemp(name);
     if (::geteuid() == 0) ::mkdir("/run/sshd", 0755);  // sshd wants it; no matter if it is there
@@ -99,7 +100,8 @@ class Sshd {
             "Port " + std::to_string(port_) + "\nListenAddress 127.0.0.1\nHostKey " + path("host") +
                 "\nAuthorizedKeysFile " + path("authorized") +
                 "\nPidFile none\nUsePAM no\nStrictModes no\n"
-                "PasswordAuthentication no\nPermitRootLogin yes\nMaxStartups 100\n");
+                "PasswordAuthentication no\nPermitRootLogin yes\nMaxStartups 100\n" +
+                (path_first_.empty() ? "" : "SetEnv PATH=" + path_first_ + ":/usr/bin:/bin\n"));
       auto child =
           Child::start({"/usr/sbin/sshd", "-D", "-f", path("sshd_config"), "-E", path("log")});
       ASSERT_TRUE(child) << child.error().what;
@@ -114,7 +116,7 @@ class Sshd {
     }
     FAIL() << "no sshd: " << log();
   }
-  std::string folder_;
+  std::string folder_, path_first_;
   int port_ = 0;
   std::unique_ptr<Child> child_;
 };
@@ -165,6 +167,67 @@ TEST(SshHost, CommandsFilesAndExitCodes) {
     EXPECT_TRUE(boot);
     const auto stdin_read = co_await host->script("cat; head -c 1 <&1 >&2");
     EXPECT_EQ(stdin_read ? stdin_read->out : "lost", "");
+  });
+}
+
+// A sudo that notes what it is asked for, and gives a shell only while `shell` is there.
+class FakeSudo {
+ public:
+  FakeSudo() {
+    char name[] = "/tmp/hitless-sudo-test-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    write(folder_ + "/sudo",
+          "#!/bin/sh\necho \"$*\" >>" + folder_ + "/log\n[ \"$2\" = -l ] && { [ -e " + folder_ +
+              "/shell ]; exit; }\nshift 2\nMARK=sudo; export MARK\nexec \"$@\"\n");
+    ::chmod((folder_ + "/sudo").c_str(), 0755);
+  }
+  ~FakeSudo() { fs::remove_all(folder_); }
+  FakeSudo(const FakeSudo&) = delete;
+  FakeSudo& operator=(const FakeSudo&) = delete;
+  const std::string& folder() const { return folder_; }
+  void gives_a_shell() const { write(folder_ + "/shell", ""); }
+  std::string log() const { return content_of(folder_ + "/log"); }
+
+ private:
+  std::string folder_;
+};
+
+Task<std::string> who_runs(ports::Host* host, bool privileged) {
+  const auto mark =
+      co_await host->exec({"sh", "-c", "echo ${MARK:-login}"}, {}, 10'000, privileged);
+  co_return mark ? mark->out : mark.error().what;
+}
+
+TEST(SshHost, OneShellOfRootsServesEveryPrivilegedCommand) {
+  if (::geteuid() != 0) GTEST_SKIP() << "whose shell it is shows by its user id";
+  const FakeSudo sudo;
+  sudo.gives_a_shell();
+  const Sshd sshd("", sudo.folder());
+  SshConfig config = sshd.config();
+  config.sudo = true;
+  with_host(config, [&](ports::Host* host) -> Task<void> {
+    const auto first = co_await host->exec({"echo", "one"}, {}, 10'000, true);
+    EXPECT_EQ(first ? first->out : first.error().what, "one\n");
+    const auto second = co_await host->script("echo two", {}, 10'000, true);
+    EXPECT_EQ(second ? second->out : second.error().what, "two\n");
+    EXPECT_EQ(sudo.log(), "-n -l -- /bin/sh\n-n -- /bin/sh\n");
+    // A command that needs no root does not run in that shell.
+    EXPECT_EQ(co_await who_runs(host, true), "sudo\n");
+    EXPECT_EQ(co_await who_runs(host, false), "login\n");
+    EXPECT_EQ(sudo.log(), "-n -l -- /bin/sh\n-n -- /bin/sh\n");
+  });
+}
+
+TEST(SshHost, WhereSudoGivesNoShellTheOwnOneServes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "the shell's user must not matter, also when it is root";
+  const FakeSudo sudo;
+  const Sshd sshd("", sudo.folder());
+  SshConfig config = sshd.config();
+  config.sudo = true;
+  with_host(config, [&](ports::Host* host) -> Task<void> {
+    const auto first = co_await host->exec({"echo", "one"}, {}, 10'000, false);
+    EXPECT_EQ(first ? first->out : first.error().what, "one\n");
+    EXPECT_EQ(sudo.log(), "-n -l -- /bin/sh\n");
   });
 }
 

@@ -43,7 +43,7 @@ class NginxService final : public ports::Service {
   }
 
   Task<Result<ports::ServiceCapabilities>> capabilities() override {
-    const auto seen = co_await observer_.look();
+    const auto seen = co_await observer_.recent();
     if (!seen) co_return tl::unexpected<Error>(seen.error());
     ports::ServiceCapabilities can;
     can.can_reload = !seen->unit || seen->unit->get("CanReload") == "yes";
@@ -59,7 +59,7 @@ class NginxService final : public ports::Service {
     std::vector<Check> checks =
         co_await preflight(host_, {config_.unit, {config_.main_config}, {config_.binary}});
     checks.push_back(co_await test_config({}));
-    const auto seen = co_await observer_.look();
+    const auto seen = co_await observer_.recent();
     if (!seen) {
       checks.push_back(unknown_check("nginx", seen.error()));
       co_return checks;

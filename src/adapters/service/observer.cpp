@@ -1,8 +1,14 @@
 #include "adapters/service/observer.hpp"
 
 #include "adapters/service/evidence.hpp"
+#include "base/time.hpp"
 
 namespace hitless::service {
+namespace {
+
+constexpr DurationMs kRecentMs = 2'000;
+
+}  // namespace
 
 Task<Result<ProbeResult>> Observer::look(std::optional<core::ServiceIdentity> before) {
   ProbeQuery query = query_;
@@ -20,8 +26,13 @@ Task<Result<ProbeResult>> Observer::look(std::optional<core::ServiceIdentity> be
     query.log_offset = before->log_offset;
     query.log_pid = before->main_pid;
   }
+  const TimeMs began = steady_now_ms();
   auto result = co_await probe(host_, std::move(query));
-  if (result) result->identity.config_digest = co_await tree_->digest(result->config_listing);
+  last_.reset();
+  if (!result) co_return result;
+  result->identity.config_digest = co_await tree_->digest(result->config_listing);
+  last_ = *result;
+  last_at_ = began;
   co_return result;
 }
 
@@ -29,6 +40,11 @@ Task<Result<core::ServiceIdentity>> Observer::identity() {
   auto result = co_await look();
   if (!result) co_return tl::unexpected<Error>(std::move(result.error()));
   co_return std::move(result->identity);
+}
+
+Task<Result<ProbeResult>> Observer::recent() {
+  if (last_ && steady_now_ms() - last_at_ <= kRecentMs) co_return *last_;
+  co_return co_await look();
 }
 
 core::ServiceReading cannot_tell(const Error& error) {

@@ -18,12 +18,16 @@ class Observer {
   // With `before`, also what the main process logged since then.
   Task<Result<ProbeResult>> look(std::optional<core::ServiceIdentity> before = std::nullopt);
   Task<Result<core::ServiceIdentity>> identity();
+  // The last look while it is not older than a moment: for what does not change by itself.
+  Task<Result<ProbeResult>> recent();
 
  private:
   ports::Host* host_;
   ConfigTree* tree_;
   ProbeQuery query_;
   std::string other_log_;
+  std::optional<ProbeResult> last_;
+  TimeMs last_at_ = 0;  // steady clock
 };
 
 // When nothing could be read: indeterminate, with the reason.

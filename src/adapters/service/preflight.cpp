@@ -28,23 +28,26 @@ echo "i $(id -u)"
 read -r uptime rest </proc/uptime && echo "t $uptime"
 if [ -n "$unit" ]; then
   if shown=$(systemctl show -p "$properties" -- "$unit" 2>&1); then
-    printf '%s\n' "$shown" | sed 's/^/u /'
+    printf 'U\n%s\n.\n' "$shown"
   else
     echo "n $shown"
   fi
 fi
-tab=$(printf '\t')
+folders=0
 while [ $# -gt 0 ] && [ "$1" != --programs ]; do
-  if [ -d "$1" ]; then
-    printf 'd %s%s%s%s%s\n' "$1" "$tab" "$(df -P -k -- "$1" 2>/dev/null | tail -n 1)" \
-      "$tab" "$(df -P -i -- "$1" 2>/dev/null | tail -n 1)"
-  fi
+  if [ -d "$1" ]; then printf 'd %s\n' "$1"; set -- "$@" "$1"; folders=$((folders + 1)); fi
   shift
 done
 shift
-for program in "$@"; do
-  command -v -- "$program" >/dev/null 2>&1 || printf 'p %s\n' "$program"
+while [ $# -gt "$folders" ]; do
+  command -v -- "$1" >/dev/null 2>&1 || printf 'p %s\n' "$1"
+  shift
 done
+lines() { IFS= read -r header; while IFS= read -r line; do printf '%s %s\n' "$1" "$line"; done; }
+if [ $# -gt 0 ]; then
+  df -P -k -- "$@" 2>/dev/null | lines b
+  df -P -i -- "$@" 2>/dev/null | lines f
+fi
 echo z
 )sh";
 
@@ -147,9 +150,27 @@ struct Facts {
   std::vector<std::string> df_lines, missing_programs;
 };
 
+// df tells one line for each folder, in order; when it told fewer, nobody knows which are missing.
+std::vector<std::string> df_lines(const std::vector<std::string>& folders,
+                                  const std::vector<std::string>& blocks,
+                                  const std::vector<std::string>& inodes) {
+  const bool whole = blocks.size() == folders.size() && inodes.size() == folders.size();
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < folders.size(); ++i)
+    lines.push_back(folders[i] + (whole ? "\t" + blocks[i] + "\t" + inodes[i] : ""));
+  return lines;
+}
+
 Facts parse_facts(std::string_view out) {
   Facts facts;
+  std::vector<std::string> folders, blocks, inodes;
+  bool properties = false;
   for (const std::string& line : split(out, '\n')) {
+    if (properties || line == "U") {
+      properties = line != ".";
+      if (properties && line != "U") facts.shown += line + "\n";
+      continue;
+    }
     if (line.size() < 2) continue;
     const std::string rest = line.size() > 2 ? line.substr(2) : std::string();
     switch (line[0]) {
@@ -159,14 +180,17 @@ Facts parse_facts(std::string_view out) {
       case 't':
         facts.uptime_us = static_cast<std::int64_t>(std::strtod(rest.c_str(), nullptr) * 1e6);
         break;
-      case 'u':
-        facts.shown += rest + "\n";
-        break;
       case 'n':
         facts.no_systemd += rest + " ";
         break;
       case 'd':
-        facts.df_lines.push_back(rest);
+        folders.push_back(rest);
+        break;
+      case 'b':
+        blocks.push_back(rest);
+        break;
+      case 'f':
+        inodes.push_back(rest);
         break;
       case 'p':
         facts.missing_programs.push_back(rest);
@@ -175,6 +199,7 @@ Facts parse_facts(std::string_view out) {
         break;
     }
   }
+  facts.df_lines = df_lines(folders, blocks, inodes);
   return facts;
 }
 

@@ -13,7 +13,8 @@ constexpr DurationMs kProbeDeadlineMs = 10'000;
 
 // $1 unit, $2 pid file, $3 which workers, $4 log, $5 its inode, $6 offset (-1: don't read),
 // $7 properties, $8 pattern of log lines, $9 binary, then patterns of files. One letter and a blank
-// open each line of the answer.
+// open each line of the answer; only systemd's properties stand for themselves, between a line "U"
+// and a line ".".
 // Of the log only the master's own lines count: clients can fill it with [crit] lines of workers.
 // A gunicorn worker beats on a file of its own, from when it has imported the application: by its
 // mode (up to 20) or by a modification time that counts from boot (since 21).
@@ -38,8 +39,14 @@ start_of() {
 pid=
 if [ -n "$unit" ]; then
   shown=$(systemctl show -p "$properties" -- "$unit") || { echo "! systemctl show: exit $?"; exit 0; }
-  printf '%s\n' "$shown" | sed 's/^/u /'
-  pid=$(printf '%s\n' "$shown" | sed -n 's/^MainPID=//p')
+  shown="
+$shown
+"
+  printf 'U%s.\n' "$shown"
+  pid=${shown#*"
+MainPID="}
+  pid=${pid%%"
+"*}
 elif [ -n "$pidfile" ]; then
   if [ -e "$pidfile" ] && [ ! -r "$pidfile" ]; then echo "! cannot read $pidfile"; exit 0; fi
   IFS=' ' read -r pid rest 2>/dev/null <"$pidfile"
@@ -182,14 +189,16 @@ ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
   ProbeResult result;
   core::ServiceIdentity& identity = result.identity;
   std::string shown;
-  bool unreadable = false;
+  bool unreadable = false, properties = false;
   for (const std::string& line : split(out, '\n')) {
     if (line.empty()) continue;
+    if (properties || line == "U") {
+      properties = line != ".";
+      if (properties && line != "U") shown += line + "\n";
+      continue;
+    }
     const std::string rest = line.size() > 2 ? line.substr(2) : std::string();
     switch (line[0]) {
-      case 'u':
-        shown += rest + "\n";
-        break;
       case 'm':
         read_process(identity, rest);
         break;

@@ -37,7 +37,7 @@ class SystemdService final : public ports::Service {
   std::string describe() const override { return config_.unit; }
 
   Task<Result<ports::ServiceCapabilities>> capabilities() override {
-    const auto seen = co_await observer_.look();
+    const auto seen = co_await observer_.recent();
     if (!seen) co_return tl::unexpected<Error>(seen.error());
     const std::string type = seen->unit->get("Type");
     ports::ServiceCapabilities can;

@@ -15,7 +15,7 @@ using core::AdminState;
 using core::LbCheck;
 
 constexpr int max_drain_tries = 3;  // the LB may be reloaded between the command and the look
-constexpr DurationMs check_poll_ms = 50;
+constexpr DurationMs check_poll_ms = 10;
 
 // One server on one node, looked at.
 struct Found {
@@ -56,10 +56,10 @@ class Haproxy final : public ports::Traffic {
   Task<void> read_node(NodeLink* node, std::vector<core::TargetReport>* out);
   Task<void> count_node(NodeLink* node, ports::PoolCounters* out);
   Task<void> drain_node(NodeLink* node, std::string server, StatusSlot* out);
-  Task<void> ready_node(NodeLink* node, std::string server, StatusSlot* out);
+  Task<void> ready_node(NodeLink* node, std::string server, bool is_ready, StatusSlot* out);
   Task<void> close_node(NodeLink* node, std::string server, std::vector<std::int64_t> old,
                         StatusSlot* out);
-  Task<Status> wait_for_checks(std::string server);
+  Task<Result<std::vector<bool>>> wait_for_checks(std::string server);
   [[nodiscard]] Status refuse_rejoin(const NodeLink& node, const std::string& server,
                                      const Found& found) const;
   [[nodiscard]] std::string place(const std::string& server) const {
@@ -273,22 +273,25 @@ Status Haproxy::refuse_rejoin(const NodeLink& node, const std::string& server,
 }
 
 // HAProxy's check must have passed on every node: `ready` with a check that has failed less than
-// `fall` times would send clients to it at once.
-Task<Status> Haproxy::wait_for_checks(std::string server) {
+// `fall` times would send clients to it at once. Tells which nodes have it `ready` already.
+Task<Result<std::vector<bool>>> Haproxy::wait_for_checks(std::string server) {
   const auto end =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(pool_.rejoin_check_wait_ms);
   for (;;) {
     auto all = co_await find_everywhere(server);
     if (!all) co_return tl::unexpected(all.error());
     std::string failing;
+    std::vector<bool> ready;
     for (std::size_t i = 0; i < all->size(); ++i) {
       const Found& found = (*all)[i];
-      if (auto ok = refuse_rejoin(*nodes_[i], server, found); !ok) co_return ok;
+      ready.push_back(found.admin.state == AdminState::ready);
+      if (auto ok = refuse_rejoin(*nodes_[i], server, found); !ok)
+        co_return tl::unexpected(ok.error());
       const bool healthy = found.check == LbCheck::pass || found.check == LbCheck::none;
       if (found.admin.state == AdminState::drain && !healthy)
         failing = nodes_[i]->name() + " says " + found.status;
     }
-    if (failing.empty()) co_return Status{};
+    if (failing.empty()) co_return ready;
     if (std::chrono::steady_clock::now() >= end) {
       co_return fail(ErrorCode::refused,
                      "the load balancer's check of " + place(server) + " does not pass: " + failing,
@@ -298,15 +301,9 @@ Task<Status> Haproxy::wait_for_checks(std::string server) {
   }
 }
 
-Task<void> Haproxy::ready_node(NodeLink* node, std::string server, StatusSlot* out) {
-  auto before = co_await find(node, server);
-  if (!before) {
-    out->emplace(tl::unexpected(before.error()));
-    co_return;
-  }
-  if (auto ok = refuse_rejoin(*node, server, *before);
-      !ok || before->admin.state == AdminState::ready) {
-    out->emplace(std::move(ok));
+Task<void> Haproxy::ready_node(NodeLink* node, std::string server, bool is_ready, StatusSlot* out) {
+  if (is_ready) {
+    out->emplace();
     co_return;
   }
   Status told = co_await node->tell("set server " + place(server) + " state ready");
@@ -329,11 +326,12 @@ Task<void> Haproxy::ready_node(NodeLink* node, std::string server, StatusSlot* o
 Task<Status> Haproxy::rejoin(core::InstanceId target) {
   auto server = server_of(target);
   if (!server) co_return tl::unexpected(server.error());
-  if (auto ok = co_await wait_for_checks(*server); !ok) co_return ok;
+  const auto ready = co_await wait_for_checks(*server);
+  if (!ready) co_return tl::unexpected(ready.error());
   std::vector<StatusSlot> outcomes(nodes_.size());
   std::vector<Task<void>> tasks;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    tasks.push_back(ready_node(nodes_[i].get(), *server, &outcomes[i]));
+    tasks.push_back(ready_node(nodes_[i].get(), *server, (*ready)[i], &outcomes[i]));
   }
   co_await join_all(std::move(tasks));
   co_return first_failure(outcomes);
