@@ -26,10 +26,12 @@ SLOW_MACHINE_S = 20  # what a busy machine may add to anything
 WATCHER = """
 trap '' INT TERM HUP
 read -r never
-pid=$(cat "$1/pgbouncer.pid" 2>/dev/null) && kill -TERM "$pid"
-"$2/pg_ctl" -D "$1/data" -s -m immediate stop
+dir=$1 bin=$2
+shift 2
+pid=$(cat "$dir/pgbouncer.pid" 2>/dev/null) && kill -TERM "$pid"
+"$@" "$bin/pg_ctl" -D "$dir/data" -s -m immediate stop
 for i in 1 2 3 4 5 6 7 8 9; do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-rm -rf -- "$1"
+rm -rf -- "$dir"
 """
 
 
@@ -59,7 +61,7 @@ class World:
             assert port, "no port"
         if AS_POSTGRES:
             shutil.chown(self.dir, "postgres", "postgres")
-        self.watcher = subprocess.Popen([*AS_POSTGRES, "sh", "-c", WATCHER, "sh", str(self.dir), BIN], stdin=subprocess.PIPE,
+        self.watcher = subprocess.Popen(["sh", "-c", WATCHER, "sh", str(self.dir), BIN, *AS_POSTGRES], stdin=subprocess.PIPE,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         self.run([*AS_POSTGRES, BIN + "initdb", "-D", self.dir / "data", "-A", "trust", "-U", "postgres", "--no-sync"])
         with open(self.dir / "data/postgresql.conf", "a", encoding="utf-8") as conf:
