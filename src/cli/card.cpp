@@ -126,6 +126,8 @@ std::string clients_rows(const witness::Certificate& c, const std::string& rollo
                                  t.paint(ink_of(c.verdict), escape_for_terminal(text)));
   for (std::size_t i = 0; i < c.near_misses.size() && i < kMaxNotes; ++i)
     note(card, fmt::format("near miss {} +{}", c.near_misses[i].what, c.near_misses[i].count));
+  for (std::size_t i = 0; i < c.remarks.size() && i < kMaxNotes && c.sent > 0; ++i)
+    note(card, c.remarks[i]);
   if (c.verdict == witness::Verdict::confirmed || c.sent == 0) return card;
   list_losses(card, c);
   const bool said = c.verdict == witness::Verdict::refuted && c.lost > 0;

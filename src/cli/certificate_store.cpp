@@ -24,7 +24,8 @@ constexpr std::size_t kMaxNoteBytes = 160;
 // ---- writing
 // ------------------------------------------------------------------------------------
 // What makes it long, the least needed first; the first entries of each are kept.
-constexpr const char* kLists[] = {"losses", "duplicates", "near_misses", "reasons", "counters"};
+constexpr const char* kLists[] = {"losses",  "duplicates", "near_misses",
+                                  "reasons", "remarks",    "counters"};
 
 void cut(json::object& whole) {
   for (const char* name : kLists) {
@@ -147,6 +148,8 @@ witness::CounterRow row_of(const json::object& from) {
 void read_lists(const json::object& from, Certificate* made) {
   made->reasons = texts(from, "reasons");
   for (std::string& reason : made->reasons) reason = escape_for_terminal(reason);
+  made->remarks = texts(from, "remarks");
+  for (std::string& remark : made->remarks) remark = escape_for_terminal(remark);
   const auto objects = [&](const char* key, auto take) {
     each(from, key, [&](const json::value& item) {
       if (item.is_object()) take(item.get_object());

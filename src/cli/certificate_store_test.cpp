@@ -28,6 +28,7 @@ witness::Certificate with_losses(int count) {
   witness::Certificate c;
   c.verdict = witness::Verdict::refuted;
   c.reasons = {"because"};
+  c.remarks = {"left out"};
   c.sent = 10'000;
   c.lost = count;
   c.from_ms = kAt - 1;

@@ -80,18 +80,13 @@ std::vector<ports::Traffic*> pools_of(const Wiring& wiring) {
   return pools;
 }
 
-// Hosts of the service; several that are all this very machine have the same counters.
-std::vector<ports::Host*> hosts_of(const fleet::Fleet& fleet, const Wiring& wiring) {
+// Hosts of the service. Those that are one machine are found by what they answer.
+std::vector<ports::Host*> hosts_of(const Wiring& wiring) {
   std::vector<ports::Host*> hosts;
   std::set<const ports::Host*> seen;
-  bool local = false;
-  for (const engine::InstanceParts& instance : wiring.parts.instances) {
-    if (instance.host == nullptr || !seen.insert(instance.host).second) continue;
-    const fleet::Host* known = fleet.host(instance.host_name);
-    const bool is_local = known != nullptr && known->connect == fleet::Connect::local;
-    if (is_local && std::exchange(local, true)) continue;
-    hosts.push_back(instance.host);
-  }
+  for (const engine::InstanceParts& instance : wiring.parts.instances)
+    if (instance.host != nullptr && seen.insert(instance.host).second)
+      hosts.push_back(instance.host);
   return hosts;
 }
 
@@ -127,8 +122,8 @@ Clients::Clients(const fleet::Fleet& fleet, const Wiring& wiring) {
     instances.push_back(each.id.value);
   probers_ = static_cast<std::int64_t>(probers.size());
   session_ = std::make_unique<witness::Session>(std::move(probers), std::move(instances));
-  counters_ =
-      std::make_unique<CounterLoops>(session_.get(), pools_of(wiring), hosts_of(fleet, wiring));
+  session_->runs_on(witness::this_machine());
+  counters_ = std::make_unique<CounterLoops>(session_.get(), pools_of(wiring), hosts_of(wiring));
 }
 
 Task<void> Clients::start() {

@@ -7,7 +7,8 @@
 
 namespace hitless::cli {
 
-// Empty: it has errors, which were printed.
-[[nodiscard]] std::optional<fleet::Fleet> load_fleet_or_complain(const App& app);
+// Empty: it has errors, which were printed. `findings` gets them and the warnings as well.
+[[nodiscard]] std::optional<fleet::Fleet> load_fleet_or_complain(
+    const App& app, std::vector<fleet::Diagnostic>* findings = nullptr);
 
 }  // namespace hitless::cli

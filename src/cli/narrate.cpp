@@ -214,8 +214,8 @@ struct Teller {
         break;
       case PhaseName::soaking:
         say(e.instance, "FIX",
-            host_part(e.instance) + " back in rotation: load balancer healthcheck PASSING after " +
-                seconds_text(instance->back_ms) + ", " + e.reason,
+            host_part(e.instance) + " back in rotation after " + seconds_text(instance->back_ms) +
+                ": load balancer healthcheck PASSING, " + e.reason,
             Mood::good);
         break;
       case PhaseName::done:

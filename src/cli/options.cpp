@@ -36,7 +36,10 @@ struct Binder {
 
   CLI::App* verb(const char* name, const char* about, const char* example) {
     CLI::App* sub = app.add_subcommand(name, about);
-    sub->footer(std::string("Example: ") + example);
+    sub->footer(
+        std::string("Example: ") + example +
+        "\nEvery command also takes -f, --state-dir, --json, --progress, --color and --no-color;\n"
+        "these, and the exit codes: hitless --help");
     sub->callback([this, name] { o.verb = name; });
     sub->fallthrough();
     return sub;
@@ -230,6 +233,10 @@ Parsed parse_options(int argc, char** argv) {
   Binder binder{app, options, {}, {}};
   binder.global();
   binder.verbs();
+  if (argc <= 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return {std::nullopt, kUsage};
+  }
   if (complain_about_verb(app, argc, argv)) return {std::nullopt, kUsage};
   try {
     app.parse(argc, argv);

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "base/utf8.hpp"
 #include "cli/progress_kinds.hpp"
 #include "core/capacity.hpp"
 #include "core/instance_fsm.hpp"
@@ -15,8 +17,67 @@ namespace {
 
 using core::PhaseName;
 
-constexpr std::size_t kMaxRows =
-    40;  // of a large fleet only those in work and their neighbours are shown
+constexpr std::size_t kMaxRows = 40;  // instances; fewer when the terminal is lower
+constexpr int kOtherRows = 5;         // header, "and more", clients, keys, the cursor's own
+
+// A row that wraps would be two when the tree is drawn again, and leave one behind.
+std::string fit(const std::string& text, std::size_t columns) {
+  if (display_width(text) <= columns) return text;
+  std::size_t used = 0, end = 0;
+  while (end < text.size()) {
+    const Decoded next = decode_utf8(std::string_view(text).substr(end));
+    const std::size_t width = next.valid ? width_of(next.code) : 1;
+    if (used + width + 1 > columns) break;
+    used += width;
+    end += next.size;
+  }
+  return text.substr(0, end) + "…";
+}
+
+// Those that a person wants to see when not all fit: in work, then what went wrong, then who is
+// next, then who was last.
+std::vector<bool> chosen(const core::State& state, std::size_t room) {
+  const std::size_t all = state.instances.size();
+  std::vector<bool> shown(all, all <= room);
+  if (all <= room) return shown;
+  const auto take = [&](std::size_t i) {
+    if (shown[i] || room == 0) return;
+    shown[i] = true;
+    --room;
+  };
+  const auto phase = [&](std::size_t i) { return core::name_of(state.instances[i].phase); };
+  for (std::size_t i = 0; i < all; ++i)
+    if (core::in_work(state.instances[i]) && !core::is_terminal(state.instances[i])) take(i);
+  for (std::size_t i = 0; i < all; ++i)
+    if (phase(i) == PhaseName::quarantined || phase(i) == PhaseName::rolling_back) take(i);
+  std::size_t next = (room + 1) / 2;
+  for (std::size_t i = 0; i < all && next > 0; ++i)
+    if (!core::is_terminal(state.instances[i]) && !shown[i]) take(i), --next;
+  for (std::size_t i = all; i-- > 0;)
+    if (core::is_terminal(state.instances[i])) take(i);
+  for (std::size_t i = 0; i < all; ++i) take(i);
+  return shown;
+}
+
+// From the pace so far; empty until there is one.
+std::string time_left(const core::State& state, std::size_t done, core::TimeMs now) {
+  std::size_t finished = 0;
+  core::DurationMs spent = 0;
+  for (const core::Instance& i : state.instances) {
+    if (core::name_of(i.phase) != PhaseName::done) continue;
+    ++finished;
+    spent += i.ended_at - i.started_at;
+  }
+  const std::size_t left = state.instances.size() - done;
+  if (finished == 0 || left == 0 || state.halted) return {};
+  core::DurationMs whole = spent / static_cast<core::DurationMs>(finished) *
+                           static_cast<core::DurationMs>(left) /
+                           std::max<core::DurationMs>(1, state.plan.policy.capacity.at_once);
+  for (const core::Instance& i : state.instances)
+    if (core::in_work(i) && !core::is_terminal(i)) whole -= now - i.started_at;
+  return ", about " + format_duration(std::max<core::DurationMs>(whole, 1'000) / 1000 * 1000) +
+         " left";
+}
 
 std::string spark(const std::vector<std::int64_t>& samples) {
   static constexpr std::array<const char*, 8> kBars{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -66,9 +127,10 @@ std::string row_of(const core::State& state, const core::Instance& instance, cor
   const PhaseName phase = core::name_of(instance.phase);
   const std::string name = fmt::format("{:<8}", host_part(instance.plan.id));
   const auto show = [&](Ink ink, const char* glyph, const std::string& text) {
-    const std::string line = name + " " + escape_for_terminal(text);
+    const std::string line = t.plain(name + " " + escape_for_terminal(text));
+    constexpr std::size_t kLead = 6;  // branch and glyph
     return t.paint(ink, t.plain(glyph)) + " " +
-           t.plain(truncate_utf8(line, static_cast<std::size_t>(t.width + 20)));
+           t.plain(fit(line, static_cast<std::size_t>(t.width) - kLead));
   };
   switch (phase) {
     case PhaseName::done:
@@ -97,23 +159,31 @@ std::vector<std::string> tree_rows(const core::State& state, core::TimeMs now, c
   std::size_t done = 0;
   for (const core::Instance& i : state.instances) done += core::is_terminal(i) ? 1 : 0;
   std::vector<std::string> rows;
-  rows.push_back(t.paint(Ink::bold, fmt::format("{}  {}", state.plan.rollout, state.plan.service)) +
-                 fmt::format("  {}/{} done  serving {} (floor {})  {}", done,
-                             state.instances.size(), core::serving(state),
-                             state.plan.policy.capacity.floor,
-                             format_duration((now - state.started_at) / 1000 * 1000)));
-  std::size_t shown = 0;
+  const auto width = static_cast<std::size_t>(t.width) - 1;
+  const std::string head = fmt::format("{}  {}", state.plan.rollout, state.plan.service);
+  const std::string rest = fmt::format(
+      "  {}/{} done  serving {} (floor {})  {}{}", done, state.instances.size(),
+      core::serving(state), state.plan.policy.capacity.floor,
+      format_duration((now - state.started_at) / 1000 * 1000), time_left(state, done, now));
+  const std::string line = fit(head + rest, width);
+  rows.push_back(t.paint(Ink::bold, line.substr(0, head.size())) +
+                 (line.size() > head.size() ? t.plain(line.substr(head.size())) : ""));
+  const std::size_t room =
+      std::min(kMaxRows, static_cast<std::size_t>(std::max(1, t.height - kOtherRows)));
+  const std::vector<bool> shown = chosen(state, room);
+  const auto left_out = static_cast<std::size_t>(std::count(shown.begin(), shown.end(), false));
   for (std::size_t i = 0; i < state.instances.size(); ++i) {
-    const core::Instance& instance = state.instances[i];
-    const bool quiet = core::is_terminal(instance) || !core::in_work(instance);
-    if (state.instances.size() > kMaxRows && quiet && shown >= kMaxRows) continue;
-    ++shown;
-    const bool last = i + 1 == state.instances.size();
-    rows.push_back(t.plain(last ? "└─ " : "├─ ") + row_of(state, instance, now, t));
+    if (!shown[i]) continue;
+    const bool last = left_out == 0 && i + 1 == state.instances.size();
+    rows.push_back(t.plain(last ? "└─ " : "├─ ") + row_of(state, state.instances[i], now, t));
   }
-  if (!clients.empty()) rows.push_back("clients   " + clients);
-  rows.push_back(t.paint(
-      Ink::dim, t.plain("Ctrl-C: stop at the next safe point; twice: abort and roll back")));
+  if (left_out > 0) rows.push_back(t.plain(fmt::format("└─ … and {} more", left_out)));
+  if (!clients.empty())
+    rows.push_back(t.plain(fit("clients   " + escape_for_terminal(clients), width)));
+  rows.push_back(
+      t.paint(Ink::dim, t.plain(fit("Ctrl-C: stop at the next safe point; twice: abort and roll "
+                                    "back",
+                                    width))));
   return rows;
 }
 

@@ -107,8 +107,11 @@ std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::s
       plan.instances.size(), plan.instances.size() == 1 ? "" : "s", join(pools, "; "));
   if (!plan.change_summary.empty())
     text += "Change    " + escape_for_terminal(plan.change_summary) + "\n";
-  text +=
-      fmt::format("  {:>2}  {:<12} {:<8} {:>6}  {}\n", "#", "INSTANCE", "NOW", "CONNS", "ACTION");
+  std::size_t widest = 12;
+  for (const core::InstancePlan& instance : plan.instances)
+    widest = std::max(widest, host_part(instance.id).size());
+  text += fmt::format("  {:>2}  {:<{}} {:<8} {:>6}  {}\n", "#", "INSTANCE", widest, "NOW", "CONNS",
+                      "ACTION");
   int number = 0, skipped = 0;
   for (const core::InstancePlan& instance : plan.instances) {
     const engine::InstanceDraft* each = draft_of(draft, instance.id);
@@ -117,12 +120,13 @@ std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::s
     std::string conns = "-";
     if (each != nullptr && each->reading.in_flight)
       conns = std::to_string(*each->reading.in_flight);
-    text += fmt::format("  {:>2}  {:<12} {:<8} {:>6}  {}\n",
+    text += fmt::format("  {:>2}  {:<{}} {:<8} {:>6}  {}\n",
                         skip ? std::string("-") : std::to_string(++number), host_part(instance.id),
-                        each == nullptr ? "?" : state_word(each->reading.state), conns,
+                        widest, each == nullptr ? "?" : state_word(each->reading.state), conns,
                         escape_for_terminal(action_text(plan, instance)));
   }
-  for (const std::string& remark : draft.capacity_remarks) text += "Capacity  " + remark + "\n";
+  for (const std::string& remark : draft.capacity_remarks)
+    text += "Capacity  " + escape_for_terminal(remark) + "\n";
   for (const std::string& remark : draft.lb_remarks)
     text += "Remark    " + escape_for_terminal(remark) + "\n";
   if (with_checklists) text += checklists(draft, t);

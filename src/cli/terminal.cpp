@@ -99,8 +99,10 @@ Terminal terminal_of(std::FILE* stream, ColorWish wish) {
   terminal.color = wants_color(terminal.is_tty, wish);
   terminal.utf8 = is_utf8();
   winsize size{};
-  if (terminal.is_tty && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
-    terminal.width = size.ws_col;
+  if (terminal.is_tty && ioctl(fd, TIOCGWINSZ, &size) == 0) {
+    if (size.ws_col >= 20) terminal.width = size.ws_col;
+    if (size.ws_row >= 8) terminal.height = size.ws_row;
+  }
   return terminal;
 }
 

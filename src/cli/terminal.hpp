@@ -14,7 +14,7 @@ struct Terminal {
   bool is_tty = false;
   bool color = false;
   bool utf8 = true;
-  int width = 80;
+  int width = 80, height = 24;
 
   [[nodiscard]] std::string paint(Ink ink, std::string_view text) const;
   [[nodiscard]] std::string_view tick() const { return utf8 ? "✓" : "ok"; }

@@ -30,6 +30,7 @@ struct Demo {
   std::unique_ptr<witness::Prober> clients, downloads;
   std::string program, fleet, state;
   std::vector<std::pair<std::string, bool>> results;
+  std::vector<std::string> doubts;
 
   void expect(const std::string& what, bool came_true) { results.emplace_back(what, came_true); }
 };
@@ -142,9 +143,12 @@ void check_certificates(Demo& demo) {
   for (auto row = rows->rbegin(); row != rows->rend(); ++row) {
     const auto certificate = get_certificate(**journal, row->rollout);
     const std::string verdict = certificate ? verdict_text(*certificate) : "none was made";
-    demo.expect(
-        fmt::format("zero-drop certificate of {} ({}): {}", row->rollout, row->intent, verdict),
-        certificate && certificate->verdict != witness::Verdict::refuted);
+    const std::string text =
+        fmt::format("zero-drop certificate of {} ({}): {}", row->rollout, row->intent, verdict);
+    if (certificate && certificate->verdict == witness::Verdict::unknown)
+      demo.doubts.push_back(text);
+    else
+      demo.expect(text, certificate && certificate->verdict == witness::Verdict::confirmed);
   }
 }
 
@@ -188,6 +192,8 @@ int conclude(Demo& demo) {
         "  " + (ok ? t.paint(Ink::good, t.tick()) : t.paint(Ink::bad, t.cross())) + " " + what);
     all &= ok;
   }
+  for (const std::string& doubt : demo.doubts)
+    say(demo.app, "  " + demo.app.out.paint(Ink::warn, "?") + " " + doubt);
   say(demo.app, all ? "\nNext: write your own hitless.yaml (examples/hitless.yaml), then `hitless "
                       "check` and `hitless plan SERVICE`."
                     : "");
@@ -224,7 +230,7 @@ Status set_up(Demo& demo) {
 
 int verb_demo(App& app) {
   catch_interrupts();
-  Demo demo{app, nullptr, nullptr, nullptr, {}, {}, {}, {}};
+  Demo demo{app, nullptr, nullptr, nullptr, {}, {}, {}, {}, {}};
   say(app,
       "Starting HAProxy, three nginx instances, their api-gateway and steady clients on "
       "loopback...");

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
 #include "cli/app.hpp"
 #include "cli/narrate.hpp"
@@ -44,6 +45,14 @@ int verb_diff(App& app) {
       same->second += ", " + host;
     else
       diffs.emplace_back(instance.report->diff, host);
+  }
+  if (app.options.json) {
+    for (const auto& [text, hosts] : diffs)
+      fmt::print(R"({{"format_version":1,"rollout":{},"hosts":{},"summary":{},"diff":{}}})"
+                 "\n",
+                 journal::quote_json(app.options.id), journal::quote_json(hosts),
+                 journal::quote_json(found->state.plan.change_summary), journal::quote_json(text));
+    return kOk;
   }
   if (diffs.empty()) fmt::print(stderr, "{} changed no configuration.\n", app.options.id);
   for (const auto& [text, hosts] : diffs) {

@@ -1,14 +1,16 @@
 // doctor: the way to every host, load balancer, health endpoint and sink. Each failure prints its
-// fix.
+// fix. With --json one line for each finding.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
 #include "cli/load.hpp"
 #include "cli/narrate.hpp"
 #include "cli/sudoers_text.hpp"
 #include "cli/wiring.hpp"
+#include "core/names.hpp"
 #include "engine/traffic_ops.hpp"
 
 namespace hitless::cli {
@@ -23,6 +25,14 @@ struct Findings {
 
   void add(core::CheckStatus status, const std::string& what, const std::string& evidence,
            const std::string& help = {}) {
+    if (status == core::CheckStatus::fail || status == core::CheckStatus::unknown) ++bad;
+    if (app->options.json) {
+      fmt::print(R"({{"format_version":1,"status":"{}","what":{},"evidence":{},"help":{}}})"
+                 "\n",
+                 core::to_string(status), journal::quote_json(what), journal::quote_json(evidence),
+                 journal::quote_json(help));
+      return;
+    }
     const Terminal& t = app->out;
     const bool good = status == core::CheckStatus::pass;
     std::string glyph = good ? t.paint(Ink::good, t.tick()) : t.paint(Ink::bad, t.cross());
@@ -32,7 +42,11 @@ struct Findings {
                t.plain(escape_for_terminal(evidence)));
     if (!good && !help.empty())
       fmt::print("      = help: {}\n", t.plain(escape_for_terminal(help)));
-    if (status == core::CheckStatus::fail || status == core::CheckStatus::unknown) ++bad;
+  }
+
+  // Lines that are no findings: for people only.
+  void say(const std::string& text) const {
+    if (!app->options.json) fmt::print("{}\n", text);
   }
 };
 
@@ -81,7 +95,7 @@ Task<void> check_instances(Findings* findings, const Wiring* wiring) {
       continue;
     }
     findings->add(core::CheckStatus::pass, pool->describe(), "answers");
-    if (!capabilities->survives_lb_reload) {
+    if (!capabilities->survives_lb_reload && capabilities->remarks.empty()) {
       findings->add(core::CheckStatus::warn, pool->describe(),
                     "a reload of the load balancer may forget drains (hitless re-asserts them)",
                     "load-server-state-from-file global");
@@ -152,30 +166,33 @@ int print_sudoers(const App& app, const fleet::Fleet& fleet) {
 int verb_doctor(App& app) {
   auto fleet = load_fleet_or_complain(app);
   if (!fleet) return kConfig;
+  const std::string& wanted = app.options.service;
+  if (!wanted.empty() && fleet->service(wanted) == nullptr)
+    return failed(app, wire(*fleet, wanted).error(), kUsage);
   if (app.options.sudoers) return print_sudoers(app, *fleet);
   Findings findings{&app};
   for (const auto& [name, service] : fleet->services) {
-    if (!app.options.service.empty() && name != app.options.service) continue;
-    fmt::print("{}\n", app.out.paint(Ink::bold, name));
+    if (!wanted.empty() && name != wanted) continue;
+    findings.say(app.out.paint(Ink::bold, name));
     auto wiring = wire(*fleet, name);
     if (!wiring) {
       findings.add(core::CheckStatus::fail, name, describe(wiring.error()), wiring.error().help);
       continue;
     }
     run_with(std::move(*wiring), [&](Wiring* w) { return examine(&findings, w); });
-    if (uses_sudo(*fleet, service)) fmt::print("  minimal sudoers: hitless doctor --sudoers\n");
+    if (uses_sudo(*fleet, service)) findings.say("  minimal sudoers: hitless doctor --sudoers");
   }
   auto sinks = wire_sinks(*fleet);
   if (!sinks) {
     findings.add(core::CheckStatus::fail, "notifications", describe(sinks.error()),
                  sinks.error().help);
   } else if (!sinks->empty()) {
-    fmt::print("{}\n", app.out.paint(Ink::bold, "notifications"));
+    findings.say(app.out.paint(Ink::bold, "notifications"));
     run_until_done([&] { return check_sinks(&findings, &*sinks); });
   }
-  fmt::print("{}\n", findings.bad == 0 ? "All well."
-                                       : fmt::format("{} thing{} to mend.", findings.bad,
-                                                     findings.bad == 1 ? "" : "s"));
+  findings.say(findings.bad == 0 ? "All well."
+                                 : fmt::format("{} thing{} to mend.", findings.bad,
+                                               findings.bad == 1 ? "" : "s"));
   return findings.bad == 0 ? kOk : kError;
 }
 

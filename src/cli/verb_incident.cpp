@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/app.hpp"
@@ -12,16 +13,31 @@ namespace {
 
 constexpr int kMaxRollouts = 10'000;
 
+void print_json(const ports::RolloutRow& row, const std::string& report) {
+  fmt::print(
+      R"({{"format_version":1,"incident":{},"rollout":{},"service":{},"intent":{},"result":{},)"
+      R"("reason":{},"started_at":"{}","report":{}}})"
+      "\n",
+      journal::quote_json(row.incident), journal::quote_json(row.rollout),
+      journal::quote_json(row.service), journal::quote_json(row.intent),
+      journal::quote_json(row.result), journal::quote_json(row.reason),
+      format_timestamp(row.started_at), report.empty() ? "null" : journal::quote_json(report));
+}
+
 int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
   bool any = false;
   for (const ports::RolloutRow& row : rows) {
     if (row.incident.empty()) continue;
     any = true;
+    if (app.options.json) {
+      print_json(row, {});
+      continue;
+    }
     fmt::print("{:<8} {:<20} {:<10} {:<10} {}\n", row.incident,
                format_timestamp(row.started_at).substr(0, 19) + "Z", row.rollout, row.service,
                app.out.plain(truncate_utf8(escape_for_terminal(row.reason), 60)));
   }
-  if (!any) fmt::print(stderr, "No incidents.\n");
+  if (!any && !app.options.json) fmt::print(stderr, "No incidents.\n");
   return kOk;
 }
 
@@ -29,6 +45,8 @@ int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
 
 int verb_incident(App& app) {
   auto journal = open_journal(app, false);
+  if (!journal && journal.error().code == ErrorCode::not_found && app.options.id.empty())
+    return list_incidents(app, {});
   if (!journal) return failed(app, journal.error());
   auto rows = (*journal)->rollouts(kMaxRollouts);
   if (!rows) return failed(app, rows.error());
@@ -38,7 +56,11 @@ int verb_incident(App& app) {
     auto found = replay(**journal, row.rollout);
     if (!found) return failed(app, found.error());
     const auto certificate = get_certificate(**journal, row.rollout);
-    fmt::print("{}", app.out.plain(incident_report(found->state, found->entries, certificate)));
+    const std::string report = incident_report(found->state, found->entries, certificate);
+    if (app.options.json)
+      print_json(row, report);
+    else
+      fmt::print("{}", app.out.plain(report));
     return kOk;
   }
   return failed(app, Error{ErrorCode::not_found,

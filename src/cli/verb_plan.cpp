@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "adapters/journal/codec.hpp"
+#include "base/text.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/plan_file.hpp"
@@ -45,9 +46,11 @@ int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draf
     fmt::print("{}\n",
                save ? fmt::format("  Saved {} (valid 15m or until state moves)", path) : "");
   }
+  std::fflush(stdout);  // the reason comes last, also where both streams are one
   if (blocking != nullptr) {
     fmt::print(stderr, "{} would not start: {}: {}\n", app.err.paint(Ink::bad, app.err.cross()),
-               blocking->name, blocking->evidence);
+               app.err.plain(escape_for_terminal(blocking->name)),
+               app.err.plain(escape_for_terminal(blocking->evidence)));
     return kBlocked;
   }
   if (floor_says_no) {

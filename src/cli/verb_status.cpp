@@ -66,7 +66,8 @@ bool is_out(core::TargetState state) {
   return state != core::TargetState::in && state != core::TargetState::in_unhealthy;
 }
 
-void print_row(const App& app, const Row& row, const std::map<core::InstanceId, Hand>& hands) {
+void print_row(const App& app, const Row& row, std::size_t widest,
+               const std::map<core::InstanceId, Hand>& hands) {
   const core::TargetState state = row.reading.state;
   const Ink ink = state == core::TargetState::in
                       ? Ink::good
@@ -78,7 +79,7 @@ void print_row(const App& app, const Row& row, const std::map<core::InstanceId, 
                               : "since " + format_timestamp(hand->second.since) + ", " +
                                     hand->second.text + ". Next: " + hand->second.next;
   }
-  fmt::print("  {:<12} {} {:>6}  {}\n", host_part(row.id),
+  fmt::print("  {:<{}} {} {:>6}  {}\n", host_part(row.id), widest,
              app.out.paint(ink, fmt::format("{:<13}", core::to_string(state))),
              row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "?",
              app.out.plain(escape_for_terminal(why)));
@@ -130,11 +131,14 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
   if (app.options.json) {
     print_json(name, rows, hands);
   } else {
-    std::size_t serving = 0;
-    for (const Row& row : rows) serving += row.reading.state == core::TargetState::in ? 1 : 0;
+    std::size_t serving = 0, widest = 12;
+    for (const Row& row : rows) {
+      serving += row.reading.state == core::TargetState::in ? 1 : 0;
+      widest = std::max(widest, host_part(row.id).size());
+    }
     fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving,
                rows.size(), floor, join(pools, "; "));
-    for (const Row& row : rows) print_row(app, row, hands);
+    for (const Row& row : rows) print_row(app, row, widest, hands);
     for (const ports::RolloutRow& row : found.unfinished) print_unfinished(app, row);
     for (const ports::RolloutRow& row : found.untold) print_untold(app, row);
     print_alarms(app, seen);

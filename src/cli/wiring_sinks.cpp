@@ -74,8 +74,8 @@ Result<std::unique_ptr<ports::Sink>> wire_pagerduty(const fleet::Notification& f
   notify::PagerDutyConfig config;
   config.options = options_of(from);
   config.routing_key = std::move(*key);
-  const std::size_t path = from.alert_url.find("/v2/enqueue");
-  if (path != std::string::npos) config.url = from.alert_url.substr(0, path);
+  config.change_url = from.change_url;
+  config.alert_url = from.alert_url;
   return notify::make_pagerduty(std::move(config));
 }
 

@@ -114,6 +114,20 @@ Task<Result<core::Backup>> back_up_one(const ServiceParts* parts, const Instance
                  "remove old " + path + ".backup-* files");
 }
 
+// The files of `before` with the planned ones, as the service would read them. Only the driver
+// knows which names lead to a file: /etc/nginx/sites-enabled/shop is a link to what is installed.
+Task<Result<confdiff::Files>> files_after(const InstanceParts* instance,
+                                          const confdiff::Files* before,
+                                          const ports::Files* changed) {
+  if (changed->empty()) co_return *before;
+  auto after = co_await instance->service->config_files_with(*changed);
+  if (!after) co_return after;
+  for (const auto& [path, content] : *changed) (*after)[path] = content;
+  for (const ConfigFile& file : instance->files)  // installed, but part of nothing that is read
+    if (const auto old = before->find(file.dest); old != before->end()) after->insert(*old);
+  co_return after;
+}
+
 }  // namespace
 
 Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstanceParts* instance) {
@@ -128,9 +142,7 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
     if (!content) co_return tl::unexpected<Error>(content.error());
     if (content->has_value()) before[file.dest] = **content;
   }
-  confdiff::Files after = before;
   for (const ConfigFile& file : instance->files) {
-    after[file.dest] = file.content;
     const auto old = before.find(file.dest);
     if (old != before.end() && old->second == file.content) continue;
     plan.changed[file.dest] = file.content;
@@ -138,11 +150,13 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
         confdiff::unified_diff(old == before.end() ? "" : old->second, file.content, file.dest);
   }
   plan.unified = truncate_utf8(redact(plan.unified), kMaxDiffBytes);
+  const auto after = co_await files_after(instance, &before, &plan.changed);
+  if (!after) co_return tl::unexpected<Error>(after.error());
   confdiff::Context context;
   context.health_path = parts->health_path;
   context.port = instance->port;
   plan.diff =
-      confdiff::diff_config(parts->config_kind, before, after, instance->main_config, context);
+      confdiff::diff_config(parts->config_kind, before, *after, instance->main_config, context);
   plan.action =
       plan.changed.empty() ? core::Action::none : action_for(plan.diff.summary.change_class);
   if (plan.changed.empty()) co_return plan;

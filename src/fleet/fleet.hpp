@@ -49,7 +49,6 @@ struct Ssh {
   std::optional<std::string> config, known_hosts, identity;  // paths, absolute or from the cwd
   std::optional<std::string> user;
   DurationMs connect_timeout_ms = 0;
-  bool share_control_master = false;  // control: auto
 };
 
 // ---- load balancers -----------------------------------------------------------------------------

@@ -76,6 +76,12 @@ Host host_from(const Inventory& inventory, const std::string& name, Diagnostics&
   host.address = host.ssh_name;
   host.user = vars.get({"ansible_user", "ansible_ssh_user"}, check_user_name);
   host.identity = vars.get({"ansible_ssh_private_key_file", "ansible_private_key_file"}, nullptr);
+  if (host.identity) host.identity = expand_home(*host.identity);
+  for (const char* args : {"ansible_ssh_common_args", "ansible_ssh_extra_args"})
+    if (vars.get({args}, nullptr))
+      vars.report(Severity::warning, "HL0604", vars.var(args),
+                  fmt::format("`{}` is not used", args),
+                  "say it in ssh_config (ProxyJump and so on)");
   host.zone = vars.get({"hitless_zone"}, check_identifier).value_or("");
   host.sudo = is_yes(vars.get({"ansible_become"}, nullptr).value_or("false"));
   if (const auto port = vars.get({"ansible_port", "ansible_ssh_port"}, nullptr)) {
@@ -167,7 +173,6 @@ void decode_ssh(LoadContext& context) {
   ssh.identity = path("identity");
   ssh.user = reader.optional_text("user");
   ssh.connect_timeout_ms = reader.duration("connect_timeout");
-  ssh.share_control_master = reader.text("control") == "auto";
 }
 
 void fill_addresses(LoadContext& context) {

@@ -106,6 +106,25 @@ TEST(Inventory, CyclesEndAndBadOnesAreReported) {
   }
 }
 
+TEST(Inventory, HomeIsFoundAndSshArgumentsAreNotSilentlyDropped) {
+  const Folder folder;
+  folder.write("hosts.ini",
+               "web01 ansible_ssh_private_key_file=~/.ssh/deploy "
+               "ansible_ssh_common_args='-o ProxyJump=bastion'\n");
+  const auto result = folder.load(
+      "version: 1\ninventory: ./hosts.ini\nhosts: {web02: {identity: ~/.ssh/other}}\n"
+      "services: {}\n");
+  const auto* found = find(result, "HL0604");
+  ASSERT_NE(found, nullptr) << codes_of(result);
+  EXPECT_EQ(found->severity, Severity::warning);
+  EXPECT_THAT(found->message, HasSubstr("ansible_ssh_common_args"));
+  EXPECT_THAT(found->label, HasSubstr("ssh_config"));
+  ASSERT_TRUE(result.fleet) << codes_of(result);
+  const std::string home = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "~";
+  EXPECT_EQ(result.fleet->host("web01")->identity, home + "/.ssh/deploy");
+  EXPECT_EQ(result.fleet->host("web02")->identity, home + "/.ssh/other");
+}
+
 TEST(Inventory, TooManyHostsStop) {
   Diagnostics diagnostics;
   const auto inventory = read("a[0000:9999]\nb[0000:9999]\n", "i", diagnostics);

@@ -1,5 +1,6 @@
 #include "fleet/load_context.hpp"
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include "fleet/format.hpp"
@@ -49,7 +50,13 @@ std::optional<std::int64_t> LoadContext::instances_of(const Service& service) co
   return static_cast<std::int64_t>(service.hosts.size()) + more;
 }
 
-std::string LoadContext::path_from_here(const std::string& path) const {
+std::string expand_home(const std::string& path) {
+  const char* home = path.compare(0, 2, "~/") == 0 ? std::getenv("HOME") : nullptr;
+  return home == nullptr || home[0] != '/' ? path : home + path.substr(1);
+}
+
+std::string LoadContext::path_from_here(const std::string& given) const {
+  const std::string path = expand_home(given);
   if (path.empty() || path.front() == '/') return path;
   return folder + (path.compare(0, 2, "./") == 0 ? path.substr(2) : path);
 }

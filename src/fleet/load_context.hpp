@@ -14,6 +14,9 @@
 
 namespace hitless::fleet {
 
+// "~/x" as a shell would read it; anything else as it is.
+[[nodiscard]] std::string expand_home(const std::string& path);
+
 struct LoadContext {
   const Source& source;
   const Node& root;

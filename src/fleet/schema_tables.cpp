@@ -61,9 +61,7 @@ const Table& ssh_table() {
        key("user", text(Format::user), "", "Login on hosts that name none."),
        also({"identity_file", "key", "private_key"},
             key("identity", text(Format::path), "", "Private key for hosts that name none.")),
-       also({"timeout"}, key("connect_timeout", duration(), "5s", "For one connection attempt.")),
-       key("control", choice({"none", "auto"}), "none",
-           "none: never share your ControlMaster; auto: as your ssh_config says.")},
+       also({"timeout"}, key("connect_timeout", duration(), "5s", "For one connection attempt."))},
       "",
       {},
       {}};

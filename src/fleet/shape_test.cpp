@@ -82,7 +82,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ssh: { user: no }", "HL0106", "write \"no\""},
         Case{"ssh: { user: \"-l\" }", "HL0111", "starts with '-'"},
         Case{"ssh: { connect_timeout: 5s }", "", ""},
-        Case{"ssh: { control: nome }", "HL0107", "`none`"},
+        Case{"ssh: { control: auto }", "HL0104", "control"},
         Case{"ssh: { config: ./nothing-here }", "HL0605", "No such file"},
         Case{"prober: { url: \"ftp://x/\" }", "HL0112", "http://"},
         Case{"prober: { url: \"http://u:p@x/\" }", "HL0112", "do not belong"},

@@ -58,6 +58,14 @@ class Service {
   virtual Task<Result<std::optional<ChangeNeeds>>> needed_for(Files /*before*/, Files /*after*/) {
     co_return std::optional<ChangeNeeds>{};
   }
+  // The same as it would be with `changed` in place of what is on disk: a file that a link leads
+  // to, and what a changed file includes, count as well.
+  virtual Task<Result<Files>> config_files_with(Files changed) {
+    auto files = co_await config_files();
+    if (!files) co_return files;
+    for (auto& [path, content] : changed) (*files)[path] = std::move(content);
+    co_return files;
+  }
   virtual Task<Result<core::Outcome>> act(ActOrder order) = 0;
   // The outcome of an act that a controller which is gone may have started; waits for its end.
   // not_found: no trace of it (Host::await_operation).

@@ -132,9 +132,10 @@ std::string gantt_part(const ReportInput& input) {
   }
   svg += "</svg>";
   std::vector<std::vector<std::string>> ends;
+  const auto took = [](DurationMs ms) { return ms > 0 ? format_duration(ms) : "–"; };
   for (const core::Instance& instance : instances)
-    ends.push_back({safe(instance.plan.id.value), outcome(instance),
-                    format_duration(instance.drain_ms), format_duration(instance.back_ms),
+    ends.push_back({safe(instance.plan.id.value), outcome(instance), took(instance.drain_ms),
+                    took(instance.back_ms),
                     safe(instance.failure.empty() ? instance.proof : instance.failure)});
   return section(
       "gantt", "Instances",

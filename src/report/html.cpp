@@ -12,7 +12,9 @@ std::string safe(std::string_view text, bool keep_newlines) {
 
 std::string table(const std::string& caption, const std::vector<std::string>& head,
                   const std::vector<std::vector<std::string>>& rows) {
-  std::string out = "<table><caption>" + safe(caption) + "</caption><thead><tr>";
+  std::string out = "<table>";
+  if (!caption.empty()) out += "<caption>" + safe(caption) + "</caption>";
+  out += "<thead><tr>";
   for (const std::string& cell : head) out += "<th scope=\"col\">" + safe(cell) + "</th>";
   out += "</tr></thead><tbody>\n";
   for (const auto& row : rows) {

@@ -161,6 +161,29 @@ TEST(Report, HasEverySectionAndATableUnderEachChart) {
   EXPECT_NE(page.find("lost requests"), std::string::npos);
 }
 
+TEST(Report, ChecklistsThatPassAreFoldedAwayButOne) {
+  ReportInput in = rollout();
+  std::size_t checked = 0;
+  for (core::Instance& instance : in.state.instances)
+    if (instance.report && !instance.report->checks.empty()) {
+      ++checked;
+      for (core::Check& check : instance.report->checks) check.status = core::CheckStatus::pass;
+    }
+  ASSERT_GT(checked, 1u);
+  EXPECT_EQ(count(html_report(in), "<details open>"), 1u);
+  in.state.instances.back().report = in.state.instances.front().report;
+  in.state.instances.back().report->checks.front().status = core::CheckStatus::unknown;
+  EXPECT_EQ(count(html_report(in), "<details open>"), 2u) << "what does not pass is seen";
+}
+
+TEST(Report, ABlockedOneDoesNotBlameTheProber) {
+  ReportInput in = rollout();
+  in.certificate.reset();
+  EXPECT_NE(html_report(in).find("None was made: nothing was touched"), std::string::npos);
+  in.probers.clear();
+  EXPECT_NE(html_report(in).find("no prober watched"), std::string::npos);
+}
+
 TEST(Report, IsStaticAndSaysSoToTheBrowser) {
   const std::string page = html_report(rollout());
   EXPECT_EQ(count(page, "<script"), 0u);
@@ -204,7 +227,7 @@ TEST(Report, EverythingFromOutsideIsEscaped) {
     lost.loss.path = lost.loss.detail = lost.loss.server = lost.prober = evil;
     lost.where[0].instance = evil;
   }
-  in.certificate->reasons = {evil};
+  in.certificate->reasons = in.certificate->remarks = {evil};
   in.certificate->near_misses[0].what = evil;
   in.certificate->duplicates = {{evil, 2, {evil}}};
   in.certificate->counters[0].source = in.certificate->counters[0].counter = evil;

@@ -154,10 +154,12 @@ std::string summary_part(const ReportInput& input) {
 std::string certificate_part(const ReportInput& input) {
   if (!input.certificate)
     return section("certificate", "Certificate",
-                   "<p>None was made: no prober watched this rollout.</p>\n");
+                   input.probers.empty() ? "<p>None was made: no prober watched this rollout.</p>\n"
+                                         : "<p>None was made: nothing was touched.</p>\n");
   const witness::Certificate& c = *input.certificate;
   std::string body = "<p>" + html(badge_of(c.verdict)) + "</p>\n<ul>";
   for (const std::string& reason : c.reasons) body += "<li>" + safe(reason) + "</li>";
+  for (const std::string& remark : c.remarks) body += "<li>remark: " + safe(remark) + "</li>";
   body += "</ul>\n<dl>";
   body += pair("requests", fmt::format("{} in rollout and soak, {} lost", c.sent, c.lost));
   body += pair("baseline", fmt::format("{} of {} failed before the rollout; {} like them in it are "
@@ -178,21 +180,30 @@ std::string certificate_part(const ReportInput& input) {
   return section("certificate", "Certificate", body + counter_table(c));
 }
 
+// Folded away where all of it passes, but for the first instance: that is how one looks.
 std::string checklist_part(const ReportInput& input) {
-  std::vector<std::vector<std::string>> rows;
+  std::string body = "<p>Checks before anything was touched.</p>\n";
+  bool first = true;
   for (const core::Instance& instance : input.state.instances) {
-    if (!instance.report) continue;
+    if (!instance.report || instance.report->checks.empty()) continue;
+    std::vector<std::vector<std::string>> rows;
+    std::size_t passed = 0;
     for (const core::Check& check : instance.report->checks) {
       std::string evidence = safe(check.evidence);
       if (check.status != core::CheckStatus::pass && !check.help.empty())
         evidence += " <span class=\"dim\">(" + safe(check.help) + ")</span>";
-      rows.push_back(
-          {safe(instance.plan.id.value), safe(check.name), sign_of(check.status), evidence});
+      rows.push_back({safe(check.name), sign_of(check.status), evidence});
+      passed += check.status == core::CheckStatus::pass ? 1 : 0;
     }
+    const std::string head =
+        fmt::format("{}: {} of {} pass", instance.plan.id.value, passed, rows.size());
+    body += fmt::format("<details{}><summary>{}</summary>",
+                        first || passed < rows.size() ? " open" : "", safe(head));
+    body += table("", {"Check", "Result", "Evidence"}, rows) + "</details>\n";
+    first = false;
   }
-  return section("checklist", "Checklist",
-                 table("Checks before anything was touched",
-                       {"Instance", "Check", "Result", "Evidence"}, rows));
+  if (first) body = "<p>No instance was checked.</p>\n";
+  return section("checklist", "Checklist", body);
 }
 
 std::string diff_part(const ReportInput& input) {

@@ -36,6 +36,7 @@ th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;
 border-bottom:1px solid var(--edge);overflow-wrap:anywhere}
 th{color:var(--dim);font-weight:600;white-space:nowrap}
 td{font-variant-numeric:tabular-nums}
+td:first-child{overflow-wrap:break-word}
 td.at,td .at{white-space:nowrap}
 figure{margin:1rem 0;break-inside:avoid}
 figcaption{font-weight:600;margin-bottom:.3rem}
@@ -66,7 +67,7 @@ text.end{text-anchor:end}
 .deadline{stroke:var(--loss);stroke-width:2;stroke-dasharray:6 4}
 .edge{stroke:var(--dim);stroke-width:1.5;stroke-dasharray:2 3}
 .lossbar{fill:var(--loss)}
-@media print{body{max-width:none;padding:0;font-size:10pt}nav,summary{display:none}
+@media print{body{max-width:none;padding:0;font-size:10pt}nav,figure summary{display:none}
 svg{min-width:0;max-height:24cm}
 h2{break-after:avoid}tr{break-inside:avoid}
 @page{margin:15mm}}

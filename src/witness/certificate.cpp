@@ -74,6 +74,7 @@ Certificate certify(const CertificateInput& input) {
                                            : Verdict::confirmed;
   if (out.verdict == Verdict::confirmed) out.reasons.push_back(all_good(out));
   for (std::string& reason : out.reasons) reason = escape_for_terminal(reason);
+  for (std::string& remark : out.remarks) remark = escape_for_terminal(remark);
   return out;
 }
 

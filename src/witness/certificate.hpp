@@ -34,6 +34,7 @@ struct CertificateInput {
   std::vector<ProberRecord> probers;
   std::vector<CounterSeries> counters;
   std::vector<std::string> instances;    // all of the service: "web@web01"
+  std::string own_machine;               // where the probers run, as in CounterSample::machine
   std::optional<Executions> executions;  // empty: nobody was asked, POSTs are not judged
   CertificateRules rules;
 };
@@ -80,6 +81,7 @@ struct Duplicate {
 struct Certificate {
   Verdict verdict = Verdict::unknown;
   std::vector<std::string> reasons;  // for it when confirmed, otherwise against; safe to print
+  std::vector<std::string> remarks;  // what was left out, and why; neither for nor against it
   std::int64_t sent = 0, lost = 0;   // in rollout and soak; lost: those that are not `baseline`
   std::int64_t baseline_sent = 0, baseline_lost = 0, subtracted = 0;
   TimeMs from_ms = 0, to_ms = 0;      // of rollout and soak

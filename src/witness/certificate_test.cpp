@@ -284,6 +284,60 @@ TEST(Certificate, ASourceThatIsNotRequiredMayBeMissing) {
   EXPECT_EQ(certify(in).verdict, Verdict::confirmed);
 }
 
+// A host's counters, with one failure in the rollout that no prober saw.
+CounterSeries host_series(const std::string& name, const std::string& machine) {
+  CounterSeries host;
+  host.kind = SourceKind::host;
+  host.name = name;
+  for (TimeMs at = kStart; at <= kEnd + 1'000; at += 1'000) {
+    CounterSample sample;
+    sample.at_ms = at;
+    sample.epoch = "boot";
+    sample.machine = machine;
+    sample.values = {{"ListenDrops", at > kBegin + 3'000 ? 1 : 0}};
+    add_sample(&host, sample);
+  }
+  return host;
+}
+
+TEST(Certificate, CountersOfASharedMachineSayNothing) {
+  CertificateInput in = good();
+  in.counters.push_back(host_series("web01", "boot net:[1]"));
+  EXPECT_EQ(certify(in).verdict, Verdict::unknown);
+  in.counters.push_back(host_series("web02", "boot net:[2]"));
+  EXPECT_EQ(certify(in).verdict, Verdict::unknown) << "another namespace has its own counters";
+  in.counters.back() = host_series("web02", "boot net:[1]");
+  Certificate c = certify(in);
+  EXPECT_EQ(c.verdict, Verdict::confirmed) << certificate_text(c);
+  ASSERT_EQ(c.remarks.size(), 1u);
+  EXPECT_NE(c.remarks[0].find("web01, web02 left out: they are one machine"), std::string::npos);
+  for (const CounterRow& row : c.counters) EXPECT_EQ(row.kind, SourceKind::load_balancer);
+
+  in.counters.pop_back();
+  in.own_machine = "boot net:[1]";
+  c = certify(in);
+  EXPECT_EQ(c.verdict, Verdict::confirmed) << certificate_text(c);
+  EXPECT_NE(certificate_text(c).find("this program runs on the same machine"), std::string::npos);
+
+  in.counters[1] = host_series("web01", "");
+  in.own_machine = "";
+  EXPECT_EQ(certify(in).verdict, Verdict::unknown) << "not known is not the same";
+}
+
+TEST(Certificate, HostsDoNotStandInForTheLoadBalancer) {
+  for (const char* machine : {"elsewhere", "here"}) {
+    CertificateInput in = good();
+    in.own_machine = "here";
+    in.counters = {host_series("web01", machine)};
+    for (CounterSample& sample : in.counters[0].samples) sample.values["ListenDrops"] = 0;
+    const Certificate c = certify(in);
+    EXPECT_EQ(c.verdict, Verdict::unknown);
+    EXPECT_NE(certificate_text(c).find("no counters of a load balancer"), std::string::npos);
+    lose(&in, loss(kBegin + 3'500));
+    EXPECT_EQ(certify(in).verdict, Verdict::refuted);
+  }
+}
+
 TEST(Certificate, RetriesAreNearMisses) {
   CertificateInput in = good();
   in.counters[0].samples.back().values["retries"] = 2;

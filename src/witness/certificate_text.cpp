@@ -95,6 +95,7 @@ std::string certificate_text(const Certificate& c) {
     text +=
         fmt::format("  ran twice POST {} {} times ({})\n", escape_for_terminal(c.duplicates[i].id),
                     c.duplicates[i].times, escape_for_terminal(join(c.duplicates[i].where, ", ")));
+  for (const std::string& remark : c.remarks) text += "  remark    " + remark + "\n";
   if (c.baseline_lost > 0 || c.subtracted > 0)
     text += fmt::format(
         "  baseline  {} of {} failed before; {} like them in the rollout, "
@@ -121,6 +122,7 @@ std::string certificate_json(const Certificate& c) {
       {"format_version", 1},
       {"verdict", name_of(c.verdict)},
       {"reasons", strings(c.reasons)},
+      {"remarks", strings(c.remarks)},
       {"from", format_timestamp(c.from_ms)},
       {"to", format_timestamp(c.to_ms)},
       {"sent", c.sent},

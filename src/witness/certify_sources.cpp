@@ -1,4 +1,6 @@
 // Whether the sources can be believed, and whether they agree.
+#include <map>
+
 #include "base/text.hpp"
 #include "witness/certify_parts.hpp"
 #include "witness/noise.hpp"
@@ -172,6 +174,34 @@ void compare_requests(const CertificateInput& input, const std::vector<Seen>& us
         ours, counted));
 }
 
+// Counters of a host are of all that its kernel does. On the machine of the prober they count the
+// prober too, and on one that is several hosts of the service nothing tells which one it was: there
+// they say nothing, neither for nor against. A host whose machine is not known is judged as usual.
+std::vector<const CounterSeries*> that_apply(const CertificateInput& input, Certificate* out) {
+  std::map<std::string, std::vector<std::string>> names;
+  for (const CounterSeries& series : input.counters)
+    if (series.kind == SourceKind::host && !series.machine.empty())
+      names[series.machine].push_back(series.name);
+  for (const auto& [machine, hosts] : names) {
+    if (machine == input.own_machine)
+      out->remarks.push_back("host counters of " + join(hosts, ", ") +
+                             " left out: this program runs on the same machine, so they count all "
+                             "that happens on it");
+    else if (hosts.size() > 1)
+      out->remarks.push_back("host counters of " + join(hosts, ", ") +
+                             " left out: they are one machine, and what it counts cannot be told "
+                             "apart");
+  }
+  std::vector<const CounterSeries*> apply;
+  for (const CounterSeries& series : input.counters) {
+    const auto same = names.find(series.kind == SourceKind::host ? series.machine : "");
+    const bool shared =
+        same != names.end() && (same->first == input.own_machine || same->second.size() > 1);
+    if (!shared) apply.push_back(&series);
+  }
+  return apply;
+}
+
 std::string words_for(const CounterRow& row) {
   return fmt::format("{}: {} +{} in the rollout", escape_for_terminal(row.source), row.counter,
                      row.rollout.value_or(0));
@@ -182,18 +212,18 @@ std::string words_for(const CounterRow& row) {
 void judge_counters(const CertificateInput& input, Certificate* out, Findings* findings) {
   if (out->to_ms == 0) return;
   std::vector<Seen> usable;
-  bool any_lb = false;
-  for (const CounterSeries& series : input.counters) {
-    Seen seen{&series, span_of(series, out->from_ms, out->to_ms)};
-    if (seen.span.problem.empty()) {
-      any_lb = any_lb || series.kind == SourceKind::load_balancer;
+  bool any_lb = false;  // read, or a doubt already
+  for (const CounterSeries* series : that_apply(input, out)) {
+    Seen seen{series, span_of(*series, out->from_ms, out->to_ms)};
+    const bool read = seen.span.problem.empty();
+    any_lb |= series->kind == SourceKind::load_balancer && (read || series->required);
+    if (read) {
       usable.push_back(std::move(seen));
-    } else if (series.required) {
-      findings->doubts.push_back(escape_for_terminal(series.name) + " " + seen.span.problem);
+    } else if (series->required) {
+      findings->doubts.push_back(escape_for_terminal(series->name) + " " + seen.span.problem);
     }
   }
-  if (!any_lb && input.counters.empty())
-    findings->doubts.emplace_back("no counters of a load balancer were read");
+  if (!any_lb) findings->doubts.emplace_back("no counters of a load balancer were read");
   const double tests = static_cast<double>(std::max<std::size_t>(1, usable.size())) * 6;
   for (const Seen& seen : usable) add_rows(seen, input.rules.false_alarm / tests, out);
   compare_requests(input, usable, findings);

@@ -1,8 +1,11 @@
 #include "witness/counters.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fstream>
 #include <optional>
 
 #include "base/text.hpp"
@@ -14,6 +17,8 @@ namespace {
 constexpr std::size_t kMaxText = 1u << 20;
 constexpr std::size_t kMaxFields = 512;
 constexpr std::size_t kMaxEpoch = 64;
+constexpr const char* kBootId = "/proc/sys/kernel/random/boot_id";
+constexpr const char* kNetworkNamespace = "/proc/self/ns/net";
 
 constexpr std::array<std::string_view, 11> kHostCounters = {
     "ListenOverflows", "ListenDrops",      "TCPReqQFullDrop",   "TCPAbortOnData",
@@ -81,6 +86,14 @@ void thin(std::vector<CounterSample>* samples) {
   *samples = std::move(kept);
 }
 
+// A container has the boot id of its kernel, but counters of its own namespace. Half of it is not
+// enough to say that two are the same.
+std::string machine_of(std::string_view boot_id, std::string_view network_namespace) {
+  if (boot_id.empty() || network_namespace.empty()) return {};
+  return escape_for_terminal(boot_id.substr(0, kMaxEpoch)) + " " +
+         escape_for_terminal(network_namespace.substr(0, kMaxEpoch));
+}
+
 }  // namespace
 
 CounterSense sense_of(SourceKind kind, std::string_view counter) {
@@ -107,29 +120,43 @@ void add_sample(CounterSeries* series, CounterSample sample) {
     }
     if (reset && series->reset_at.size() < kMaxResets) series->reset_at.push_back(sample.at_ms);
   }
+  if (!sample.machine.empty()) series->machine = sample.machine;
   series->samples.push_back(std::move(sample));
   if (series->samples.size() > kMaxSamples) thin(&series->samples);
 }
 
+std::string this_machine() {
+  std::string boot_id;
+  std::getline(std::ifstream(kBootId), boot_id);
+  std::array<char, kMaxEpoch> name{};
+  const ssize_t length = ::readlink(kNetworkNamespace, name.data(), name.size());
+  if (length <= 0) return {};
+  return machine_of(boot_id, {name.data(), static_cast<std::size_t>(length)});
+}
+
 const char* const kHostCountersScript =
-    "echo boot; cat /proc/sys/kernel/random/boot_id; echo netstat; cat /proc/net/netstat; "
+    "echo boot; cat /proc/sys/kernel/random/boot_id; echo netns; "
+    "readlink /proc/self/ns/net 2>/dev/null; echo netstat; cat /proc/net/netstat; "
     "echo snmp; cat /proc/net/snmp; echo tcp; cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | "
     "head -c 262144";
 
 Result<CounterSample> parse_host_counters(std::string_view text, TimeMs at_ms) {
   CounterSample sample;
   sample.at_ms = at_ms;
-  std::string_view rest = text.substr(0, kMaxText), names, section;
+  std::string_view rest = text.substr(0, kMaxText), names, section, boot_id, network_namespace;
   std::int64_t longest = 0;
   while (!rest.empty()) {
     const std::size_t end = rest.find('\n');
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    if (line == "boot" || line == "netstat" || line == "snmp" || line == "tcp") {
+    if (line == "boot" || line == "netns" || line == "netstat" || line == "snmp" || line == "tcp") {
       section = line;
       names = {};
-    } else if (section == "boot" && sample.epoch.empty()) {
+    } else if (section == "boot" && boot_id.empty()) {
+      boot_id = line;
       sample.epoch = escape_for_terminal(line.substr(0, kMaxEpoch));
+    } else if (section == "netns" && network_namespace.empty()) {
+      network_namespace = line;
     } else if (section == "tcp") {
       take_socket(line, &longest);
     } else if (line.rfind("TcpExt: ", 0) == 0 || line.rfind("Tcp: ", 0) == 0) {
@@ -142,6 +169,7 @@ Result<CounterSample> parse_host_counters(std::string_view text, TimeMs at_ms) {
     }
   }
   if (section == "tcp") sample.gauges["accept_queue"] = longest;
+  sample.machine = machine_of(boot_id, network_namespace);
   if (sample.epoch.empty() || sample.values.empty())
     return fail(ErrorCode::invalid, "no counters of the kernel in the answer");
   return sample;

@@ -31,9 +31,10 @@ enum class CounterSense {
 // Load balancer: requests, responses_5xx, connect_errors, response_errors, server_aborts, retries,
 // redispatches. Host: names as the kernel has them (ListenOverflows, TCPAbortOnData …).
 struct CounterSample {
-  TimeMs at_ms = 0;    // when it was asked for, by our clock
-  TimeMs done_ms = 0;  // when the answer was there; 0: at once
-  std::string epoch;   // changes when counting begins anew: worker pids, the host's boot id
+  TimeMs at_ms = 0;     // when it was asked for, by our clock
+  TimeMs done_ms = 0;   // when the answer was there; 0: at once
+  std::string epoch;    // changes when counting begins anew: worker pids, the host's boot id
+  std::string machine;  // whose counters these are: boot id and network namespace; empty: not known
   std::map<std::string, std::int64_t> values;
   std::map<std::string, std::int64_t> gauges;  // not sums: accept_queue
   std::string problem;                         // why it could not be read; then no values
@@ -46,6 +47,7 @@ struct CounterSeries {
   // set is at least what the prober sent. False for a pool that counts connections.
   bool sees_all_probes = false;
   bool required = true;  // without it nothing is confirmed
+  std::string machine;   // of the latest sample that says it
   std::vector<CounterSample> samples;
   std::vector<TimeMs> reset_at;  // counting began anew between the sample before and this time
   std::int64_t unread = 0;       // samples with a problem; they are not kept
@@ -56,8 +58,11 @@ inline constexpr std::size_t kMaxResets = 64;
 
 void add_sample(CounterSeries* series, CounterSample sample);
 
-// Prints, for parse_host_counters: three files of /proc, each after a line with its name. Fixed
-// text, no arguments.
+// What counts here and now, as in CounterSample::machine; empty when it cannot be read.
+[[nodiscard]] std::string this_machine();
+
+// Prints, for parse_host_counters: parts of /proc, each after a line with its name. Fixed text, no
+// arguments.
 extern const char* const kHostCountersScript;
 // Its output, which is hostile: at most 1 MiB is looked at, numbers that are none are refused.
 [[nodiscard]] Result<CounterSample> parse_host_counters(std::string_view text, TimeMs at_ms);

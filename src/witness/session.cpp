@@ -55,6 +55,10 @@ std::vector<std::string> Session::id_prefixes() const {
   return all;
 }
 
+void Session::runs_on(std::string machine) {
+  input_.own_machine = std::move(machine);
+}
+
 void Session::executed(Executions executions) {
   input_.executions = std::move(executions);
 }

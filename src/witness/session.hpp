@@ -47,6 +47,8 @@ class Session {
   void add(const CounterSource& source, CounterSample sample);
   // Of these a required one that gave no sample makes it unknown.
   void expect(const CounterSource& source);
+  // Where the probers run: counters of that machine are of everything on it.
+  void runs_on(std::string machine);
   [[nodiscard]] std::vector<std::string> id_prefixes() const;  // for ask_executions
   void executed(Executions executions);
 

@@ -38,6 +38,25 @@ TEST(HostCounters, AreRead) {
   EXPECT_EQ(sample->gauges.at("accept_queue"), 0x11);
 }
 
+TEST(HostCounters, SayWhoseTheyAre) {
+  EXPECT_EQ(parse_host_counters(kKernel, 5)->machine, "") << "the boot id alone is not enough";
+  std::string text = kKernel;
+  text.insert(text.find("netstat"), "netns\nnet:[4026531840]\n");
+  EXPECT_EQ(parse_host_counters(text, 5)->machine,
+            "8d1f2c6e-0000-4000-8000-000000000001 net:[4026531840]");
+  std::string out;
+  FILE* pipe = ::popen(kHostCountersScript, "r");
+  ASSERT_NE(pipe, nullptr);
+  std::array<char, 4096> part{};
+  while (const std::size_t got = std::fread(part.data(), 1, part.size(), pipe))
+    out.append(part.data(), got);
+  ::pclose(pipe);
+  const auto here = parse_host_counters(out, 5);
+  ASSERT_TRUE(here) << here.error().what;
+  EXPECT_NE(here->machine, "");
+  EXPECT_EQ(here->machine, this_machine());
+}
+
 TEST(HostCounters, OfThisMachineAreRead) {
   std::ostringstream text;
   text << "boot\n"

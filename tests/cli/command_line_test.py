@@ -58,6 +58,17 @@ class CommandLine(unittest.TestCase):
         self.assertIn("--> hitless.yaml:18:15", done.stderr)
         self.assertIn("did you mean `deadline`?", done.stderr)
 
+    def test_check_speaks_json(self):
+        done = self.run_it("check", "--offline", "--json", fleet=GOOD.replace("deadline: 30s", "deadlin: 30s"))
+        self.assertEqual(done.returncode, 78)
+        said = json.loads(done.stdout)
+        self.assertFalse(said["good"])
+        first = said["findings"][0]
+        self.assertEqual((first["code"], first["line"], first["column"]), ("HL0104", 18, 15))
+        self.assertIn("deadline", first["label"])
+        good = self.run_it("check", "--offline", "--json")
+        self.assertEqual((good.returncode, json.loads(good.stdout)["good"]), (0, True))
+
     def test_all_errors_at_once(self):
         broken = GOOD.replace("kind: haproxy", "kind: haprox").replace("floor: 1", "floor: 2").replace("port: 80", "port: '80'")
         done = self.run_it("check", "--offline", fleet=broken)
@@ -92,9 +103,19 @@ class CommandLine(unittest.TestCase):
         self.assertIn("did you mean `restart`?", self.run_it("restrat").stderr)
 
     def test_unknown_service_is_named(self):
-        done = self.run_it("plan", "wep")
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("did you mean `web`?", done.stderr)
+        for args in (["plan", "wep"], ["doctor", "wep"], ["doctor", "wep", "--sudoers"], ["status", "wep"],
+                     ["restart", "wep", "--yes"]):
+            done = self.run_it(*args)
+            self.assertNotEqual(done.returncode, 0, args)
+            self.assertIn("did you mean `web`?", done.stderr, args)
+            self.assertNotIn("All well", done.stdout)
+
+    def test_alone_it_shows_its_help(self):
+        done = self.run_it()
+        self.assertEqual((done.returncode, done.stdout), (64, ""))
+        self.assertIn("Examples:", done.stderr)
+        for verb in ("apply", "audit", "doctor"):
+            self.assertIn("Example: hitless " + verb, self.run_it(verb, "--help").stdout)
 
     def test_nobody_to_confirm(self):
         done = self.run_it("restart", "web", "--no-input", "--no-notify")
@@ -136,10 +157,13 @@ class CommandLine(unittest.TestCase):
     def test_ascii_without_utf8(self):
         done = self.run_it("check", "--offline", env={"LC_ALL": "C"})
         done.stdout.encode("ascii")
+        broken = self.run_it("check", "--offline", env={"LC_ALL": "C"}, fleet=GOOD.replace("version: 1\n", ""))
+        broken.stderr.encode("ascii")
 
     def test_empty_history_and_journal(self):
         self.assertEqual(self.run_it("history").returncode, 0)
         self.assertEqual(self.run_it("audit", "verify").returncode, 0)
+        self.assertEqual(self.run_it("incident").returncode, 0)
         self.assertEqual(self.run_it("show", "R-1").returncode, 1)
 
 

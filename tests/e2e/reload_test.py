@@ -110,6 +110,19 @@ class ReloadTest(E2eTest):
         self.assertEqual(self.configs(), before)
         self.assert_all_in()
 
+    def test_change_behind_a_link_is_seen(self):
+        """Debian's sites-enabled holds links; what is installed is the file that they lead to."""
+        lab, dest = self.lab, "/etc/nginx/sites-available/lab"
+        site = lab.host("web01").read(dest)
+        change = {"config": [{"source": os.path.join(lab.tmp, "next", "{host}.conf"), "dest": dest}]}
+        for old, new, word in (("listen 80;", "listen 8081;", "class human-only"),
+                               ('return 200 "ok', 'return 200 "fine', "class reload")):
+            self.assertIn(old, site)
+            next_config(lab, site.replace(old, new))
+            run = lab.hitless("plan", "web", "--for", "apply", "--out", "-", fleet=fleet(lab, web=change))
+            self.assertEqual(run.code, BLOCKED if word == "class human-only" else OK, run)
+            self.assert_contains(run, word)
+
     def test_saved_plan_runs_once_nothing_moved(self):
         lab = self.lab
         next_config(lab, NEW_POOL)

@@ -57,6 +57,7 @@ struct PagerDutyConfig {
   std::string routing_key;
   std::string source = "hitless";
   std::string url = "https://events.pagerduty.com";
+  std::string change_url = {}, alert_url = {};  // whole URLs instead of those below `url`
 };
 
 // Fail with invalid when the configuration cannot work.

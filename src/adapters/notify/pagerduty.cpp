@@ -59,19 +59,19 @@ class PagerDuty final : public ports::Sink {
                                {"dedup_key", dedup_key_of(n)},
                                {"client", "hitless"},
                                {"payload", payload}};
-      auto alerted = co_await send("/v2/enqueue", event);
+      auto alerted = co_await send(config_.alert_url, event);
       if (!alerted) co_return alerted;
     }
-    co_return co_await send("/v2/change/enqueue",
+    co_return co_await send(config_.change_url,
                             json::object{{"routing_key", config_.routing_key},
                                          {"payload", payload_of(n, config_.source)}});
   }
 
  private:
-  Task<Delivery> send(std::string path, json::object event) {
+  Task<Delivery> send(std::string url, json::object event) {
     HttpRequest request;
     request.method = "POST";
-    request.url = config_.url + path;
+    request.url = std::move(url);
     request.headers = {"Content-Type: application/json"};
     request.body = json::serialize(event);
     if (request.body.size() > max_event_bytes) {
@@ -90,7 +90,11 @@ class PagerDuty final : public ports::Sink {
 }  // namespace
 
 Result<std::unique_ptr<ports::Sink>> make_pagerduty(PagerDutyConfig config) {
-  if (auto ok = check_http_url(config.url, "url"); !ok) return tl::unexpected(ok.error());
+  if (config.change_url.empty()) config.change_url = config.url + "/v2/change/enqueue";
+  if (config.alert_url.empty()) config.alert_url = config.url + "/v2/enqueue";
+  for (const auto& [url, name] :
+       {std::pair{config.change_url, "change_url"}, std::pair{config.alert_url, "alert_url"}})
+    if (auto ok = check_http_url(url, name); !ok) return tl::unexpected(ok.error());
   if (config.routing_key.empty()) {
     return fail(ErrorCode::invalid, "PagerDuty needs a `routing_key`", config.options.name,
                 "an Events API v2 integration key of the service");

@@ -365,6 +365,20 @@ TEST(pagerduty, change_event_always_and_an_alert_on_failure) {
   EXPECT_EQ(seen[2].path, "/v2/change/enqueue");
 }
 
+TEST(pagerduty, whole_urls_of_its_own) {
+  HttpServer server([](const HttpSeen&) { return HttpReply{202, "{}", "", 0, ""}; });
+  PagerDutyConfig config{options(), "routingkey123", "hitless", "http://127.0.0.1:1"};
+  config.change_url = server.url() + "/changes?x=1";
+  config.alert_url = server.url() + "/alerts";
+  auto sink = must(make_pagerduty(config));
+  ASSERT_TRUE(deliver(*sink, sample()).has_value());
+  ASSERT_EQ(server.seen().size(), 2u);
+  EXPECT_EQ(server.seen()[0].path, "/alerts");
+  EXPECT_EQ(server.seen()[1].path, "/changes?x=1");
+  config.change_url = "gopher://x";
+  EXPECT_FALSE(make_pagerduty(config).has_value());
+}
+
 TEST(pagerduty, limits_and_wrong_answers) {
   int status = 400;
   HttpServer server(

@@ -111,7 +111,10 @@ class CommandService final : public ports::Service {
                                    std::move(changed));
   }
 
-  Task<Result<ports::Files>> config_files() override { return tree_.read_all(); }
+  Task<Result<ports::Files>> config_files() override { return tree_.read_all({}); }
+  Task<Result<ports::Files>> config_files_with(ports::Files changed) override {
+    return tree_.read_all(std::move(changed));
+  }
 
   Task<Result<core::Outcome>> act(ports::ActOrder order) override {
     std::vector<std::string> argv =
@@ -160,7 +163,9 @@ class CommandService final : public ports::Service {
                    "start it first");
     }
     std::string text = "PID " + std::to_string(now.main_pid) + " runs";
-    if (nginx_) text += ", " + std::to_string(now.workers.size()) + " workers";
+    if (nginx_)
+      text += ", " + std::to_string(now.workers.size()) + " worker" +
+              (now.workers.size() == 1 ? "" : "s");
     if (nginx_ && now.log_offset < 0) {
       return check("Process", CheckStatus::warn,
                    text + "; its error log cannot be read, so a reload is not chosen",

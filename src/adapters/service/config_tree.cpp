@@ -201,8 +201,8 @@ Task<Result<ConfigSet>> ConfigTree::read(ports::Files overlay) {
   co_return set;
 }
 
-Task<Result<ports::Files>> ConfigTree::read_all() {
-  auto set = co_await read({});
+Task<Result<ports::Files>> ConfigTree::read_all(ports::Files overlay) {
+  auto set = co_await read(std::move(overlay));
   if (!set) co_return tl::unexpected<Error>(std::move(set.error()));
   if (!set->unreadable.empty()) {
     co_return fail(ErrorCode::refused, "cannot read " + set->unreadable.front(), host_->name(),

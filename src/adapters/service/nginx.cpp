@@ -96,7 +96,10 @@ class NginxService final : public ports::Service {
     co_return co_await test_staged(host_, &tree_, std::move(test), std::move(changed));
   }
 
-  Task<Result<ports::Files>> config_files() override { return tree_.read_all(); }
+  Task<Result<ports::Files>> config_files() override { return tree_.read_all({}); }
+  Task<Result<ports::Files>> config_files_with(ports::Files changed) override {
+    return tree_.read_all(std::move(changed));
+  }
 
   Task<Result<core::Outcome>> act(ports::ActOrder order) override {
     if (order.action == Action::restart && upgrades() && order.expected.active) {

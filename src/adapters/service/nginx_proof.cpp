@@ -112,8 +112,10 @@ ServiceReading prove_nginx_reload(const ServiceIdentity& before, const ServiceId
     return say(ServiceVerdict::indeterminate, "new workers, but the error log cannot be read");
   if (!found.other.empty())
     return say(ServiceVerdict::indeterminate, "new workers, but " + found.other);
-  return say(ServiceVerdict::proven, master + " kept, " + std::to_string(workers.fresh.size()) +
-                                         " new workers, none of before accepts, no new error");
+  return say(ServiceVerdict::proven,
+             master + " kept, " + std::to_string(workers.fresh.size()) +
+                 (workers.fresh.size() == 1 ? " new worker" : " new workers") +
+                 ", none of before accepts, no new error");
 }
 
 ServiceReading prove_nginx_upgrade(const ServiceIdentity& before, const ServiceIdentity& now,

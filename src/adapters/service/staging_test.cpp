@@ -4,6 +4,7 @@
 #include "adapters/service/nginx_scan.hpp"
 #include "adapters/service/staging.hpp"
 #include "adapters/service/ustar.hpp"
+#include "confdiff/config_diff.hpp"
 
 namespace hitless::service {
 namespace {
@@ -78,6 +79,28 @@ TEST_F(Staging, AChangeOfALinksTargetIsAChangeOfTheLink) {
   const auto broken = test({{target, "server_tokens maybe;\n"}});
   EXPECT_EQ(broken.status, CheckStatus::fail) << broken.evidence;
   EXPECT_NE(broken.evidence.find("conf.d/linked.conf:1"), std::string::npos) << broken.evidence;
+}
+
+// Debian's sites-enabled holds links: what is installed is the file that they lead to. The diff
+// must see that, or taking `listen` away would be "no change of meaning".
+TEST_F(Staging, TheDiffSeesAChangeBehindALink) {
+  const std::string target = folder_ / "conf/available/linked.conf";
+  const std::string link = folder_ / "conf/conf.d/linked.conf";
+  const std::string other = folder_ / "conf/available/other.conf";
+  write_file(target, "server_tokens off;\n");
+  write_file(other, "gzip off;\n");
+  std::filesystem::create_symlink("../available/linked.conf", link);
+  const std::string changed = "server_tokens on;\ninclude " + other + ";\n";
+  ports::Files wanted{{target, changed}};
+  const auto before = wait_for(service_->config_files());
+  const auto after = wait_for(service_->config_files_with(wanted));
+  ASSERT_TRUE(before) << before.error().what;
+  ASSERT_TRUE(after) << after.error().what;
+  EXPECT_EQ(before->at(link), "server_tokens off;\n");
+  EXPECT_EQ(after->at(link), changed);
+  EXPECT_EQ(after->count(other), 1u) << "what it includes now is part of it";
+  const auto diff = confdiff::diff_config(confdiff::Kind::nginx, *before, *after, main_, {});
+  EXPECT_NE(diff.summary.change_class, confdiff::ChangeClass::none);
 }
 
 TEST_F(Staging, ACertificateThatChangesWithItIsTheStagedOne) {

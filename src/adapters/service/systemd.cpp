@@ -75,7 +75,10 @@ class SystemdService final : public ports::Service {
     co_return co_await test_command(host_, &tree_, config_.test, std::move(changed));
   }
 
-  Task<Result<ports::Files>> config_files() override { return tree_.read_all(); }
+  Task<Result<ports::Files>> config_files() override { return tree_.read_all({}); }
+  Task<Result<ports::Files>> config_files_with(ports::Files changed) override {
+    return tree_.read_all(std::move(changed));
+  }
 
   Task<Result<core::Outcome>> act(ports::ActOrder order) override {
     co_return co_await act_on_unit(host_, config_.unit, std::move(order));
