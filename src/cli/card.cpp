@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/certificate_store.hpp"
@@ -16,6 +18,7 @@ namespace {
 
 using core::PhaseName;
 
+constexpr std::size_t kSentOnOneLine = 100;
 constexpr std::size_t kMaxNotes = 3;  // of each kind, about the clients
 
 struct Counts {
@@ -166,10 +169,19 @@ std::string result_card(const core::State& state, const CardExtras& extras, cons
       known ? fmt::format("lowest serving {} of {} (floor {})", state.lowest_serving,
                           state.instances.size(), state.plan.policy.capacity.floor)
             : "");
-  row(card, "now", fmt::format("{} of {} serving", core::serving(state), state.instances.size()));
+  const bool looked = std::any_of(state.instances.begin(), state.instances.end(),
+                                  [](const core::Instance& i) { return i.reading.has_value(); });
+  if (looked)
+    row(card, "now", fmt::format("{} of {} serving", core::serving(state), state.instances.size()));
   std::string sent = state.incident;
   for (const std::string& each : extras.sent) sent += (sent.empty() ? "" : "  ") + each;
-  row(card, "sent", sent);
+  if (display_width(sent) <= kSentOnOneLine) {
+    row(card, "sent", sent);
+  } else {  // some did not get it, and each says why
+    row(card, "sent", state.incident.empty() ? extras.sent.front() : state.incident);
+    for (std::size_t i = state.incident.empty() ? 1 : 0; i < extras.sent.size(); ++i)
+      note(card, extras.sent[i]);
+  }
   card += "Next: " + next_steps(state, result) + "\n";
   return t.plain(card);
 }

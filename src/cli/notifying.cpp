@@ -98,14 +98,22 @@ ports::Notification stopped_notification(const std::string& rollout, const Error
   return n;
 }
 
-Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks,
-                          ports::Notification notification) {
+namespace {
+
+std::vector<ports::Sink*> all_of(const std::vector<std::unique_ptr<ports::Sink>>& sinks) {
+  std::vector<ports::Sink*> all;
+  for (const auto& sink : sinks) all.push_back(sink.get());
+  return all;
+}
+
+Task<SendReport> send_to(std::string dir, std::vector<ports::Sink*> sinks,
+                         ports::Notification notification) {
   SendReport report;
-  notify::Spool spool(state_dir(app) + "/spool");
+  notify::Spool spool(std::move(dir));
   std::vector<ports::Sink*> wanted;
-  for (const auto& sink : *sinks) {
+  for (ports::Sink* sink : sinks) {
     if (!sink->wants(notification.kind)) continue;
-    wanted.push_back(sink.get());
+    wanted.push_back(sink);
     if (Status spooled = spool.enqueue(sink->name(), notification); !spooled) {
       report.lines.push_back(sink->name() + " ✗ (" + describe(spooled.error()) + ")");
       report.required_failed |= sink->required();
@@ -127,6 +135,29 @@ Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<port
     report.required_failed |= it != wanted.end() && (*it)->required();
   }
   co_return report;
+}
+
+}  // namespace
+
+Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks,
+                          ports::Notification notification) {
+  co_return co_await send_to(state_dir(app) + "/spool", all_of(*sinks), std::move(notification));
+}
+
+Task<SendReport> announce(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks,
+                          ports::Notification started) {
+  const std::string dir = state_dir(app) + "/spool";
+  std::vector<ports::Sink*> required = all_of(*sinks);
+  const auto others = std::stable_partition(required.begin(), required.end(),
+                                            [](const ports::Sink* s) { return s->required(); });
+  std::vector<ports::Sink*> rest(others, required.end());
+  required.erase(others, required.end());
+  SendReport report = co_await send_to(dir, std::move(required), started);
+  if (report.required_failed) {
+    notify::Spool(dir).withdraw(started.key);
+    co_return report;
+  }
+  co_return co_await send_to(dir, std::move(rest), std::move(started));
 }
 
 }  // namespace hitless::cli

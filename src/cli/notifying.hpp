@@ -35,5 +35,8 @@ struct SendReport {
 // Spools first, then tries every sink within a budget; what fails stays spooled for the next run.
 Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks,
                           ports::Notification notification);
-
+// The message that a rollout begins. Those without whom it must not begin come first: when one of
+// them does not answer, nobody else hears of a rollout that never was, now or later.
+Task<SendReport> announce(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks,
+                          ports::Notification started);
 }  // namespace hitless::cli

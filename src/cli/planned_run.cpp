@@ -7,6 +7,7 @@
 #include "cli/confirm.hpp"
 #include "cli/rollout_session.hpp"
 #include "cli/screen_plan.hpp"
+#include "cli/waiting.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -61,7 +62,9 @@ Task<std::optional<int>> prepare(RolloutSession* session, const PlannedRun* want
     if (Status ready = co_await wanted->before_plan(session->wiring); !ready)
       co_return failed(app, ready.error());
   }
+  Waiting waiting(app, looking_at(*session->wiring));
   auto draft = co_await engine::make_plan(&session->wiring->parts, wanted->options);
+  waiting.done();
   if (!draft)
     co_return failed(app, draft.error(),
                      draft.error().code == ErrorCode::invalid ? kUsage : kError);

@@ -250,7 +250,7 @@ Task<void> run_new(RolloutSession* session, core::Plan plan) {
   App& app = *session->app;
   if (!session->sinks.empty()) {
     SendReport sent =
-        co_await send_all(app, &session->sinks, started_notification(plan, actor_name()));
+        co_await announce(app, &session->sinks, started_notification(plan, actor_name()));
     if (sent.required_failed) {
       session->exit_code =
           failed(app,

@@ -98,6 +98,12 @@ std::string checklists(const engine::PlanDraft& draft, const Terminal& t) {
 
 }  // namespace
 
+std::string looking_at(const Wiring& wiring) {
+  const std::size_t count = wiring.parts.instances.size();
+  return fmt::format("Looking at {}: {} instance{}, {}", wiring.parts.name, count,
+                     count == 1 ? "" : "s", join(wiring.pool_texts(), "; "));
+}
+
 std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::string>& pools,
                         const Terminal& t, bool with_checklists) {
   const core::Plan& plan = draft.plan;

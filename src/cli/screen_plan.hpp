@@ -4,9 +4,13 @@
 #include <string>
 
 #include "cli/terminal.hpp"
+#include "cli/wiring.hpp"
 #include "engine/planner.hpp"
 
 namespace hitless::cli {
+
+// "Looking at web: 3 instances, be_web @ lb-1", while a plan is made.
+[[nodiscard]] std::string looking_at(const Wiring& wiring);
 
 [[nodiscard]] std::string plan_screen(const engine::PlanDraft& draft,
                                       const std::vector<std::string>& pools,

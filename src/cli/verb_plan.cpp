@@ -6,6 +6,7 @@
 #include "cli/load.hpp"
 #include "cli/plan_file.hpp"
 #include "cli/screen_plan.hpp"
+#include "cli/waiting.hpp"
 #include "cli/wiring.hpp"
 #include "core/names.hpp"
 
@@ -83,7 +84,9 @@ int verb_plan(App& app) {
   }
   Result<engine::PlanDraft> draft = fail(ErrorCode::internal, "no plan was made");
   const std::vector<std::string> pools = (*wiring)->pool_texts();
+  Waiting waiting(app, looking_at(**wiring));
   run_with(std::move(*wiring), [&](Wiring* w) { return make(w, options, &draft); });
+  waiting.done();
   if (!draft)
     return failed(app, draft.error(), draft.error().code == ErrorCode::invalid ? kUsage : kError);
   return show(app, pools, std::move(*draft));

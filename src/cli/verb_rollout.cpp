@@ -1,5 +1,6 @@
 // restart, reload, apply: plan, confirm, run, tell.
 #include "cli/planned_run.hpp"
+#include "core/names.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -9,6 +10,19 @@ core::Intent intent_of(const std::string& word) {
   return word == "apply" ? core::Intent::apply : core::Intent::restart;
 }
 
+// `restart app` must not do what a plan to apply web says.
+std::optional<int> another_plan(const App& app, const core::Plan& plan) {
+  const std::string intent(core::to_string(plan.intent));
+  const bool same = app.options.verb == intent &&
+                    (app.options.service.empty() || app.options.service == plan.service);
+  if (same) return std::nullopt;
+  return failed(
+      app,
+      Error{ErrorCode::invalid, "this is a plan to " + intent + " " + plan.service,
+            app.options.plan_file, "hitless " + intent + " --plan " + app.options.plan_file},
+      kUsage);
+}
+
 }  // namespace
 
 int verb_rollout(App& app) {
@@ -16,6 +30,7 @@ int verb_rollout(App& app) {
   if (!app.options.plan_file.empty()) {
     auto saved = load_plan(app.options.plan_file);
     if (!saved) return failed(app, saved.error());
+    if (auto other = another_plan(app, saved->plan)) return *other;
     wanted.service = saved->plan.service;
     wanted.options = engine::options_of(saved->plan);
     wanted.saved = std::move(*saved);

@@ -8,6 +8,8 @@
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/narrate.hpp"
+#include "cli/screen_plan.hpp"
+#include "cli/waiting.hpp"
 #include "cli/wiring.hpp"
 #include "core/names.hpp"
 #include "engine/traffic_ops.hpp"
@@ -123,7 +125,9 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
   Seen seen;
   const std::vector<std::string> pools = (*wiring)->pool_texts();
   const std::int64_t floor = (*wiring)->parts.policy.capacity.floor;
+  Waiting waiting(app, looking_at(**wiring));
   run_with(std::move(*wiring), [&](Wiring* w) { return read(w, &seen); });
+  waiting.done();
   const std::vector<Row>& rows = seen.rows;
   Hands found;
   if (journal != nullptr) found = find_hands(*journal, name);

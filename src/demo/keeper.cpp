@@ -16,6 +16,7 @@ namespace {
 constexpr auto kEndDeadline = std::chrono::seconds(15);
 
 // First TERM, after 0.4 s KILL, until two looks in a row find nothing: a server may be starting.
+// A hitless that works in our state folder goes as well: it would make the folder again.
 constexpr const char* kScript = R"sh(
 dir=$1
 trap '' INT TERM HUP QUIT
@@ -27,6 +28,9 @@ ours() {
       */sh | */dash | */bash | */busybox)
         case $(tr '\0' ' ' <"/proc/$pid/cmdline") in *"$dir/bin/"*) echo "$pid" ;; esac ;;
     esac
+  done
+  find /proc -maxdepth 2 -name exe -lname '*/hitless*' 2>/dev/null | while IFS=/ read -r _ _ pid _; do
+    tr '\0' '\n' <"/proc/$pid/environ" | grep -Fqx "HITLESS_STATE_DIR=$dir/state" && echo "$pid"
   done
 }
 stop_all() { for pid in $(ours); do kill -s "$1" "$pid"; done; }

@@ -211,6 +211,40 @@ TEST(DemoWorld, Kill9OfItsOwnerLeavesNothing) {
   EXPECT_TRUE(processes_in(dir).empty());
 }
 
+// A rollout of the demo, left alone by a kill -9 of the demo, would make the folder again.
+TEST(DemoWorld, AHitlessThatWorksInTheFolderGoesToo) {
+  auto made = DemoWorld::up();
+  ASSERT_TRUE(made.has_value()) << describe(made.error());
+  const std::string dir = (*made)->dir();
+  const std::string program = fs::temp_directory_path() / ("hitless-sleeper-" + random_hex(6));
+  fs::copy_file("/bin/sleep", program);
+  const auto start = [&](const std::string& state) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setenv("HITLESS_STATE_DIR", state.c_str(), 1);
+      ::execl(program.c_str(), program.c_str(), "60", nullptr);
+      ::_exit(1);
+    }
+    return child;
+  };
+  const pid_t ours = start(dir + "/state"), other = start(dir + "/state-of-someone-else");
+  for (const pid_t child : {ours, other}) {
+    std::error_code gone;
+    const fs::path link = fmt::format("/proc/{}/exe", child);
+    for (int i = 0; i < 200 && fs::read_symlink(link, gone) != program; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_TRUE((*made)->down().has_value());
+  int status = 0;
+  EXPECT_EQ(::waitpid(ours, &status, WNOHANG), ours);
+  EXPECT_EQ(::waitpid(other, &status, WNOHANG), 0);
+  for (const pid_t child : {ours, other}) {
+    ::kill(child, SIGKILL);
+    ::waitpid(child, &status, 0);
+  }
+  fs::remove(program);
+}
+
 TEST(DemoWorld, AShellThatLooksIntoTheFolderLives) {
   auto made = DemoWorld::up();
   ASSERT_TRUE(made.has_value()) << describe(made.error());

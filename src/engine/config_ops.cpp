@@ -171,6 +171,21 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
   co_return plan;
 }
 
+Task<std::string> what_bars(ports::Host* host, const ConfigPlan* plan) {
+  for (const auto& [path, content] : plan->changed) {
+    const auto there = co_await host->stat(path);
+    if (!there) co_return describe(there.error());
+    if (there->exists) {
+      if (!there->is_regular) co_return path + " is not a regular file (a link?)";
+      continue;
+    }
+    const std::string folder = folder_of(path);
+    const auto in = co_await host->stat(folder.empty() ? "/" : folder);
+    if (in && !in->exists) co_return "the folder of " + path + " does not exist";
+  }
+  co_return std::string();
+}
+
 Task<Result<std::vector<core::Backup>>> back_up(const ServiceParts* parts,
                                                 const InstanceParts* instance,
                                                 const ConfigPlan* plan, std::string rollout,
@@ -223,6 +238,10 @@ Task<Status> install_previous(const InstanceParts* instance, std::vector<core::B
   if (!files) co_return tl::unexpected<Error>(files.error());
   for (const core::Backup& backup : backups) {
     if (backup.existed) {
+      // Where the new file never came to, there is nothing to put back, and nothing that could
+      // fail.
+      const auto now = co_await read_if_there(instance->host, backup.path);
+      if (now && now->has_value() && sha256_hex(**now) == backup.sha256) continue;
       Status written = co_await instance->host->put_atomic(backup.path, (*files)[backup.path]);
       if (!written) co_return written;
       continue;

@@ -25,6 +25,10 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
 
 // Dated, re-read, hash-checked copies of every file that is about to change. A name that an include
 // pattern of the configuration would swallow goes into a folder of its own beside it.
+// Whether the changed files can be put where they are to go, asked before anything is touched: a
+// link is not replaced, and no folder is made. Empty: they can.
+Task<std::string> what_bars(ports::Host* host, const ConfigPlan* plan);
+
 Task<Result<std::vector<core::Backup>>> back_up(const ServiceParts* parts,
                                                 const InstanceParts* instance,
                                                 const ConfigPlan* plan, std::string rollout,

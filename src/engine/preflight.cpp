@@ -264,7 +264,11 @@ Task<void> check_config_change(Work* work) {
   work->result.change_class = summary.change_class;
   if (plan->changed.empty()) {
     work->add({"New config diff", CheckStatus::pass, "no difference to what is on disk", {}});
-    work->result.report.skip_reason = "up to date";
+    // Who was left out by us is put back, also when its configuration is right already.
+    if (left_out_by_us(*work->parts, work->instance->id))
+      co_await choose_action(work, core::Action::reload);
+    else
+      work->result.report.skip_reason = "up to date";
     co_return;
   }
   Check diff{"New config diff",
@@ -283,6 +287,9 @@ Task<void> check_config_change(Work* work) {
     diff.evidence +=
         "; " + confdiff::place_of(*plan->diff.after_error) + ": " + plan->diff.after_error->what;
   work->add(std::move(diff));
+  if (const std::string bar = co_await what_bars(work->instance->host, &*plan); !bar.empty())
+    work->add({"Destination", CheckStatus::fail, bar,
+               "name the file itself, not a link to it, in a folder that is there"});
   Check test = co_await work->instance->service->test_config(plan->changed);
   test.name = "New configuration tested";
   if (test.evidence.empty()) test.evidence = short_list(plan->changed);

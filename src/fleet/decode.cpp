@@ -46,6 +46,9 @@ Notification decode_notification(const LoadContext& context, const Node& node) {
   made.name = reader.optional_text("name").value_or(reader.kind());
   made.required = reader.flag("required");
   read_events(reader, made);
+  if (made.required && !made.on_started)
+    context.error("HL0245", reader.span("on"), "a required receiver must hear of the start",
+                  "add started");
   if (reader.kind() == "webhook") {
     made.url = reader.secret("url");
     made.secret = reader.secret("secret");

@@ -113,7 +113,8 @@ TEST(Inventory, HomeIsFoundAndSshArgumentsAreNotSilentlyDropped) {
                "ansible_ssh_common_args='-o ProxyJump=bastion'\n");
   const auto result = folder.load(
       "version: 1\ninventory: ./hosts.ini\nhosts: {web02: {identity: ~/.ssh/other}}\n"
-      "services: {}\n");
+      "services: {web: {kind: nginx, hosts: [web01, web02], port: 80, "
+      "health: {tcp: \"{address}:{port}\"}, policy: {floor: 1}}}\n");
   const auto* found = find(result, "HL0604");
   ASSERT_NE(found, nullptr) << codes_of(result);
   EXPECT_EQ(found->severity, Severity::warning);

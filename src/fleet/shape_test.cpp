@@ -122,6 +122,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"notifications: [ { kind: webhook, url: \"${vault:x}\" } ]", "HL0502",
              "none of env, file, cred"},
         Case{"notifications: [ { kind: webhook } ]", "HL0102", "lacks the key `url`"},
+        Case{"notifications: [ { kind: webhook, url: \"http://x/\", required: true, on: [failed] } "
+             "]",
+             "HL0245", "started"},
         Case{"notifications: [ { kind: slack } ]", "HL0115", "a webhook or a token"},
         Case{"notifications: [ { kind: slack, token: \"${env:T}\" } ]", "HL0102", "channel"},
         Case{"notifications: [ { kind: smtp, url: \"smtp://m:587\", from: a, to: [b@c.d] } ]",

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import unittest
 
 from support import *  # noqa: F403
@@ -123,6 +124,18 @@ class ReloadTest(E2eTest):
             self.assertEqual(run.code, BLOCKED if word == "class human-only" else OK, run)
             self.assert_contains(run, word)
 
+    def test_a_link_is_no_destination(self):
+        """Found before anything is touched, not when the instance is out of rotation already."""
+        lab, dest = self.lab, "/etc/nginx/sites-enabled/lab"
+        next_config(lab, lab.host("web01").read(dest).replace('return 200 "ok', 'return 200 "fine'))
+        change = {"config": [{"source": os.path.join(lab.tmp, "next", "{host}.conf"), "dest": dest}]}
+        run = self.rollout("apply", "web", code=BLOCKED, fleet=fleet(lab, web=change))
+        self.assert_contains(run, "Destination: " + dest + " is not a regular file")
+        change["config"][0]["dest"] = "/etc/nginx/no-such-folder/lab"
+        run = self.rollout("apply", "web", code=BLOCKED, fleet=fleet(lab, web=change))
+        self.assert_contains(run, "does not exist")
+        self.assert_all_in()
+
     def test_saved_plan_runs_once_nothing_moved(self):
         lab = self.lab
         next_config(lab, NEW_POOL)
@@ -130,6 +143,10 @@ class ReloadTest(E2eTest):
         path = lab.tmp + "/web.plan"
         plan = lab.hitless("plan", "web", "--for", "apply", "--limit", "web01", "--out", path, fleet=text)
         self.assertEqual(plan.code, OK, plan)
+        for other in (["restart"], ["apply", "app"]):
+            run = lab.hitless(*other, "--plan", path, "--yes", fleet=text)
+            self.assertEqual(run.code, 64, run)
+            self.assert_contains(run, "this is a plan to apply web")
         with lab.load(rate=300, via="web") as load:
             with self.subTest("configuration on a host moved"):
                 lab.host("web01").write(UPSTREAM, UPSTREAM_MOVED)

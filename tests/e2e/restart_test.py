@@ -70,6 +70,14 @@ class RestartTest(E2eTest):
             self.requests(100, load)
             self.assert_all_in(hosts=["web02", "web03"])  # well again, but a human decides
         self.assert_contains(run, "INC-1", "web01.*(flapping|down|failed)")
+        with self.subTest("the next rollout puts it back, also when its configuration is right already"):
+            next_config(lab, "", **{name: host.read(ENV) for name, host in lab.hosts.items()})
+            change = {"config": [{"source": os.path.join(lab.tmp, "next", "{host}.conf"), "dest": ENV}]}
+            with lab.load(rate=300) as load:
+                run = self.rollout("apply", "app", code=OK, fleet=fleet(lab, app=change))
+                self.requests(100, load)
+            self.assert_contains(run, r"done +web01\n", r"skipped +web02 web03")
+            self.assert_all_in()
 
     def test_crash_loop_by_configuration_is_rolled_back(self):
         lab, before = self.lab, identities(self.lab, "app.service")

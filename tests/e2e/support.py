@@ -27,7 +27,6 @@ BAD_POOL = "upstream app_pool {\n    server 127.0.0.1:9 max_fails=0;\n}\n"
 POLICY = {
     "floor": 2, "at_once": 1, "capacity_wait": "5s",
     "drain": {"deadline": "15s", "quiet": "200ms"},
-    # A busy machine answers slowly, changed or not; latency has tests of its own.
     "verify": {"deadline": "25s", "stability": "500ms", "grace": "4s", "latency_slack": "2s"},
     "rejoin": {"deadline": "10s", "traffic_wait": "5s", "soak": "500ms"},
 }

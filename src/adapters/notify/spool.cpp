@@ -79,6 +79,17 @@ Status Spool::enqueue(std::string sink, ports::Notification notification) {
   return write_durably(fmt::format("{}/{:015}{}", dir_, item.queued_at, ending), text);
 }
 
+void Spool::withdraw(const std::string& key) {
+  const auto names = names_in(dir_);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    const auto text = read_if_there(dir_ + "/" + name, max_item_bytes);
+    if (!text || !text->has_value()) continue;
+    const auto item = item_from_text(**text);
+    if (item && item->notification.key == key) (void)remove_durably(dir_ + "/" + name);
+  }
+}
+
 void Spool::bury(const std::string& file) {
   const std::string dead = dir_ + "/dead";
   if (!make_private_dir(dead)) return;

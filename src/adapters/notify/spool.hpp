@@ -51,6 +51,9 @@ class Spool {
   // each notification that was waiting. The sinks must live until it returns.
   Task<std::vector<DeliveryReport>> flush(std::vector<ports::Sink*> sinks, DurationMs budget_ms);
 
+  // What waits with this key, for any sink, is not sent any more.
+  void withdraw(const std::string& key);
+
   // How many wait, for all sinks.
   [[nodiscard]] Result<std::size_t> size() const;
 

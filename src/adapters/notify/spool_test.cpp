@@ -158,6 +158,23 @@ TEST(spool, keeps_what_failed_for_the_next_run_and_counts_on) {
   EXPECT_EQ(dir.files("/dead").size(), 1u);
 }
 
+TEST(spool, what_is_withdrawn_is_never_sent) {
+  const TempDir dir;
+  Spool spool(dir.path, quick());
+  FakeSink a("a"), b("b");
+  for (FakeSink* sink : {&a, &b}) {
+    ASSERT_TRUE(spool.enqueue(sink->sink_name, note("R-1/started")).has_value());
+    ASSERT_TRUE(spool.enqueue(sink->sink_name, note("R-0/ended")).has_value());
+  }
+  spool.withdraw("R-1/started");
+  EXPECT_EQ(dir.files().size(), 2u);
+  flush(spool, {&a, &b});
+  for (const FakeSink* sink : {&a, &b}) {
+    ASSERT_EQ(sink->got.size(), 1u);
+    EXPECT_EQ(sink->got[0].key, "R-0/ended");
+  }
+}
+
 TEST(spool, retry_after_is_honoured_across_runs) {
   const TempDir dir;
   FakeSink sink("ops");

@@ -40,7 +40,7 @@ class ConfigTree {
   // What is on disk, with `overlay` in place of or next to it.
   Task<Result<ConfigSet>> read(ports::Files overlay);
   // As read(), but an error when a file cannot be read: half a configuration is none.
-  Task<Result<ports::Files>> read_all(ports::Files overlay);
+  Task<Result<ports::Files>> read_all(ports::Files overlay = {});
   // Patterns to hash in a probe, and the log found in the main file. Read once.
   Task<Result<ConfigSet>> known();
   // The digest of the files that `listing` (of a probe) is about; empty when it is not known.
