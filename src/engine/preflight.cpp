@@ -287,14 +287,15 @@ Task<void> check_config_change(Work* work) {
     diff.evidence +=
         "; " + confdiff::place_of(*plan->diff.after_error) + ": " + plan->diff.after_error->what;
   work->add(std::move(diff));
-  if (const std::string bar = co_await what_bars(work->instance->host, &*plan); !bar.empty())
+  const std::string bar = co_await what_bars(work->instance->host, &*plan);
+  if (!bar.empty())
     work->add({"Destination", CheckStatus::fail, bar,
                "name the file itself, not a link to it, in a folder that is there"});
   Check test = co_await work->instance->service->test_config(plan->changed);
   test.name = "New configuration tested";
   if (test.evidence.empty()) test.evidence = short_list(plan->changed);
   work->add(std::move(test));
-  co_await check_rollback(work, &*plan);
+  if (bar.empty()) co_await check_rollback(work, &*plan);  // nothing is written for what is refused
   const core::Action wanted =
       plan->action == core::Action::none ? core::Action::reload : plan->action;
   co_await choose_action(work, wanted);

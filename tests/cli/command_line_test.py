@@ -3,8 +3,10 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -68,6 +70,28 @@ class CommandLine(unittest.TestCase):
         self.assertIn("deadline", first["label"])
         good = self.run_it("check", "--offline", "--json")
         self.assertEqual((good.returncode, json.loads(good.stdout)["good"]), (0, True))
+
+    def test_what_a_load_balancer_lacks_is_shown_in_the_file(self):
+        socket, config = self.path / "h.sock", self.path / "h.cfg"
+        config.write_text("global\n  stats socket %s level admin\ndefaults\n  mode http\n  timeout connect 1s\n"
+                          "  timeout client 1s\n  timeout server 1s\nbackend be_web\n  server web01 192.0.2.1:80\n" % socket)
+        haproxy = subprocess.Popen([shutil.which("haproxy", path="/usr/sbin:/usr/bin"), "-db", "-f", str(config)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(haproxy.wait)
+        self.addCleanup(haproxy.kill)
+        deadline = time.monotonic() + 20
+        while not socket.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        text = GOOD.replace("tcp:127.0.0.1:1", "unix:%s" % socket)
+        done = self.run_it("check", fleet=text.replace("be_web", "be_wep"))
+        self.assertEqual(done.returncode, 78)
+        for words in ("error[HL0401]", "--> hitless.yaml:14:13", "there is no backend be_wep", "did you mean be_web?", "^^^"):
+            self.assertIn(words, done.stderr)
+        done = self.run_it("check", "--json", fleet=text)
+        said = json.loads(done.stdout)
+        self.assertEqual((done.returncode, said["good"], len(said["absent"])), (78, False, 1), done.stdout)
+        self.assertEqual([(each["code"], each["line"]) for each in said["findings"] if each["severity"] == "error"],
+                         [("HL0402", 14)])
 
     def test_all_errors_at_once(self):
         broken = GOOD.replace("kind: haproxy", "kind: haprox").replace("floor: 1", "floor: 2").replace("port: 80", "port: '80'")
