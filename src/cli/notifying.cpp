@@ -147,11 +147,8 @@ Task<SendReport> send_all(const App& app, const std::vector<std::unique_ptr<port
 Task<SendReport> announce(const App& app, const std::vector<std::unique_ptr<ports::Sink>>* sinks,
                           ports::Notification started) {
   const std::string dir = state_dir(app) + "/spool";
-  std::vector<ports::Sink*> required = all_of(*sinks);
-  const auto others = std::stable_partition(required.begin(), required.end(),
-                                            [](const ports::Sink* s) { return s->required(); });
-  std::vector<ports::Sink*> rest(others, required.end());
-  required.erase(others, required.end());
+  std::vector<ports::Sink*> required, rest;
+  for (ports::Sink* sink : all_of(*sinks)) (sink->required() ? required : rest).push_back(sink);
   SendReport report = co_await send_to(dir, std::move(required), started);
   if (report.required_failed) {
     notify::Spool(dir).withdraw(started.key);

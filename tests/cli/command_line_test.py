@@ -65,7 +65,7 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(done.returncode, 78)
         said = json.loads(done.stdout)
         self.assertFalse(said["good"])
-        first = said["findings"][0]
+        first = next(each for each in said["findings"] if each["severity"] == "error")
         self.assertEqual((first["code"], first["line"], first["column"]), ("HL0104", 18, 15))
         self.assertIn("deadline", first["label"])
         good = self.run_it("check", "--offline", "--json")
