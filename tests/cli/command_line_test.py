@@ -85,13 +85,13 @@ class CommandLine(unittest.TestCase):
         text = GOOD.replace("tcp:127.0.0.1:1", "unix:%s" % socket)
         done = self.run_it("check", fleet=text.replace("be_web", "be_wep"))
         self.assertEqual(done.returncode, 78)
-        for words in ("error[HL0401]", "--> hitless.yaml:14:13", "there is no backend be_wep", "did you mean be_web?", "^^^"):
+        for words in ("error[HL0401]", "--> hitless.yaml:15:33", "there is no backend be_wep", "did you mean be_web?", "^^^"):
             self.assertIn(words, done.stderr)
         done = self.run_it("check", "--json", fleet=text)
         said = json.loads(done.stdout)
         self.assertEqual((done.returncode, said["good"], len(said["absent"])), (78, False, 1), done.stdout)
         self.assertEqual([(each["code"], each["line"]) for each in said["findings"] if each["severity"] == "error"],
-                         [("HL0402", 14)])
+                         [("HL0402", 15)])
 
     def test_all_errors_at_once(self):
         broken = GOOD.replace("kind: haproxy", "kind: haprox").replace("floor: 1", "floor: 2").replace("port: 80", "port: '80'")

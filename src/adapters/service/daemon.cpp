@@ -82,7 +82,10 @@ class DaemonService final : public ports::Service {
     co_return co_await test_staged(host_, &tree_, spec_.test, std::move(changed));
   }
 
-  Task<Result<ports::Files>> config_files() override { return tree_.read_all(); }
+  Task<Result<ports::Files>> config_files() override { return tree_.read_all({}); }
+  Task<Result<ports::Files>> config_files_with(ports::Files changed) override {
+    return tree_.read_all(std::move(changed));
+  }
 
   Task<Result<core::Outcome>> act(ports::ActOrder order) override {
     co_return co_await act_on_unit(host_, spec_.query.unit, std::move(order));
