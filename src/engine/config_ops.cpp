@@ -150,7 +150,7 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
         confdiff::unified_diff(old == before.end() ? "" : old->second, file.content, file.dest);
   }
   plan.unified = truncate_utf8(redact(plan.unified), kMaxDiffBytes);
-  const auto after = co_await files_after(instance, &before, &plan.changed);
+  auto after = co_await files_after(instance, &before, &plan.changed);
   if (!after) co_return tl::unexpected<Error>(after.error());
   confdiff::Context context;
   context.health_path = parts->health_path;
@@ -161,7 +161,7 @@ Task<Result<ConfigPlan>> plan_config(const ServiceParts* parts, const InstancePa
       plan.changed.empty() ? core::Action::none : action_for(plan.diff.summary.change_class);
   if (plan.changed.empty()) co_return plan;
   // A program that describes its own configuration knows better than a diff of text.
-  auto needs = co_await instance->service->needed_for(std::move(before), std::move(after));
+  auto needs = co_await instance->service->needed_for(std::move(before), std::move(*after));
   if (!needs) co_return tl::unexpected<Error>(needs.error());
   if (*needs) {
     plan.action = (*needs)->action;
