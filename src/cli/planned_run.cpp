@@ -53,7 +53,7 @@ Task<std::optional<int>> finish_cut_off(RolloutSession* session) {
 }
 
 Task<std::optional<int>> prepare(RolloutSession* session, const PlannedRun* wanted,
-                                 core::Plan* plan) {
+                                 core::Plan* plan, engine::RecentPreflights* preflights) {
   App& app = *session->app;
   if (!app.options.dry_run) {
     if (auto code = co_await finish_cut_off(session)) co_return code;
@@ -74,6 +74,7 @@ Task<std::optional<int>> prepare(RolloutSession* session, const PlannedRun* want
   }
   draft->plan.hash = journal::hash_plan(draft->plan);
   *plan = draft->plan;
+  *preflights = draft->preflights();
   if (!app.options.json && app.options.progress != ProgressKind::quiet) {
     fmt::print(stderr, "{}\n\n",
                plan_screen(*draft, session->wiring->pool_texts(), app.err, app.options.dry_run));
@@ -85,11 +86,12 @@ Task<std::optional<int>> prepare(RolloutSession* session, const PlannedRun* want
 
 Task<void> plan_and_run(RolloutSession* session, const PlannedRun* wanted) {
   core::Plan plan;
-  if (auto code = co_await prepare(session, wanted, &plan)) {
+  engine::RecentPreflights preflights;
+  if (auto code = co_await prepare(session, wanted, &plan, &preflights)) {
     session->exit_code = *code;
     co_return;
   }
-  co_await run_new(session, std::move(plan));
+  co_await run_new(session, std::move(plan), std::move(preflights));
 }
 
 }  // namespace

@@ -31,11 +31,17 @@ void point(const RolloutSession* session, std::string_view name) {
 constexpr DurationMs kTickMs = 200;
 constexpr int kLookBack = 50;  // rollouts
 
-Task<void> tick(Progress* progress, bool* running) {
-  while (*running) {
+struct Ticking {
+  bool stop = false;
+  Signal stopping, ended;
+};
+
+Task<void> tick(Progress* progress, Ticking* ticking) {
+  while (!ticking->stop) {
     progress->on_tick(wall_now_ms());
-    co_await sleep_for(kTickMs);
+    (void)co_await ticking->stopping.wait_for(kTickMs);
   }
+  ticking->ended.notify();
 }
 
 // First Ctrl-C: stop at the next safe point. Second: abort and roll back.
@@ -79,7 +85,7 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
   App& app = *session->app;
   auto progress = make_progress(app.options.json ? ProgressKind::json : app.options.progress,
                                 progress_context(session));
-  bool running = true;
+  Ticking ticking;
   int presses = 0;
   auto catcher =
       co_await SignalCatcher::start([session, &presses](int) { on_interrupt(session, &presses); });
@@ -89,7 +95,7 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
         session->wishes.push(wish, std::move(actor));
       });
   if (!control) print_error(app, control.error());
-  co_await detach(tick(progress.get(), &running));
+  co_await detach(tick(progress.get(), &ticking));
 
   run.parts = &session->wiring->parts;
   run.journal = session->journal.get();
@@ -105,8 +111,9 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
   };
   auto state = co_await engine::run_rollout(std::move(run));
   if (state) co_await session->clients->soak();
-  running = false;
-  co_await sleep_for(kTickMs + 50);  // the ticker sees it and ends before the screen goes
+  ticking.stop = true;
+  ticking.stopping.notify();
+  (void)co_await ticking.ended.wait_for(kTickMs);  // before the screen goes
   progress->finish();
   co_return state;
 }
@@ -246,7 +253,7 @@ Opened open_session(RolloutSession& session, App& app, const std::string& servic
   return {std::move(*wiring), kOk};
 }
 
-Task<void> run_new(RolloutSession* session, core::Plan plan) {
+Task<void> run_new(RolloutSession* session, core::Plan plan, engine::RecentPreflights preflights) {
   App& app = *session->app;
   if (!session->sinks.empty()) {
     SendReport sent =
@@ -271,6 +278,7 @@ Task<void> run_new(RolloutSession* session, core::Plan plan) {
   engine::RunContext run;
   const std::string rollout = plan.rollout;
   run.plan = std::move(plan);
+  run.preflights = std::move(preflights);
   co_await run_and_conclude(session, std::move(run), rollout);
 }
 

@@ -45,7 +45,7 @@ struct Opened {
                                   Sources sources = Sources::required);
 
 // A new rollout; the plan is confirmed. Sets exit_code.
-Task<void> run_new(RolloutSession* session, core::Plan plan);
+Task<void> run_new(RolloutSession* session, core::Plan plan, engine::RecentPreflights preflights);
 // Takes over a rollout that was cut off and ends it. Sets exit_code.
 Task<void> run_again(RolloutSession* session, std::string rollout);
 // Rollouts of the service that have not ended: cut off, because we hold the file lock.

@@ -61,6 +61,12 @@ Turn Controller::take(std::vector<Event> came_in, TimeMs now) const {
 }
 
 Turn Controller::next(TimeMs now) const {
+  Turn turn = decided(now);
+  if (auto violation = check(state_, turn.events, now)) return broken_turn(std::move(*violation));
+  return turn;
+}
+
+Turn Controller::decided(TimeMs now) const {
   Turn turn;
   Decision decision = decide(state_, now);
   if (!decision.records.empty()) {
@@ -73,8 +79,12 @@ Turn Controller::next(TimeMs now) const {
     turn.watches = std::move(decision.watches);
     turn.wake_at = decision.wake_at;
   }
-  if (auto violation = check(state_, turn.events, now)) return broken_turn(std::move(*violation));
   return turn;
+}
+
+std::optional<Violation> Controller::fold(const Event& event, TimeMs at) {
+  if (auto broken = check_before(state_, event); !broken.empty()) return broken.front();
+  return journaled(event, at);
 }
 
 std::optional<Violation> Controller::journaled(const Event& event, TimeMs at) {

@@ -53,6 +53,13 @@ class Controller {
   // These events are durable. What is broken after them is a bug that the caller must stop for.
   std::optional<Violation> journaled(const Event& event, TimeMs at);
 
+  // The engine's way to the same: decided() is next() before its rules were asked, and fold() asks
+  // them for each event just before it is applied, so that no copy of the state is needed. What is
+  // folded becomes durable in one transaction later, before anything is dispatched; a state that is
+  // ahead of a journal that cannot be written, or broke a rule, is thrown away for the journal's.
+  [[nodiscard]] Turn decided(TimeMs now) const;
+  std::optional<Violation> fold(const Event& event, TimeMs at);
+
  private:
   State state_;
 };

@@ -9,8 +9,9 @@
 namespace hitless::core {
 namespace {
 
-constexpr DurationMs kFastTrafficMs = 20;   // while something drains or comes back
-constexpr DurationMs kSlowTrafficMs = 500;  // otherwise: the floor must still be seen
+constexpr DurationMs kExpectedTrafficMs = 10;  // while somebody waits for what it will say
+constexpr DurationMs kFastTrafficMs = 20;      // while somebody is out, or just back
+constexpr DurationMs kSlowTrafficMs = 500;     // otherwise: the floor must still be seen
 
 void wake(Decision& decision, TimeMs at) {
   if (!decision.wake_at || at < *decision.wake_at) decision.wake_at = at;
@@ -30,9 +31,10 @@ void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
   watch.interval_ms = kSlowTrafficMs;
   for (const Instance& instance : state.instances) {
     const PhaseName phase = name_of(instance.phase);
-    if (phase == PhaseName::draining || phase == PhaseName::acting ||
-        phase == PhaseName::rejoining || phase == PhaseName::soaking) {
-      watch.interval_ms = kFastTrafficMs;
+    if (phase == PhaseName::draining || phase == PhaseName::rejoining) {
+      watch.interval_ms = kExpectedTrafficMs;
+    } else if (phase == PhaseName::acting || phase == PhaseName::soaking) {
+      watch.interval_ms = std::min(watch.interval_ms, kFastTrafficMs);
     }
     watch.counters |= phase == PhaseName::rejoining || phase == PhaseName::soaking;
     if (phase == PhaseName::draining && state.plan.policy.drain.host_count) {

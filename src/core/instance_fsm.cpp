@@ -383,14 +383,14 @@ Step next_step(const State& state, const Instance& instance, TimeMs now) {
 }
 
 void add_watches(const State& state, const Instance& instance, std::vector<Watch>& watches) {
-  constexpr DurationMs kServiceIntervalMs = 50;
+  constexpr DurationMs kServiceIntervalMs = 50, kUnprovenIntervalMs = 20;
   constexpr DurationMs kLatencyIntervalMs = 5;  // once it passes, the samples are gathered quickly
   const VerifyPolicy& policy = state.plan.policy.verify;
   if (const auto* verifying = std::get_if<Verifying>(&instance.phase)) {
     Watch& service = watches.emplace_back();
     service.kind = WatchKind::service;
     service.instance = instance.plan.id;
-    service.interval_ms = kServiceIntervalMs;
+    service.interval_ms = verifying->proven_since ? kServiceIntervalMs : kUnprovenIntervalMs;
     service.action = action_for(state, instance);
     service.before = instance.before;
     if (!policy.health) return;

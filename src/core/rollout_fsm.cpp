@@ -69,7 +69,7 @@ void start_records(const State& state, std::vector<Event>& records) {
 }
 
 void gate_records(const State& state, std::vector<Event>& records) {
-  if (state.halted || !preflights_done(state) || !untouched(state)) return;
+  if (state.halted || !untouched(state) || !preflights_done(state)) return;
   if (const std::string blocking = blocking_check(state); !blocking.empty()) {
     records.push_back(Halted{blocking, false, true});
     return;

@@ -1,5 +1,7 @@
 #include "engine/dispatch.hpp"
 
+#include <algorithm>
+
 #include "core/names.hpp"
 #include "core/traffic.hpp"
 #include "core/verdict.hpp"
@@ -35,11 +37,32 @@ Outcome outcome_of(const Status& status) {
   return outcome;
 }
 
+bool passes(const PreflightResult& result) {
+  return std::ranges::none_of(result.report.checks, [](const core::Check& check) {
+    return check.status == core::CheckStatus::fail || check.status == core::CheckStatus::unknown;
+  });
+}
+
+// The plan's, when it is just made and passed. `apply` has its backups to write.
+const PreflightResult* just_done(const EffectContext& context, const core::InstanceId& id) {
+  const bool fresh = context.preflights != nullptr &&
+                     steady_now_ms() - context.preflights->at <= kPreflightFreshMs;
+  if (!fresh || context.plan->intent == core::Intent::apply) return nullptr;
+  const auto found = context.preflights->results.find(id);
+  if (found == context.preflights->results.end() || !passes(found->second)) return nullptr;
+  return &found->second;
+}
+
 Task<Outcome> do_preflight(const EffectContext* context, const InstanceParts* instance) {
   PreflightOptions options;
   options.intent = context->plan->intent;
   options.rollout = context->plan->rollout;
-  PreflightResult result = co_await preflight(context->parts, instance, options);
+  PreflightResult result;
+  if (const PreflightResult* recent = just_done(*context, instance->id); recent != nullptr) {
+    result = *recent;
+  } else {
+    result = co_await preflight(context->parts, instance, options);
+  }
   Outcome outcome;
   outcome.status = OutcomeStatus::ok;
   const bool needs_more =

@@ -7,6 +7,7 @@
 #include "core/state.hpp"
 #include "engine/guard.hpp"
 #include "engine/parts.hpp"
+#include "engine/preflight.hpp"
 #include "ports/journal.hpp"
 
 namespace hitless::engine {
@@ -16,6 +17,7 @@ struct EffectContext {
   ports::Journal* journal = nullptr;
   const core::Plan* plan = nullptr;   // the rollout's own; it outlives its effects
   std::vector<core::Backup> backups;  // of the effect's instance, from its preflight
+  const RecentPreflights* preflights = nullptr;
   Guard* guard = nullptr;
   core::RolloutClock clock;                   // deadlines are told by it
   DurationMs drain_left_ms = 0;               // until the drain's own deadline

@@ -1,6 +1,8 @@
 #include "engine/guard.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "base/time.hpp"
 #include "runtime/timeout.hpp"
@@ -14,6 +16,9 @@ constexpr DurationMs kTakeDeadlineMs = 30'000;
 constexpr DurationMs kCheckDeadlineMs = 5'000;
 constexpr DurationMs kArmDeadlineMs = 15'000;
 constexpr DurationMs kStopWaitMs = 10'000;
+// For so much less of the margin a timer that was armed ahead is good enough: so long its instance
+// may wait for its turn before it is armed again.
+constexpr DurationMs kAheadMs = 15'000;
 // The instance is back or flagged this long after its drain's end, plus the timer's own accuracy.
 constexpr DurationMs kWatchdogMarginMs = 45'000;
 
@@ -28,10 +33,17 @@ struct Guard::Keeping {
   std::function<void(Error)> on_lost;
   bool stop = false, ended = false;
   Signal changed, over;
-  AsyncMutex timers;  // arming again and disarming exclude each other
+  std::map<core::InstanceId, AsyncMutex> timers;  // arming and disarming one exclude each other
   std::vector<core::InstanceId> to_disarm;
+  std::map<core::InstanceId, TimeMs> armed_until;  // on the steady clock
+  std::set<core::InstanceId> ahead;                // armed for a drain that has not come yet
+  std::set<core::InstanceId> arming;               // of these, in the background just now
+
+  [[nodiscard]] bool lasts(const Out& what) const;
+  Task<Status> arm(Out what);
 
   Task<void> arm_again(core::InstanceId instance);
+  Task<void> disarm(core::InstanceId instance);
   Task<void> disarm_all();
 };
 
@@ -43,23 +55,41 @@ ports::WatchdogOrder order_of(const GuardParts& parts, std::int64_t epoch, const
 
 }  // namespace
 
+bool Guard::Keeping::lasts(const Out& what) const {
+  const auto armed = armed_until.find(what.instance);
+  return armed != armed_until.end() &&
+         armed->second >= steady_now_ms() + what.drain_left_ms + kWatchdogMarginMs - kAheadMs;
+}
+
+// Under the lock. What is not known to have been armed counts as not armed.
+Task<Status> Guard::Keeping::arm(Out what) {
+  const TimeMs until = steady_now_ms() + order_of(parts, epoch, what).after_ms;
+  armed_until.erase(what.instance);
+  Status armed = co_await with_timeout(parts.watchdog->arm(order_of(parts, epoch, what)),
+                                       kArmDeadlineMs, "arming the watchdog");
+  if (armed) armed_until[what.instance] = until;
+  co_return armed;
+}
+
+Task<void> Guard::Keeping::disarm(core::InstanceId instance) {
+  const AsyncMutex::Guard lock = co_await timers[instance].lock();
+  armed_until.erase(instance);
+  (void)co_await with_timeout(parts.watchdog->disarm(std::move(instance), epoch), kArmDeadlineMs,
+                              "disarming the watchdog");
+}
+
 // It may have gone back since the round began: asked anew under the lock.
 Task<void> Guard::Keeping::arm_again(core::InstanceId instance) {
-  const AsyncMutex::Guard lock = co_await timers.lock();
+  const AsyncMutex::Guard lock = co_await timers[instance].lock();
   for (const Out& now : out()) {
     if (now.instance != instance || stop) continue;
-    (void)co_await with_timeout(parts.watchdog->arm(order_of(parts, epoch, now)), kArmDeadlineMs,
-                                "arming the watchdog again");
+    (void)co_await arm(now);
     co_return;
   }
 }
 
 Task<void> Guard::Keeping::disarm_all() {
-  for (const core::InstanceId& id : std::exchange(to_disarm, {})) {
-    const AsyncMutex::Guard lock = co_await timers.lock();
-    (void)co_await with_timeout(parts.watchdog->disarm(id, epoch), kArmDeadlineMs,
-                                "disarming the watchdog");
-  }
+  for (const core::InstanceId& id : std::exchange(to_disarm, {})) co_await disarm(id);
 }
 
 Guard::~Guard() {
@@ -124,6 +154,8 @@ void Guard::disarm_soon(core::InstanceId instance) {
 
 Task<void> Guard::stop() {
   if (keeping_) {
+    for (const core::InstanceId& id : std::exchange(keeping_->ahead, {}))
+      keeping_->to_disarm.push_back(id);
     keeping_->stop = true;
     keeping_->changed.notify();
     const TimeMs end = steady_now_ms() + kStopWaitMs;
@@ -143,16 +175,30 @@ Task<Status> Guard::check(core::InstanceId instance) {
 
 Task<Status> Guard::arm(Out out) {
   if (parts_.watchdog == nullptr || !keeping_) co_return Status{};
-  const AsyncMutex::Guard lock = co_await keeping_->timers.lock();
-  co_return co_await with_timeout(parts_.watchdog->arm(order_of(parts_, epoch_, out)),
-                                  kArmDeadlineMs, "arming the watchdog");
+  const AsyncMutex::Guard lock = co_await keeping_->timers[out.instance].lock();
+  keeping_->ahead.erase(out.instance);
+  if (keeping_->lasts(out)) co_return Status{};
+  co_return co_await keeping_->arm(std::move(out));
+}
+
+Task<void> Guard::arm_in_background(std::shared_ptr<Keeping> keeping, Out out) {
+  const AsyncMutex::Guard lock = co_await keeping->timers[out.instance].lock();
+  const core::InstanceId id = out.instance;
+  // Unless its drain, or the end, came first.
+  if (!keeping->stop && keeping->ahead.count(id) != 0) (void)co_await keeping->arm(std::move(out));
+  keeping->arming.erase(id);
+}
+
+Task<void> Guard::arm_ahead(Out out) {
+  if (parts_.watchdog == nullptr || !keeping_ || keeping_->stop) co_return;
+  if (keeping_->lasts(out) || !keeping_->arming.insert(out.instance).second) co_return;
+  keeping_->ahead.insert(out.instance);
+  co_await detach(arm_in_background(keeping_, std::move(out)));
 }
 
 Task<void> Guard::disarm(core::InstanceId instance) {
   if (parts_.watchdog == nullptr || !keeping_) co_return;
-  const AsyncMutex::Guard lock = co_await keeping_->timers.lock();
-  (void)co_await with_timeout(parts_.watchdog->disarm(std::move(instance), epoch_), kArmDeadlineMs,
-                              "disarming the watchdog");
+  co_await keeping_->disarm(std::move(instance));
 }
 
 Task<std::vector<core::Event>> Guard::alarms() {

@@ -43,8 +43,13 @@ class Guard {
 
   // False: no lease is held on the hosts, so they have nothing to compare an epoch with.
   [[nodiscard]] bool fences() const { return parts_.coordination != nullptr; }
+  // False: no timers, by policy.
+  [[nodiscard]] bool has_timers() const { return parts_.watchdog != nullptr; }
   Task<Status> check(core::InstanceId instance);
   Task<Status> arm(Out out);
+  // In the background, for one that is about to be drained: arm() then has nothing left to do, as
+  // long as the timer lasts for the whole drain. Whom no drain came for is disarmed by stop().
+  Task<void> arm_ahead(Out out);
   // What timers did while no controller was there, as entries for the journal; clear_alarms() once
   // they are durable.
   Task<std::vector<core::Event>> alarms();
@@ -56,6 +61,7 @@ class Guard {
 
  private:
   struct Keeping;
+  static Task<void> arm_in_background(std::shared_ptr<Keeping> keeping, Out out);
   static Task<void> keep_loop(std::shared_ptr<Keeping> keeping);
 
   GuardParts parts_;

@@ -19,6 +19,10 @@ Task<void> preflight_into(const ServiceParts* parts, const InstanceParts* instan
   *out = co_await preflight(parts, instance, std::move(options));
 }
 
+Task<void> capabilities_into(ports::Traffic* pool, Result<ports::TrafficCapabilities>* out) {
+  *out = co_await pool->capabilities();
+}
+
 bool selected(const PlanOptions& options, const InstanceParts& instance) {
   if (options.limit.empty()) return true;
   return std::any_of(options.limit.begin(), options.limit.end(), [&](const std::string& word) {
@@ -163,6 +167,14 @@ void block(const ports::Traffic& pool, const Error& error, PlanDraft& draft) {
 
 }  // namespace
 
+RecentPreflights PlanDraft::preflights() const {
+  RecentPreflights recent;
+  recent.at = looked_at;
+  for (const InstanceDraft& instance : instances)
+    recent.results.emplace(instance.id, instance.preflight);
+  return recent;
+}
+
 const core::Check* PlanDraft::blocking() const {
   for (const InstanceDraft& instance : instances) {
     if (!instance.preflight.report.skip_reason.empty()) continue;
@@ -177,6 +189,7 @@ const core::Check* PlanDraft::blocking() const {
 Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options) {
   if (Status ok = check_limit(*parts, options); !ok) co_return tl::unexpected<Error>(ok.error());
   PlanDraft draft;
+  draft.looked_at = steady_now_ms();
   draft.plan.rollout = "R-" + random_hex(kRolloutIdBytes);
   draft.plan.service = parts->name;
   draft.plan.intent = options.intent;
@@ -196,7 +209,10 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
   }
   const FullReading reading = co_await read_traffic(parts, {});
   draft.instances.resize(parts->instances.size());
+  std::vector<Result<ports::TrafficCapabilities>> capabilities(parts->pools.size());
   std::vector<Task<void>> tasks;
+  for (std::size_t i = 0; i < parts->pools.size(); ++i)
+    tasks.push_back(capabilities_into(parts->pools[i], &capabilities[i]));
   for (std::size_t i = 0; i < parts->instances.size(); ++i) {
     const InstanceParts& instance = parts->instances[i];
     draft.instances[i].id = instance.id;
@@ -217,13 +233,12 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
   choose_action(draft);
   draft.plan.instances = order(*parts, options, draft.instances);
   settle_capacity(draft, options);
-  for (ports::Traffic* pool : parts->pools) {
-    auto capabilities = co_await pool->capabilities();
-    if (!capabilities) {
-      block(*pool, capabilities.error(), draft);
+  for (std::size_t i = 0; i < parts->pools.size(); ++i) {
+    if (!capabilities[i]) {
+      block(*parts->pools[i], capabilities[i].error(), draft);
       continue;
     }
-    if (Status ok = heed(*parts, *pool, *capabilities, draft); !ok)
+    if (Status ok = heed(*parts, *parts->pools[i], *capabilities[i], draft); !ok)
       co_return tl::unexpected<Error>(ok.error());
   }
   for (const InstanceDraft& each : draft.instances) {

@@ -35,6 +35,8 @@ struct PlanDraft {
   std::vector<std::string> capacity_remarks;  // "You asked for 2 at once; 1 used (…)"
   bool no_room = false;                       // the floor leaves no instance to be taken out now
   std::vector<std::string> lb_remarks;        // what a load balancer driver cannot promise
+  TimeMs looked_at = 0;                       // steady clock, before the first look
+  [[nodiscard]] RecentPreflights preflights() const;
   [[nodiscard]] const core::Check* blocking() const;  // the first check that does not pass
 };
 

@@ -360,12 +360,33 @@ Task<void> check_health(Work* work) {
 
 }  // namespace
 
+namespace {
+
+Task<void> check_dependencies_into(const ServiceParts* parts, Check* out) {
+  *out = co_await check_dependencies(parts);
+}
+
+// What was found at the same time, in the order in which it is told.
+void append(PreflightResult& to, PreflightResult&& from) {
+  core::PreflightReport& report = to.report;
+  std::ranges::move(from.report.checks, std::back_inserter(report.checks));
+  std::ranges::move(from.fingerprint, std::back_inserter(to.fingerprint));
+  report.identity = std::move(from.report.identity);
+}
+
+}  // namespace
+
 Task<PreflightResult> preflight(const ServiceParts* parts, const InstanceParts* instance,
                                 PreflightOptions options) {
-  Work work{parts, instance, std::move(options), {}};
-  co_await check_traffic(&work);
+  Work work{parts, instance, options, {}}, service{parts, instance, options, {}};
+  Check dependencies;
+  std::vector<Task<void>> looks;
+  looks.push_back(check_traffic(&work));
+  looks.push_back(check_service(&service));
+  looks.push_back(check_dependencies_into(parts, &dependencies));
+  co_await join_all(std::move(looks));
   if (!work.result.report.skip_reason.empty()) co_return std::move(work.result);
-  co_await check_service(&work);
+  append(work.result, std::move(service.result));
   if (work.options.intent == core::Intent::apply) {
     co_await check_config_change(&work);
     if (!work.result.report.skip_reason.empty()) co_return std::move(work.result);
@@ -374,8 +395,8 @@ Task<PreflightResult> preflight(const ServiceParts* parts, const InstanceParts* 
     work.add({"Rollback config", CheckStatus::pass, "not needed: no configuration is changed", {}});
     co_await choose_action(&work, reload ? core::Action::reload : core::Action::restart);
   }
-  work.add(co_await check_dependencies(parts));
-  co_await check_health(&work);
+  work.add(std::move(dependencies));
+  co_await check_health(&work);  // alone: it measures latency
   co_return std::move(work.result);
 }
 

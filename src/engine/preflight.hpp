@@ -1,5 +1,6 @@
 // The checklist of one instance before anything is touched, each line with its evidence.
 #pragma once
+#include <map>
 #include <string>
 
 #include "core/event.hpp"
@@ -19,6 +20,16 @@ struct PreflightResult {
   std::string change_summary;
   confdiff::ChangeClass change_class = confdiff::ChangeClass::none;
   std::vector<std::pair<std::string, std::string>> fingerprint;  // what the plan stands on
+};
+
+// A preflight that passed serves for a rollout that starts within this time of it, unless it has to
+// write backups: what moves meanwhile is looked at again just before each turn and each act.
+inline constexpr DurationMs kPreflightFreshMs = 5'000;
+
+// What `plan` has just found out, by instance.
+struct RecentPreflights {
+  std::map<core::InstanceId, PreflightResult> results;
+  TimeMs at = 0;  // steady clock, before the first of them began
 };
 
 Task<PreflightResult> preflight(const ServiceParts* parts, const InstanceParts* instance,

@@ -44,19 +44,28 @@ class Rollout {
   Task<Status> open_or_take_over(std::int64_t epoch);
   // What happened outside, in order of arrival; taken in by the loop.
   void arrive(core::Event event) {
+    // Only what answers after the proof counts for the instance.
+    if (const auto* seen = std::get_if<core::ServiceSeen>(&event); seen != nullptr)
+      watchers_.look_now(core::WatchKind::health, seen->instance);
     inbox_.push_back(std::move(event));
     wake_.notify();
   }
-  Task<Status> take_inbox();
+  void take_inbox(TimeMs at);
   Task<Status> record(std::vector<core::Event> events);
-  Task<Status> journal(core::Turn* turn);
+  void fold(std::vector<core::Event> events, TimeMs at);
+  Task<Status> commit(TimeMs at);
   void point(const std::string& name) const {
     if (context_.on_point) context_.on_point(name);
   }
   [[nodiscard]] const core::State& state() const { return controller_.state(); }
   [[nodiscard]] TimeMs now() const { return clock_.at(steady_now_ms()); }
-  Task<Status> decide_and_act();
+  Task<Status> turn();
+  Task<void> prepare_next();
   Task<void> dispatch(core::Effect effect);
+  Task<void> go_back_to_the_journal();
+  [[nodiscard]] std::string rollout_id() const {
+    return context_.past.empty() ? context_.plan.rollout : state().plan.rollout;
+  }
   Task<Error> wind_up(Error cause);
   EffectContext context_of(const core::Effect& effect);
   DurationMs drain_left(const core::Instance& instance) const;
@@ -67,6 +76,8 @@ class Rollout {
   core::Controller controller_;
   core::RolloutClock clock_;
   std::vector<core::Event> inbox_;
+  std::vector<core::Event> folded_;        // in the state, not yet in the journal
+  std::optional<core::Violation> broken_;  // what the next event would break, or has broken
   Signal wake_;
   Watchers watchers_;
   int dispatched_ = 0;
@@ -80,12 +91,11 @@ Task<Result<core::State>> Rollout::run() {
   Status status = co_await begin();
   const bool began = status.has_value();
   while (status && !state().ended) {
-    status = co_await decide_and_act();
+    status = co_await turn();
     if (!status || state().ended) break;
     const DurationMs pause =
         wake_at_ ? std::clamp<DurationMs>(*wake_at_ - now(), 0, kLongestSleepMs) : kLongestSleepMs;
     if (inbox_.empty()) (void)co_await wake_.wait_for(pause);
-    status = co_await take_inbox();
   }
   if (context_.wishes != nullptr) context_.wishes->on_push({});
   co_await watchers_.stop();
@@ -127,51 +137,92 @@ Task<Status> Rollout::open_or_take_over(std::int64_t epoch) {
 }
 
 Task<Status> Rollout::record(std::vector<core::Event> events) {
-  core::Turn turn = controller_.take(std::move(events), now());
-  co_return co_await journal(&turn);
+  const TimeMs at = now();
+  fold(std::move(events), at);
+  co_return co_await commit(at);
 }
 
-// Journals the events, durably, then applies them. A turn that would break a rule is not taken.
-Task<Status> Rollout::journal(core::Turn* turn) {
-  if (lost_) co_return tl::unexpected<Error>(*lost_);
-  if (turn->broken) co_return tl::unexpected<Error>(rule_broken(*turn->broken));
-  if (turn->events.empty()) co_return Status{};
-  const std::string rollout = context_.past.empty() ? context_.plan.rollout : state().plan.rollout;
-  const std::string name = only_observed(turn->events) ? "journal seen" : "journal step";
-  point("before " + name);
-  auto entries = co_await context_.journal->append(rollout, now(), std::move(turn->events));
-  point("after " + name);
-  if (!entries) co_return tl::unexpected<Error>(entries.error());
-  for (const core::Entry& entry : *entries) {
-    const auto broken = controller_.journaled(entry.event, entry.at);
-    if (context_.on_entry) context_.on_entry(entry, state());
-    if (broken) co_return tl::unexpected<Error>(rule_broken(*broken));
+// Into the state, and into the transaction that is about to be written. A turn that would break a
+// rule is not taken: nothing of it is written, and commit() goes back to before it.
+void Rollout::fold(std::vector<core::Event> events, TimeMs at) {
+  const std::size_t before = folded_.size();
+  for (core::Event& event : events) {
+    broken_ = controller_.fold(event, at);
+    folded_.push_back(std::move(event));
+    if (!broken_) continue;
+    folded_.resize(before);
+    return;
   }
-  co_return Status{};
 }
 
-Task<Status> Rollout::take_inbox() {
+// Makes durable what was folded. Nothing is dispatched before that (I3), so a state that is ahead
+// of a journal that cannot be written has done nothing with it, and is thrown away.
+Task<Status> Rollout::commit(TimeMs at) {
+  if (lost_) {
+    co_await go_back_to_the_journal();
+    co_return tl::unexpected<Error>(*lost_);
+  }
+  if (!folded_.empty()) {
+    const std::string name = only_observed(folded_) ? "journal seen" : "journal step";
+    point("before " + name);
+    auto entries = co_await context_.journal->append(rollout_id(), at, std::exchange(folded_, {}));
+    point("after " + name);
+    if (!entries) {
+      co_await go_back_to_the_journal();
+      co_return tl::unexpected<Error>(entries.error());
+    }
+    if (context_.on_entry) {
+      for (const core::Entry& entry : *entries) context_.on_entry(entry, state());
+    }
+  }
+  if (!broken_) co_return Status{};
+  co_await go_back_to_the_journal();
+  co_return tl::unexpected<Error>(rule_broken(*broken_));
+}
+
+void Rollout::take_inbox(TimeMs at) {
   if (context_.wishes != nullptr) {
     for (core::OperatorAsked& asked : context_.wishes->take()) inbox_.push_back(std::move(asked));
   }
-  co_return co_await record(std::exchange(inbox_, {}));
+  fold(std::exchange(inbox_, {}), at);
 }
 
-Task<Status> Rollout::decide_and_act() {
-  for (int round = 0; round < kMaxDecisionsInARow; ++round) {
-    core::Turn turn = controller_.next(now());
-    if (Status status = co_await journal(&turn); !status) co_return status;
-    if (!turn.at_rest) continue;
-    for (core::Effect& effect : turn.effects) {
-      ++dispatched_;
-      co_await detach(dispatch(std::move(effect)));
+// What came in, all that follows from it, and the intents of what is to be done now: one
+// transaction, one wait for the disk.
+Task<Status> Rollout::turn() {
+  const TimeMs at = now();
+  take_inbox(at);
+  core::Turn next;
+  for (int round = 0; !broken_ && !next.at_rest; ++round) {
+    if (round == kMaxDecisionsInARow) {
+      co_return fail(ErrorCode::internal, "the decision does not come to rest", {},
+                     "This is a bug in hitless.");
     }
-    co_await watchers_.keep(std::move(turn.watches));
-    wake_at_ = turn.wake_at;
-    co_return Status{};
+    next = controller_.decided(at);
+    fold(std::exchange(next.events, {}), at);
   }
-  co_return fail(ErrorCode::internal, "the decision does not come to rest", {},
-                 "This is a bug in hitless.");
+  if (Status status = co_await commit(at); !status) co_return status;
+  for (core::Effect& effect : next.effects) {
+    ++dispatched_;
+    co_await detach(dispatch(std::move(effect)));
+  }
+  co_await watchers_.keep(std::move(next.watches));
+  wake_at_ = next.wake_at;
+  co_await prepare_next();
+  co_return Status{};
+}
+
+// Whose turn comes next gets its timer while the one before it is at work.
+Task<void> Rollout::prepare_next() {
+  if (!guard_.has_timers() || state().halted || state().paused || state().ended) co_return;
+  const core::Policy& policy = state().plan.policy;
+  std::int64_t in_line = policy.capacity.at_once;
+  for (const core::Instance& instance : state().instances) {
+    if (in_line == 0) co_return;
+    if (!std::holds_alternative<core::Preflight>(instance.phase) || !instance.report) continue;
+    --in_line;
+    co_await guard_.arm_ahead({instance.plan.id, policy.drain.deadline_ms});
+  }
 }
 
 EffectContext Rollout::context_of(const core::Effect& effect) {
@@ -179,6 +230,7 @@ EffectContext Rollout::context_of(const core::Effect& effect) {
   context.parts = context_.parts;
   context.journal = context_.journal;
   context.plan = &state().plan;
+  context.preflights = &context_.preflights;
   context.guard = &guard_;
   context.clock = clock_;
   if (const core::Instance* instance = core::find(state(), effect.instance); instance != nullptr) {
@@ -202,6 +254,10 @@ Task<void> Rollout::dispatch(core::Effect effect) {
   core::EffectFinished finished{effect.id, co_await carry_out(context_of(effect), effect)};
   point("after " + name);
   watchers_.forget(effect.instance);
+  const bool shows = effect.kind == core::EffectKind::drain ||
+                     effect.kind == core::EffectKind::act ||
+                     effect.kind == core::EffectKind::rejoin;
+  if (shows) watchers_.look_now(core::WatchKind::traffic, effect.instance);
   --dispatched_;
   arrive(std::move(finished));
 }
@@ -226,6 +282,16 @@ std::vector<Guard::Out> Rollout::out_now() const {
     out.push_back({instance.plan.id, drain_left(instance)});
   }
   return out;
+}
+
+// What was folded in vain is forgotten. Where even reading fails the state stays ahead: it holds
+// more to be changed than was, and that only keeps instances from being put back.
+Task<void> Rollout::go_back_to_the_journal() {
+  const auto entries = context_.journal->read(rollout_id(), 0);
+  if (!entries) co_return;
+  core::State durable;
+  for (const core::Entry& entry : *entries) core::apply_to(durable, entry.event, entry.at);
+  controller_ = core::Controller(std::move(durable));
 }
 
 // Nothing more can be journaled, so nothing more is done; but staying out serves nobody.

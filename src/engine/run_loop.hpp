@@ -1,9 +1,10 @@
 // The run loop of a rollout: observe -> decide -> journal -> act, until the core says it has ended.
 //
-// Invariants: every event is journaled, durably, before it changes the state; every effect is
-// journaled as intended before it is dispatched (I3); the core's invariants are checked on each
-// step, and a step that would break one is not taken. A crash at any point leaves a journal whose
-// fold is the state; another call with that journal's entries takes the rollout over and ends it.
+// Invariants: what came in, what was decided from it and the intents of the effects that follow are
+// one transaction of the journal, durable before anything is done on account of it (I3); the core's
+// invariants are checked on each step, and a step that would break one is not taken. A crash at any
+// point leaves a journal whose fold is the state; another call with that journal's entries takes
+// the rollout over and ends it.
 #pragma once
 #include <functional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "core/state.hpp"
 #include "engine/guard.hpp"
 #include "engine/parts.hpp"
+#include "engine/preflight.hpp"
 #include "ports/journal.hpp"
 
 namespace hitless::engine {
@@ -37,10 +39,12 @@ struct RunContext {
   ports::Journal* journal = nullptr;
   core::Plan plan;                // of a new rollout
   std::vector<core::Entry> past;  // not empty: a rollout to take over, all that is journaled of it
+  RecentPreflights preflights;    // may be empty
   std::string actor;
   GuardParts guard;
   Wishes* wishes = nullptr;  // may be null
-  // Called for each entry after it was applied, for screens; must not block.
+  // Called for each entry of a transaction after all of it was applied, for screens; must not
+  // block.
   std::function<void(const core::Entry&, const core::State&)> on_entry;
   // Called before and after each journal write ("before journal step", or "seen" when it holds
   // observations only) and each effect ("after act web@web01"): where the crash tests kill the

@@ -1,5 +1,8 @@
 #include "engine/watchers.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "engine/traffic_ops.hpp"
 #include "runtime/timeout.hpp"
 
@@ -8,6 +11,8 @@ namespace {
 
 constexpr DurationMs kObserveDeadlineMs = 5'000;
 constexpr DurationMs kCounterIntervalMs = 100;  // how often pure counter changes are handed on
+// Reading a pool is work for its size: 10 ms for up to 1,000 instances, 100 ms for 10,000.
+constexpr std::size_t kInstancesPerMs = 100;
 constexpr DurationMs kStopDeadlineMs = 10'000;
 
 // Equal but for the counters that rise with every request.
@@ -39,6 +44,7 @@ struct WatchShared {
   std::map<core::InstanceId, int> epochs;  // counts forget(): a reading from before one is void
   std::map<core::InstanceId, core::ServiceReading> service;
   TimeMs counters_at = 0;
+  std::set<core::InstanceId> expected;  // whose first request since an effect is waited for
 };
 
 struct WatchLoop {
@@ -62,6 +68,14 @@ void Watchers::forget(const core::InstanceId& id) {
   shared_->traffic.erase(id);
   ++shared_->epochs[id];
   shared_->service.erase(id);
+  shared_->expected.insert(id);
+}
+
+void Watchers::look_now(core::WatchKind kind, const core::InstanceId& id) {
+  for (auto& [key, loop] : loops_) {
+    const bool shows_it = kind == core::WatchKind::traffic || key.second == id;
+    if (key.first == kind && shows_it) loop->changed.notify();
+  }
 }
 
 namespace {
@@ -79,9 +93,10 @@ Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watc
     if (shared->epochs[id] != (then == epochs.end() ? 0 : then->second)) continue;
     const auto last = shared->traffic.find(id);
     const bool is_new = last == shared->traffic.end();
-    if (!is_new &&
-        (counters_due ? last->second == merged : same_but_counters(last->second, merged)))
+    const bool due = counters_due || (watch.counters && shared->expected.count(id) != 0);
+    if (!is_new && (due ? last->second == merged : same_but_counters(last->second, merged)))
       continue;
+    if (!is_new && watch.counters) shared->expected.erase(id);
     shared->traffic[id] = merged;
     seen.readings.emplace_back(id, std::move(merged));
   }
@@ -133,10 +148,21 @@ Task<void> observe_once(std::shared_ptr<WatchShared> shared, core::Watch watch) 
   }
 }
 
+// Whatever is asked for in between: a large pool is not read without a break.
+DurationMs least_pause(const WatchShared& shared, const core::Watch& watch) {
+  if (watch.kind != core::WatchKind::traffic) return 0;
+  return static_cast<DurationMs>(shared.parts->instances.size() / kInstancesPerMs);
+}
+
 Task<void> run_loop_of(std::shared_ptr<WatchShared> shared, std::shared_ptr<WatchLoop> loop) {
   while (!loop->stop) {
     co_await observe_once(shared, loop->watch);
-    if (!loop->stop) (void)co_await loop->changed.wait_for(loop->watch.interval_ms);
+    if (loop->stop) break;
+    const DurationMs least = least_pause(*shared, loop->watch);
+    if (least > 0) co_await sleep_for(least);
+    if (!loop->stop)
+      (void)co_await loop->changed.wait_for(
+          std::max<DurationMs>(loop->watch.interval_ms - least, 0));
   }
   --shared->running;
   shared->ended.notify();

@@ -27,6 +27,8 @@ class Watchers {
   Task<void> keep(std::vector<core::Watch> wanted);
   // The next reading of this instance is handed on even if it repeats the last one.
   void forget(const core::InstanceId& id);
+  // Something happened that this kind of reading will show: it is asked for now.
+  void look_now(core::WatchKind kind, const core::InstanceId& id);
   // Returns when every loop has ended.
   Task<void> stop();
 

@@ -1,0 +1,106 @@
+#include "engine/guard.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hitless::engine {
+namespace {
+
+// Timers in memory; what is armed, and how often somebody asked for it.
+class Timers final : public ports::Watchdog {
+ public:
+  Task<std::string> describe(core::InstanceId) override { co_return "in memory"; }
+  Task<Status> arm(ports::WatchdogOrder order) override {
+    ++arms;
+    co_await sleep_for(delay_ms);
+    if (fails) co_return fail(ErrorCode::unavailable, "no timers today");
+    armed[order.instance.value] = order.after_ms;
+    co_return Status{};
+  }
+  Task<Status> disarm(core::InstanceId instance, std::int64_t) override {
+    armed.erase(instance.value);
+    co_return Status{};
+  }
+  Task<Result<std::vector<ports::WatchdogAlarm>>> alarms() override {
+    co_return std::vector<ports::WatchdogAlarm>{};
+  }
+  Task<Status> clear_alarms(core::InstanceId) override { co_return Status{}; }
+
+  int arms = 0;
+  DurationMs delay_ms = 1;
+  bool fails = false;
+  std::map<std::string, DurationMs> armed;
+};
+
+const core::InstanceId kFirst{"web@web01"}, kSecond{"web@web02"};
+
+template <class Body>
+void with_guard(Timers* timers, Body body) {
+  run_until_done([&]() -> Task<void> {
+    GuardParts parts;
+    parts.watchdog = timers;
+    parts.claimant.rollout = "R-1";
+    Guard guard(parts);
+    co_await guard.keep([] { return std::vector<Guard::Out>{}; }, [](Error) {});
+    co_await body(&guard);
+    co_await guard.stop();
+  });
+}
+
+TEST(Guard, WhoWasArmedAheadIsNotArmedAgainForItsDrain) {
+  Timers timers;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    co_await guard->arm_ahead({kFirst, 30'000});
+    co_await guard->arm_ahead({kFirst, 30'000});
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));  // waits for the one under way
+    EXPECT_EQ(timers.arms, 1);
+    EXPECT_EQ(timers.armed.count(kFirst.value), 1U);
+  });
+  EXPECT_EQ(timers.armed.count(kFirst.value), 1U) << "it is out: its timer is not the guard's";
+}
+
+TEST(Guard, ATimerThatWouldFireInTheMiddleOfTheDrainIsArmedAnew) {
+  Timers timers;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    co_await guard->arm_ahead({kFirst, 10'000});
+    EXPECT_TRUE(co_await guard->arm({kFirst, 60'000}));
+    EXPECT_EQ(timers.arms, 2);
+    EXPECT_GT(timers.armed[kFirst.value], 60'000);
+  });
+}
+
+TEST(Guard, ATimerThatCouldNotBeArmedAheadDoesNotCount) {
+  Timers timers;
+  timers.fails = true;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    co_await guard->arm_ahead({kFirst, 30'000});
+    EXPECT_FALSE(co_await guard->arm({kFirst, 30'000}));
+    timers.fails = false;
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
+    EXPECT_EQ(timers.armed.count(kFirst.value), 1U);
+  });
+}
+
+TEST(Guard, AfterItWasDisarmedItIsArmedAgain) {
+  Timers timers;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
+    co_await guard->disarm(kFirst);
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
+    EXPECT_EQ(timers.arms, 2);
+  });
+}
+
+TEST(Guard, WhomNoDrainCameForIsDisarmedAtTheEnd) {
+  Timers timers;
+  timers.delay_ms = 30;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    co_await guard->arm_ahead({kFirst, 30'000});
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
+    co_await guard->arm_ahead({kSecond, 30'000});  // still under way when the end comes
+  });
+  EXPECT_EQ(timers.armed.count(kFirst.value), 1U);
+  EXPECT_EQ(timers.armed.count(kSecond.value), 0U);
+}
+
+}  // namespace
+}  // namespace hitless::engine
