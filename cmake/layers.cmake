@@ -22,7 +22,7 @@ hitless_layer(ports SEES base core runtime HEADERS_ONLY)
 
 hitless_layer(adapters/host SEES ports)
 hitless_layer(adapters/aws SEES base runtime LINKS Boost::json EXPAT::EXPAT)
-hitless_layer(adapters/traffic SEES ports adapters/aws)
+hitless_layer(adapters/traffic SEES ports adapters/aws confdiff LINKS Boost::json)
 hitless_layer(adapters/service SEES ports confdiff)
 hitless_layer(adapters/health SEES ports)
 hitless_layer(adapters/notify SEES ports LINKS Boost::json)

@@ -37,6 +37,7 @@ add_test(NAME postgres.rollout COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}
 set_tests_properties(postgres.rollout PROPERTIES TIMEOUT 600 RUN_SERIAL ON LABELS slow ENVIRONMENT "${HITLESS_TEST_ENV}")
 
 include(tests/certify/certify.cmake)
+include(tests/conformance/conformance.cmake)
 
 # Every bit and every length of a journal; here a sample, in full with `./dev journal-faults`.
 add_executable(journal_faults ${CMAKE_SOURCE_DIR}/tests/journal/journal_faults.cpp)

@@ -8,7 +8,7 @@ export DEMO_PACKAGES=(haproxy nginx-light)
 export TEST_LIBRARIES=(libgtest-dev libgmock-dev libclang-rt-19-dev)
 export BENCH_PACKAGES=(ansible)
 export TEST_PACKAGES=(openssl openssh-server openssh-client iproute2 python3 socat curl sqlite3 procps awscli
-  apache2-bin php8.2-fpm gunicorn redis-server postgresql-15 pgbouncer)
+  apache2-bin php8.2-fpm gunicorn redis-server postgresql-15 pgbouncer caddy)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi

@@ -78,6 +78,8 @@ class Collector {
       append(needs.config_files, installed_files(service, instance));
       append(needs.commands.commands, coordination::privileged_commands().commands);
       append(needs.commands.commands, watchdog::privileged_commands().commands);
+      for (const fleet::Target& target : instance.targets)
+        append(needs.commands.commands, privileged_commands(fleet_, target).commands);
     }
     return {};
   }

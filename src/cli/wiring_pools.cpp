@@ -2,9 +2,12 @@
 
 #include <map>
 
+#include "adapters/traffic/caddy.hpp"
 #include "adapters/traffic/command.hpp"
 #include "adapters/traffic/haproxy.hpp"
+#include "adapters/traffic/nginx_lb.hpp"
 #include "adapters/traffic/pgbouncer.hpp"
+#include "adapters/traffic/touch_file.hpp"
 #include "fleet/words.hpp"
 
 namespace hitless::cli {
@@ -98,6 +101,63 @@ Made make_pgbouncer_pool(const PoolWiring& from) {
   return make_pgbouncer(std::move(pool));
 }
 
+NginxLbFiles nginx_files(const fleet::LoadBalancer& lb) {
+  const auto& options = std::get<fleet::NginxLb>(lb.options);
+  return {options.upstreams, options.binary, options.main_config, options.error_log,
+          options.pid_file};
+}
+
+Made make_nginx_pool(const PoolWiring& from) {
+  NginxLbPool pool;
+  pool.lb = from.lb->name;
+  pool.upstream = from.pool;
+  pool.files = nginx_files(*from.lb);
+  for (const fleet::LbNode& node : from.lb->nodes) {
+    auto reached = from.host(node.host.value_or(""));
+    if (!reached) return tl::unexpected<Error>(reached.error());
+    pool.nodes.push_back({node.name, *reached});
+  }
+  for (const PoolMember& member : from.members) {
+    const core::InstanceId id{member.instance->id};
+    pool.members.push_back({id, member.target->member});
+    pool.sockets.push_back({id, member.host, member.instance->port.value_or(0)});
+    const auto when = member.target->extras.find("drained_when");
+    if (when != member.target->extras.end() && when->second == "no_sockets")
+      pool.sockets_suffice = true;
+  }
+  if (Status ok = check_nginx_lb(pool); !ok) return tl::unexpected<Error>(ok.error());
+  return make_nginx_lb(std::move(pool));
+}
+
+Made make_caddy_pool(const PoolWiring& from) {
+  CaddyPool pool;
+  pool.lb = from.lb->name;
+  pool.id = from.pool;
+  pool.timeout_ms = std::get<fleet::CaddyLb>(from.lb->options).timeout_ms;
+  for (const fleet::LbNode& node : from.lb->nodes) {
+    auto reached = from.host(node.host.value_or(""));
+    if (!reached) return tl::unexpected<Error>(reached.error());
+    pool.nodes.push_back({node.name, *reached, node.url});
+  }
+  for (const PoolMember& member : from.members) {
+    const core::InstanceId id{member.instance->id};
+    pool.members.push_back({id, member.target->member});
+    pool.sockets.push_back({id, member.host, member.instance->port.value_or(0)});
+  }
+  if (Status ok = check_caddy(pool); !ok) return tl::unexpected<Error>(ok.error());
+  return make_caddy(std::move(pool));
+}
+
+Made make_touch_file_pool(const PoolWiring& from) {
+  TouchFilePool pool;
+  pool.lb = from.lb->name;
+  pool.settle_ms = std::get<fleet::TouchFileLb>(from.lb->options).settle_ms;
+  for (const PoolMember& member : from.members)
+    pool.members.push_back({core::InstanceId{member.instance->id}, member.host,
+                            member.target->member, member.instance->port.value_or(0)});
+  return make_touch_file(std::move(pool));
+}
+
 const char* name_of(fleet::LbKind kind) {
   switch (kind) {
     case fleet::LbKind::haproxy:
@@ -131,12 +191,13 @@ Made wire_pool(const PoolWiring& pool) {
     case fleet::LbKind::pgbouncer:
       return make_pgbouncer_pool(pool);
     case fleet::LbKind::nginx:
+      return make_nginx_pool(pool);
     case fleet::LbKind::touch_file:
+      return make_touch_file_pool(pool);
     case fleet::LbKind::caddy:
       break;
   }
-  return fail(ErrorCode::internal, std::string("there is no driver for load balancers of kind ") +
-                                       name_of(pool.lb->kind));
+  return make_caddy_pool(pool);
 }
 
 Result<std::vector<std::unique_ptr<ports::Traffic>>> wire_pools(const fleet::Fleet& fleet,
@@ -183,7 +244,15 @@ Status add_watched(const fleet::LoadBalancer& lb, const fleet::Target& target, c
 
 ports::PrivilegedCommands privileged_commands(const fleet::LoadBalancer& lb) {
   if (lb.kind == fleet::LbKind::pgbouncer) return pgbouncer_privileged_commands();
-  return {};
+  return lb.kind == fleet::LbKind::nginx ? nginx_lb_commands(nginx_files(lb))
+                                         : ports::PrivilegedCommands{};
+}
+
+ports::PrivilegedCommands privileged_commands(const fleet::Fleet& fleet,
+                                              const fleet::Target& target) {
+  const fleet::LoadBalancer* lb = fleet.load_balancer(target.lb);
+  return lb != nullptr && lb->kind == fleet::LbKind::touch_file ? touch_file_commands(target.member)
+                                                                : ports::PrivilegedCommands{};
 }
 
 }  // namespace hitless::cli

@@ -47,7 +47,9 @@ struct PoolWiring {
 [[nodiscard]] Status add_watched(const fleet::LoadBalancer& lb, const fleet::Target& target,
                                  const HostOf& host, watchdog::WatchedInstance& watched);
 
-// What the driver of this load balancer runs as root on `host_name`, one of its nodes or instances.
+// What the driver runs as root on the load balancer's nodes, and on the host of an instance.
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(const fleet::LoadBalancer& lb);
+[[nodiscard]] ports::PrivilegedCommands privileged_commands(const fleet::Fleet& fleet,
+                                                            const fleet::Target& target);
 
 }  // namespace hitless::cli

@@ -16,7 +16,8 @@ namespace hitless::fleet {
 using namespace types;
 
 std::span<const LbKindEntry> lb_kind_entries() {
-  static const std::array entries{haproxy_entry(), command_entry(), elbv2_entry(),
+  static const std::array entries{haproxy_entry(),  command_entry(),    elbv2_entry(),
+                                  nginx_entry(),    touch_file_entry(), caddy_entry(),
                                   pgbouncer_entry()};
   return entries;
 }

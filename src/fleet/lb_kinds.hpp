@@ -20,7 +20,8 @@ namespace hitless::fleet {
 struct LbKindEntry {
   LbKind kind;
   const char* name;  // `kind:` in the fleet file
-  // Keys of the load balancer beside `kind`, and of a pool beside `lb`. Of a pool all are texts.
+  // Keys of the load balancer beside `kind`, and of a pool beside `lb`. Of a pool all are texts or
+  // choices.
   std::vector<Key> (*keys)();
   std::vector<Key> (*pool_keys)();
   // Which keys of a pool name the pool and the instance's member of it. An empty pool key: each
@@ -45,6 +46,9 @@ struct LbKindEntry {
 [[nodiscard]] LbKindEntry command_entry();
 [[nodiscard]] LbKindEntry elbv2_entry();
 [[nodiscard]] LbKindEntry pgbouncer_entry();
+[[nodiscard]] LbKindEntry nginx_entry();
+[[nodiscard]] LbKindEntry touch_file_entry();
+[[nodiscard]] LbKindEntry caddy_entry();
 
 // ---- for the entries ----------------------------------------------------------------------------
 // The list under `nodes:`, each read with `table`; what is special about the kind is added by more.

@@ -87,6 +87,35 @@ TEST(LbKinds, ATimeoutBeyondTheEnginesOwnIsRefused) {
   EXPECT_NE(find(result, "HL0108"), nullptr) << codes_of(result);
 }
 
+TEST(LbKinds, NginxAndTouchFileHaveTheirOwnNames) {
+  const auto result = load_text(fleet_with(
+      "  n: { kind: nginx, upstreams: /etc/nginx/conf.d/up.conf, nodes: [ { name: l, host: lb1 } ] "
+      "}\n"
+      "  f: { kind: touch_file, settle: 5s }\n",
+      "[ { lb: n, upstream: web, drained_when: no_sockets }, { lb: f, file: /run/web/online } ]"));
+  ASSERT_TRUE(result.fleet) << render(result.diagnostics, false);
+  const auto& targets = result.fleet->service("web")->instances[1].targets;
+  EXPECT_EQ(targets[0].pool, "web");
+  EXPECT_EQ(targets[0].member, "10.0.0.2:80");
+  EXPECT_EQ(targets[0].extras.at("drained_when"), "no_sockets");
+  EXPECT_EQ(targets[1].pool, "f");
+  EXPECT_EQ(targets[1].member, "/run/web/online") << "the same on every host";
+  const auto& nginx = std::get<NginxLb>(result.fleet->load_balancers.at("n").options);
+  EXPECT_EQ(nginx.pid_file, "/run/nginx.pid");
+}
+
+TEST(LbKinds, ATouchFileNeedsAPortAndATimeToBeNoticed) {
+  const std::string files = "  f: { kind: touch_file, settle: 5s }\n";
+  const auto portless = load_text(fleet_with(files, "[ { lb: f, file: /run/online } ]", ""));
+  EXPECT_NE(find(portless, "HL0220"), nullptr) << codes_of(portless);
+  const auto none =
+      load_text(fleet_with("  f: { kind: touch_file }\n", "[ { lb: f, file: /run/o } ]"));
+  EXPECT_NE(find(none, "HL0102"), nullptr) << codes_of(none);
+  const auto zero = load_text(
+      fleet_with("  f: { kind: touch_file, settle: 0s }\n", "[ { lb: f, file: /run/o } ]"));
+  EXPECT_NE(find(zero, "HL0108"), nullptr) << codes_of(zero);
+}
+
 TEST(LbKinds, EveryKindHasAnEntryAndTheSchemaABranch) {
   const auto schema = boost::json::parse(json_schema()).as_object();
   const auto& definitions = schema.at("definitions").as_object();
