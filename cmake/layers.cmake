@@ -42,6 +42,7 @@ endif()
 hitless_layer(witness SEES base core runtime LINKS Boost::json OpenSSL::SSL OpenSSL::Crypto)
 hitless_layer(report SEES base core witness)
 
+hitless_layer(agent SEES base)
 hitless_layer(engine SEES ports confdiff)
 hitless_layer(demo SEES base core runtime witness LINKS Boost::json OpenSSL::Crypto)
 hitless_layer(cli SEES engine fleet confdiff witness report demo adapters/host adapters/traffic adapters/service

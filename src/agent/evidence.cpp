@@ -1,0 +1,116 @@
+#include "agent/evidence.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/digest.hpp"
+#include "base/text.hpp"
+
+namespace hitless::agent {
+namespace {
+
+constexpr std::size_t kMaxBodyBytes = 32u << 10;
+constexpr std::size_t kMaxEvidence = 200;
+constexpr std::size_t kMaxLines = 400;  // the last ones; of one piece of evidence
+constexpr std::size_t kMaxLineBytes = 1'000;
+constexpr std::size_t kIdDigits = 12;
+
+// What nginx, Apache and HAProxy write between these words comes from the client.
+struct ClientField {
+  std::string_view begin, end, kind;
+};
+constexpr std::array<ClientField, 7> kClientFields = {{
+    {"request: \"", "\"", "request: <request>"},
+    {"host: \"", "\"", "host: <host>"},
+    {"referrer: \"", "\"", "referrer: <referrer>"},
+    {"referer: ", "\n", "referer: <referrer>"},
+    {"user-agent: ", "\n", "user-agent: <user agent>"},
+    {"User-Agent: ", "\n", "User-Agent: <user agent>"},
+    {"[client ", "]", "[client]"},
+}};
+
+// The rest of the line when the end is missing: a client must not be able to close the field early
+// by leaving it open.
+std::string without_client_text(std::string_view line, bool* tainted) {
+  std::string text(line);
+  for (const ClientField& field : kClientFields) {
+    std::size_t at = text.find(field.begin);
+    for (int round = 0; at != std::string::npos && round < 8; ++round) {
+      const std::size_t from = at + field.begin.size();
+      // The last one, not the first: a quote inside the field is the client's.
+      std::size_t end = field.end == "\n" ? std::string::npos : text.find(field.end, from);
+      if (field.end == "\"") end = text.rfind("\", ");
+      if (field.end == "\"" && (end == std::string::npos || end < from)) end = text.rfind('"');
+      if (end != std::string::npos && end < from) end = std::string::npos;
+      const std::size_t past = end == std::string::npos ? text.size() : end + 1;
+      text.replace(at, past - at, field.kind);
+      *tainted = true;
+      at = text.find(field.begin, at + field.kind.size());
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string_view to_string(Source source) {
+  constexpr std::array<std::string_view, 22> kNames = {
+      "unit status", "journal",    "kernel log", "error log",     "config test",
+      "config diff", "file",       "sockets",    "disk",          "certificate",
+      "resolver",    "health",     "dependency", "load balancer", "load balancer counters",
+      "access log",  "latency",    "rollout",    "fingerprint",   "changes",
+      "metrics",     "kill switch"};
+  return kNames.at(static_cast<std::size_t>(source));
+}
+
+bool client_writable(Source source) {
+  return source == Source::journal || source == Source::error_log || source == Source::access_log ||
+         source == Source::health;
+}
+
+const Evidence* EvidenceStore::add(Source source, std::string host, TimeMs at,
+                                   std::string_view raw) {
+  Evidence evidence;
+  evidence.source = source;
+  evidence.host = std::move(host);
+  evidence.at = at;
+  evidence.cut = raw.size() > kMaxBodyBytes;
+  if (evidence.cut) {  // the end is what happened last; a cut line would read like another one
+    raw.remove_prefix(raw.size() - kMaxBodyBytes);
+    const std::size_t line = raw.find('\n');
+    raw.remove_prefix(line == std::string_view::npos ? raw.size() : line + 1);
+  }
+  evidence.body = escape_for_terminal(redact(raw), true);
+  evidence.sha256 = sha256_hex(evidence.body);
+  const std::string name = std::string(to_string(source)) + '\0' + evidence.host + '\0' +
+                           std::to_string(at) + '\0' + evidence.sha256;
+  evidence.id = "ev_" + sha256_hex(name).substr(0, kIdDigits);
+  if (const Evidence* known = find(evidence.id)) return known;
+  if (all_.size() >= kMaxEvidence) return nullptr;
+  all_.push_back(std::move(evidence));
+  return &all_.back();
+}
+
+const Evidence* EvidenceStore::find(std::string_view id) const {
+  const auto it =
+      std::find_if(all_.begin(), all_.end(), [&](const Evidence& each) { return each.id == id; });
+  return it == all_.end() ? nullptr : &*it;
+}
+
+std::vector<Line> lines_of(const Evidence& evidence) {
+  std::vector<Line> lines;
+  const bool from_clients = client_writable(evidence.source);
+  for (const std::string& each : split(evidence.body, '\n')) {
+    if (trim(each).empty()) continue;
+    Line line;
+    line.from = &evidence;
+    line.quoted = truncate_utf8(each, kMaxLineBytes);
+    line.text = from_clients ? without_client_text(line.quoted, &line.tainted) : line.quoted;
+    lines.push_back(std::move(line));
+  }
+  if (lines.size() > kMaxLines)
+    lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(kMaxLines));
+  return lines;
+}
+
+}  // namespace hitless::agent
