@@ -42,10 +42,11 @@ endif()
 hitless_layer(witness SEES base core runtime LINKS Boost::json OpenSSL::SSL OpenSSL::Crypto)
 hitless_layer(report SEES base core witness)
 
-hitless_layer(agent SEES base)
+hitless_layer(agent SEES ports)
 hitless_layer(engine SEES ports confdiff)
 hitless_layer(demo SEES base core runtime witness LINKS Boost::json OpenSSL::Crypto)
-hitless_layer(cli SEES engine fleet confdiff witness report demo adapters/host adapters/traffic adapters/service
+hitless_layer(cli SEES engine agent fleet confdiff witness report demo adapters/host adapters/traffic
+  adapters/service
   adapters/health adapters/notify adapters/journal adapters/coordination adapters/watchdog
   LINKS Boost::json)
 

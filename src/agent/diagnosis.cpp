@@ -5,16 +5,33 @@
 namespace hitless::agent {
 
 std::string_view to_string(Category category) {
-  constexpr std::array<std::string_view, 26> kNames = {
-      "config_syntax",   "config_missing_file", "config_permission",
-      "bad_exec",        "port_in_use",         "missing_setting",
-      "out_of_memory",   "disk_full",           "certificate_expired",
-      "name_resolution", "dependency_down",     "change_elsewhere",
-      "not_ready",       "crash_loop",          "slow_start",
-      "host_lost",       "errors_in_traffic",   "latency_regression",
-      "drain_stuck",     "lb_still_sends",      "capacity",
-      "drift",           "controller_lost",     "kill_switch",
-      "healthy",         "undetermined"};
+  constexpr std::array<std::string_view, 27> kNames = {"config_syntax",
+                                                       "config_missing_file",
+                                                       "config_permission",
+                                                       "bad_exec",
+                                                       "port_in_use",
+                                                       "missing_setting",
+                                                       "out_of_memory",
+                                                       "disk_full",
+                                                       "certificate_expired",
+                                                       "name_resolution",
+                                                       "upstream_unreachable",
+                                                       "dependency_down",
+                                                       "change_elsewhere",
+                                                       "not_ready",
+                                                       "crash_loop",
+                                                       "slow_start",
+                                                       "host_lost",
+                                                       "errors_in_traffic",
+                                                       "latency_regression",
+                                                       "drain_stuck",
+                                                       "lb_still_sends",
+                                                       "capacity",
+                                                       "drift",
+                                                       "controller_lost",
+                                                       "kill_switch",
+                                                       "healthy",
+                                                       "undetermined"};
   return kNames.at(static_cast<std::size_t>(category));
 }
 

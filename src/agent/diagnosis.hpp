@@ -25,6 +25,7 @@ enum class Category {
   disk_full,
   certificate_expired,
   name_resolution,
+  upstream_unreachable,
   dependency_down,
   change_elsewhere,
   // how it shows on the host

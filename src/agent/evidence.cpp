@@ -9,7 +9,7 @@
 namespace hitless::agent {
 namespace {
 
-constexpr std::size_t kMaxBodyBytes = 32u << 10;
+constexpr std::size_t kMaxBodyBytes = 8u << 10;
 constexpr std::size_t kMaxEvidence = 200;
 constexpr std::size_t kMaxLines = 400;  // the last ones; of one piece of evidence
 constexpr std::size_t kMaxLineBytes = 1'000;
@@ -81,9 +81,23 @@ const Evidence* EvidenceStore::add(Source source, std::string host, TimeMs at,
     raw.remove_prefix(line == std::string_view::npos ? raw.size() : line + 1);
   }
   evidence.body = escape_for_terminal(redact(raw), true);
+  return keep(std::move(evidence));
+}
+
+const Evidence* EvidenceStore::restore(Source source, std::string host, TimeMs at,
+                                       std::string body) {
+  Evidence evidence;
+  evidence.source = source;
+  evidence.host = std::move(host);
+  evidence.at = at;
+  evidence.body = std::move(body);
+  return keep(std::move(evidence));
+}
+
+const Evidence* EvidenceStore::keep(Evidence evidence) {
   evidence.sha256 = sha256_hex(evidence.body);
-  const std::string name = std::string(to_string(source)) + '\0' + evidence.host + '\0' +
-                           std::to_string(at) + '\0' + evidence.sha256;
+  const std::string name = std::string(to_string(evidence.source)) + '\0' + evidence.host + '\0' +
+                           std::to_string(evidence.at) + '\0' + evidence.sha256;
   evidence.id = "ev_" + sha256_hex(name).substr(0, kIdDigits);
   if (const Evidence* known = find(evidence.id)) return known;
   if (all_.size() >= kMaxEvidence) return nullptr;
@@ -106,6 +120,9 @@ std::vector<Line> lines_of(const Evidence& evidence) {
     line.from = &evidence;
     line.quoted = truncate_utf8(each, kMaxLineBytes);
     line.text = from_clients ? without_client_text(line.quoted, &line.tainted) : line.quoted;
+    // "+    server" and "+server" are the same change.
+    const bool change = evidence.source == Source::config_diff && line.text.size() > 1;
+    if (change) line.text = line.text[0] + std::string(trim(line.text.substr(1)));
     lines.push_back(std::move(line));
   }
   if (lines.size() > kMaxLines)

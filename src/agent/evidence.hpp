@@ -57,10 +57,13 @@ class EvidenceStore {
  public:
   // What does not fit any more is refused: null. The same observation twice is stored once.
   const Evidence* add(Source source, std::string host, TimeMs at, std::string_view raw);
+  // What was stored before, as it was: its body is neither redacted nor cut again.
+  const Evidence* restore(Source source, std::string host, TimeMs at, std::string body);
   [[nodiscard]] const Evidence* find(std::string_view id) const;
   [[nodiscard]] const std::deque<Evidence>& all() const { return all_; }
 
  private:
+  const Evidence* keep(Evidence evidence);
   std::deque<Evidence> all_;
 };
 

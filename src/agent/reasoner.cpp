@@ -80,6 +80,11 @@ std::string component_of(Component kind, const Situation& situation, const Line&
     }
     case Component::port:
       return address_in(line.text) + (host.empty() ? "" : " on " + host);
+    case Component::upstream: {
+      // Never from the log: what stands behind the request there may be the client's.
+      const std::string address = after(line.text, "+server ");
+      return address.empty() ? "an upstream" : address;
+    }
     case Component::name:
       return name_in(line.text);
     case Component::host:
@@ -274,8 +279,7 @@ std::string render(const Diagnosis& diagnosis, const EvidenceStore& store) {
   if (diagnosis.clients_interfered)
     text += "  note: clients wrote text into the logs that reads like a symptom; it was not used\n";
   text += "  recommended: " + std::string(to_string(diagnosis.recommended)) +
-          (diagnosis.enough_to_act ? "" : " (a person decides: too little evidence to act on)") +
-          "\n";
+          (diagnosis.enough_to_act ? "" : " (by itself not enough to act on)") + "\n";
   return text;
 }
 

@@ -33,6 +33,7 @@ Words causes() {
   Words all;
   for (const Words* each : {&kPermission, &kNoSpace, &kInUse, &kMissingFile, &kNames})
     all.insert(all.end(), each->begin(), each->end());
+  all.push_back("passes: ");
   return all;
 }
 
@@ -77,6 +78,12 @@ void add_causes(std::vector<Rule>& table) {
                    {"certificate has expired", "certificate expired"},
                    {},
                    K::unit});
+  table.push_back({C::upstream_unreachable, S::config_diff, {"+server "}, {}, K::upstream});
+  table.push_back({C::upstream_unreachable,
+                   S::error_log,
+                   {"while connecting to upstream", "no live upstreams"},
+                   {},
+                   K::upstream});
   table.push_back(
       {C::dependency_down, S::dependency, {"status=fail"}, {"peers_failing=0"}, K::name});
   table.push_back({C::change_elsewhere, S::changes, {"by=other"}, {}, K::name});
@@ -184,6 +191,12 @@ void explain_causes(Table& t) {
                            R::hold_and_page,
                            0,
                            {S::resolver}};
+  t[C::upstream_unreachable] = {
+      "{component}, which the service passes requests on to, does not answer",
+      R::hold_and_page,
+      R::roll_back,
+      0,
+      {S::error_log, S::config_diff}};
   t[C::dependency_down] = {"{component} is down for changed and unchanged instances alike",
                            R::page_dependency,
                            R::page_dependency,

@@ -10,13 +10,14 @@ namespace hitless::agent {
 
 // How a rule finds what is at fault.
 enum class Component {
-  unit,   // the service's unit on its host
-  path,   // the first absolute path in the line
-  port,   // "host:port" of the address in the line
-  name,   // the word after "name=" or the host name that could not be resolved
-  host,   // the host of the evidence
-  lb,     // the load balancer
-  fleet,  // the rollout as a whole
+  unit,      // the service's unit on its host
+  path,      // the first absolute path in the line
+  port,      // "host:port" of the address in the line
+  name,      // the word after "name=" or the host name that could not be resolved
+  upstream,  // the server that the change added to a proxy's pool
+  host,      // the host of the evidence
+  lb,        // the load balancer
+  fleet,     // the rollout as a whole
 };
 
 struct Rule {

@@ -156,6 +156,7 @@ std::string result_card(const core::State& state, const CardExtras& extras, cons
   const Counts counts = count(state);
   std::string card = headline(state, result, t) + "\n";
   if (result != core::RolloutResult::succeeded) row(card, "why", core::why(state));
+  row(card, "where", extras.where);
   row(card, "change", state.plan.change_summary);
   row(card, "done", counts.done);
   row(card, "rolled back", counts.rolled_back);

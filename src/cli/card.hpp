@@ -14,7 +14,7 @@ namespace hitless::cli {
 struct CardExtras {
   std::optional<witness::Certificate> certificate;  // empty: not known, nothing is shown
   std::vector<std::string> sent;                    // "webhook ops ✓"
-  std::int64_t journal_entries = 0;
+  std::string where;                                // "web01 journal │ FATAL: …"; may be empty
 };
 [[nodiscard]] std::string result_card(const core::State& state, const CardExtras& extras,
                                       const Terminal& terminal);

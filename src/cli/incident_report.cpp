@@ -34,14 +34,18 @@ std::string evidence(const core::State& state) {
 }  // namespace
 
 std::string incident_report(const core::State& state, const std::vector<core::Entry>& entries,
-                            const std::optional<witness::Certificate>& certificate) {
+                            const std::optional<witness::Certificate>& certificate,
+                            const Diagnosed& diagnosed) {
   const Terminal plain;
   std::string text = fmt::format(
       "{}  {} of {}, opened by {}\n\n", state.incident.empty() ? "incident" : state.incident,
       core::to_string(state.plan.intent), state.plan.service, state.plan.rollout);
   CardExtras extras;
   extras.certificate = certificate;
+  extras.where = diagnosed.where;
   text += result_card(state, extras, plain);
+  if (!diagnosed.text.empty())
+    text += "\nDiagnosis, by rules\n" + escape_for_terminal(diagnosed.text, true);
   text += "\nEvidence\n" + evidence(state);
   text += "\nTimeline\n";
   core::State before;

@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "cli/card.hpp"
 #include "cli/certificate_store.hpp"
+#include "cli/evidence_store.hpp"
 #include "cli/incident_report.hpp"
 #include "core/names.hpp"
 #include "core/verdict.hpp"
@@ -58,8 +59,10 @@ ports::Notification ended_notification(journal::SqliteJournal& journal, const co
   n.title = fmt::format("{}{}: {} of {}: {}", state.incident.empty() ? "" : state.incident + " ",
                         state.plan.rollout, core::to_string(state.plan.intent), state.plan.service,
                         n.result);
+  const Diagnosed diagnosed = diagnose(journal, state);
   CardExtras extras;
   extras.certificate = told.certificate;
+  extras.where = diagnosed.where;
   n.text = result_card(state, extras, plain);
   n.actor = state.actor;
   n.at = state.ended_at;
@@ -80,7 +83,7 @@ ports::Notification ended_notification(journal::SqliteJournal& journal, const co
         {state.plan.rollout + ".html", "text/html; charset=utf-8", told.report});
   if (!state.incident.empty()) {
     n.attachments.push_back({state.incident + ".txt", "text/plain; charset=utf-8",
-                             incident_report(state, entries, told.certificate)});
+                             incident_report(state, entries, told.certificate, diagnosed)});
   }
   return n;
 }

@@ -10,6 +10,8 @@
 #include "cli/card.hpp"
 #include "cli/certificate_store.hpp"
 #include "cli/control.hpp"
+#include "cli/evidence_keeper.hpp"
+#include "cli/evidence_store.hpp"
 #include "cli/failpoint.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
@@ -103,6 +105,7 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
   run.guard = guard_of(*session, rollout);
   run.wishes = &session->wishes;
   run.on_point = session->point;
+  run.keep_evidence = evidence_keeper(session->wiring, session->journal.get(), rollout);
   run.on_entry = [session, shown = progress.get()](const core::Entry& entry,
                                                    const core::State& after) {
     session->entries.push_back(entry);
@@ -157,6 +160,7 @@ Task<void> conclude(RolloutSession* session, core::State state) {
   Told told = co_await witness_ended(session, &state);
   CardExtras extras;
   extras.certificate = told.certificate;
+  extras.where = diagnose(*session->journal, state).where;
   extras.sent = co_await notify_ended(session, &state, std::move(told));
   const core::RolloutResult result = *state.ended;
   session->exit_code = exit_code_of(result);

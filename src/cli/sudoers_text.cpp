@@ -9,6 +9,7 @@
 #include "adapters/coordination/claims.hpp"
 #include "adapters/host/host.hpp"
 #include "adapters/watchdog/watchdog.hpp"
+#include "agent/gather.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
 #include "cli/service_configs.hpp"
@@ -61,6 +62,15 @@ void append(std::vector<T>& to, std::vector<T> from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
+// What is looked at when an instance failed. Where the service logs may be found out on its host.
+agent::GatherTarget gather_target(const fleet::Service& service, const fleet::Instance& instance) {
+  agent::GatherTarget target;
+  target.unit = service.unit;
+  target.port = instance.port.value_or(0);
+  target.files = installed_files(service, instance);
+  return target;
+}
+
 class Collector {
  public:
   explicit Collector(const fleet::Fleet& fleet) : fleet_(fleet) {}
@@ -75,6 +85,8 @@ class Collector {
       append(needs.commands.commands, std::move(commands.commands));
       append(needs.commands.operations, std::move(commands.operations));
       append(needs.commands.readable, std::move(commands.readable));
+      append(needs.commands.commands,
+             agent::privileged_commands(gather_target(service, instance)).commands);
       append(needs.config_files, installed_files(service, instance));
       append(needs.commands.commands, coordination::privileged_commands().commands);
       append(needs.commands.commands, watchdog::privileged_commands().commands);

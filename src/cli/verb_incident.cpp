@@ -6,6 +6,7 @@
 #include "cli/app.hpp"
 #include "cli/card.hpp"
 #include "cli/certificate_store.hpp"
+#include "cli/evidence_store.hpp"
 #include "cli/incident_report.hpp"
 
 namespace hitless::cli {
@@ -56,7 +57,8 @@ int verb_incident(App& app) {
     auto found = replay(**journal, row.rollout);
     if (!found) return failed(app, found.error());
     const auto certificate = get_certificate(**journal, row.rollout);
-    const std::string report = incident_report(found->state, found->entries, certificate);
+    const std::string report = incident_report(found->state, found->entries, certificate,
+                                               diagnose(**journal, found->state));
     if (app.options.json)
       print_json(row, report);
     else

@@ -7,6 +7,7 @@
 #include "cli/app.hpp"
 #include "cli/card.hpp"
 #include "cli/certificate_store.hpp"
+#include "cli/evidence_store.hpp"
 #include "cli/narrate.hpp"
 #include "cli/progress_kinds.hpp"
 #include "core/names.hpp"
@@ -139,6 +140,7 @@ int verb_show(App& app) {
   if (found->state.ended) {
     CardExtras extras;
     extras.certificate = get_certificate(**journal, app.options.id);
+    extras.where = diagnose(**journal, found->state).where;
     fmt::print("{}", result_card(found->state, extras, app.out));
   } else {
     fmt::print("{} {} had not ended at journal entry {}.\n",

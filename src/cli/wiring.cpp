@@ -47,6 +47,7 @@ class Builder {
 
   Result<std::unique_ptr<Wiring>> build() {
     wiring_->parts.name = service_.name;
+    wiring_->unit = service_.unit;
     set_config_kind();
     set_policy();
     for (const fleet::Instance& instance : service_.instances) {

@@ -22,6 +22,7 @@ struct Wiring {
   std::unique_ptr<ports::Coordination> coordination;
   std::unique_ptr<ports::Watchdog> watchdog;  // null: switched off in the policy
   engine::ServiceParts parts;
+  std::string unit;  // of the service; empty: it has none
 
   [[nodiscard]] std::vector<std::string> pool_texts() const;
 };

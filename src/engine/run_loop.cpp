@@ -1,6 +1,7 @@
 #include "engine/run_loop.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "core/controller.hpp"
 #include "core/names.hpp"
@@ -12,6 +13,7 @@ namespace hitless::engine {
 namespace {
 
 constexpr DurationMs kLongestSleepMs = 1'000;
+constexpr DurationMs kLookPollMs = 10;
 constexpr int kMaxDecisionsInARow = 10'000;  // a decision that never comes to rest is a bug
 
 Error rule_broken(const core::Violation& violation) {
@@ -66,6 +68,8 @@ class Rollout {
   [[nodiscard]] std::string rollout_id() const {
     return context_.past.empty() ? context_.plan.rollout : state().plan.rollout;
   }
+  Task<void> keep_evidence(core::Effect effect);
+  Task<void> look_at(core::InstanceId id);
   Task<Error> wind_up(Error cause);
   EffectContext context_of(const core::Effect& effect);
   DurationMs drain_left(const core::Instance& instance) const;
@@ -81,6 +85,7 @@ class Rollout {
   Signal wake_;
   Watchers watchers_;
   int dispatched_ = 0;
+  std::map<core::InstanceId, bool> looked_at_;  // failed instances; true: all there is was kept
   std::optional<TimeMs> wake_at_;
   std::optional<Error> lost_;  // another controller has the service
 };
@@ -250,6 +255,7 @@ EffectContext Rollout::context_of(const core::Effect& effect) {
 
 Task<void> Rollout::dispatch(core::Effect effect) {
   const std::string name = std::string(core::to_string(effect.kind)) + " " + effect.instance.value;
+  co_await keep_evidence(effect);
   point("before " + name);
   core::EffectFinished finished{effect.id, co_await carry_out(context_of(effect), effect)};
   point("after " + name);
@@ -260,6 +266,35 @@ Task<void> Rollout::dispatch(core::Effect effect) {
   if (shows) watchers_.look_now(core::WatchKind::traffic, effect.instance);
   --dispatched_;
   arrive(std::move(finished));
+}
+
+Task<void> Rollout::look_at(core::InstanceId id) {
+  if (const core::Instance* instance = core::find(state(), id); instance != nullptr)
+    (void)co_await finish_within(context_.keep_evidence(*instance), kKeepEvidenceMs);
+  looked_at_[id] = true;
+}
+
+// What a rollback would destroy is looked at before. An instance that is still in rotation is not
+// kept there for it: only what changes the host waits for the end of the look.
+Task<void> Rollout::keep_evidence(core::Effect effect) {
+  if (!context_.keep_evidence) co_return;
+  std::vector<core::InstanceId> failed;
+  for (const core::Instance& instance : state().instances) {
+    const bool meant =
+        effect.instance == instance.plan.id && effect.direction == core::Direction::backward;
+    const bool left_out = effect.kind == core::EffectKind::open_incident;
+    if (instance.failed && (meant || left_out)) failed.push_back(instance.plan.id);
+  }
+  for (const core::InstanceId& id : failed) {
+    if (!looked_at_.try_emplace(id, false).second) continue;
+    co_await detach(look_at(id));
+  }
+  const bool changes = effect.kind == core::EffectKind::install_config ||
+                       effect.kind == core::EffectKind::act ||
+                       effect.kind == core::EffectKind::open_incident;
+  for (const core::InstanceId& id : failed) {
+    while (changes && !looked_at_[id]) co_await sleep_for(kLookPollMs);
+  }
 }
 
 DurationMs Rollout::drain_left(const core::Instance& instance) const {

@@ -50,7 +50,11 @@ struct RunContext {
   // observations only) and each effect ("after act web@web01"): where the crash tests kill the
   // program. May be empty.
   std::function<void(std::string_view point)> on_point;
+  // Looks at an instance that failed and keeps what it sees: begun when its failure is known, ended
+  // before its rollback changes anything there. Must end within kKeepEvidenceMs. May be empty.
+  std::function<Task<void>(core::Instance)> keep_evidence;
 };
+inline constexpr DurationMs kKeepEvidenceMs = 5'000;
 
 // The state at the end. Fails with refused when another controller holds the service (nothing was
 // done) or took it from us; otherwise only when the journal could not be written or a rule would

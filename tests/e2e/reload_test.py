@@ -55,6 +55,9 @@ class ReloadTest(E2eTest):
         incident = self.journal("incident", "INC-1")
         self.assertIn("502", incident)
         self.assertIn("+    server 127.0.0.1:9", incident)
+        # Looked at before the rollback: why, by rules, with the line of nginx that says it.
+        self.assertIn("upstream_unreachable", incident)
+        self.assertIn("while connecting to upstream", incident)
         self.assert_notified(receiver, key)
 
     def assert_notified(self, receiver, key):

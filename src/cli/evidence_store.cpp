@@ -1,0 +1,136 @@
+#include "cli/evidence_store.hpp"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "base/text.hpp"
+#include "core/names.hpp"
+
+namespace hitless::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kSources = static_cast<int>(agent::Source::kill_switch) + 1;
+
+std::string key_of(const std::string& rollout, const core::InstanceId& instance) {
+  return "evidence:" + rollout + "/" + instance.value;
+}
+
+std::optional<agent::Source> source_of(std::string_view name) {
+  for (int i = 0; i < kSources; ++i) {
+    if (agent::to_string(static_cast<agent::Source>(i)) == name)
+      return static_cast<agent::Source>(i);
+  }
+  return std::nullopt;
+}
+
+std::string text_at(const json::object& from, const char* key) {
+  const json::value* found = from.if_contains(key);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+bool flag_at(const json::object& from, const char* key) {
+  const json::value* found = from.if_contains(key);
+  return found != nullptr && found->is_bool() && found->get_bool();
+}
+
+void leave_out_the_longest(json::object& whole) {
+  json::array& pieces = whole.at("evidence").as_array();
+  while (json::serialize(whole).size() > kMaxEvidenceBytes && !pieces.empty()) {
+    const auto longest = std::max_element(pieces.begin(), pieces.end(), [](auto& a, auto& b) {
+      return a.at("body").get_string().size() < b.at("body").get_string().size();
+    });
+    whole.at("not_had").as_array().push_back(longest->at("source"));
+    pieces.erase(longest);
+  }
+}
+
+bool is_log(agent::Source source) {
+  return source == agent::Source::journal || source == agent::Source::error_log ||
+         source == agent::Source::config_test;
+}
+
+// The line that says it best: of a log of the instance that the leading hypothesis quotes.
+std::string where_of(const agent::Diagnosis& diagnosis, const agent::EvidenceStore& store) {
+  if (diagnosis.category == agent::Category::undetermined) return {};
+  for (const agent::Quote& quote : diagnosis.hypotheses.front().quotes) {
+    const agent::Evidence* evidence = store.find(quote.evidence);
+    if (evidence == nullptr || !is_log(evidence->source)) continue;
+    return evidence->host + " " + std::string(agent::to_string(evidence->source)) + " │ " +
+           truncate_utf8(quote.text, 160);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status put_evidence(ports::Journal& journal, const std::string& rollout,
+                    const core::InstanceId& instance, const KeptEvidence& evidence) {
+  const std::string key = key_of(rollout, instance);
+  if (auto known = journal.get_fact(key); known && !known->empty()) return {};
+  const agent::Situation& situation = evidence.situation;
+  json::object whole{{"service", situation.service}, {"host", situation.host},
+                     {"unit", situation.unit},       {"touched", situation.touched},
+                     {"failed", situation.failed},   {"not_had", json::array{}},
+                     {"evidence", json::array{}}};
+  for (const agent::Source source : situation.not_had)
+    whole["not_had"].as_array().emplace_back(std::string(agent::to_string(source)));
+  for (const agent::Evidence& each : evidence.store.all()) {
+    whole["evidence"].as_array().push_back(
+        json::object{{"source", std::string(agent::to_string(each.source))},
+                     {"host", each.host},
+                     {"at", each.at},
+                     {"body", each.body}});
+  }
+  leave_out_the_longest(whole);
+  return journal.put_fact(key, json::serialize(whole));
+}
+
+std::optional<KeptEvidence> get_evidence(ports::Journal& journal, const std::string& rollout,
+                                         const core::InstanceId& instance) {
+  const auto text = journal.get_fact(key_of(rollout, instance));
+  if (!text || text->empty()) return std::nullopt;
+  boost::system::error_code error;
+  const json::value parsed = json::parse(*text, error);
+  if (error || !parsed.is_object()) return std::nullopt;
+  const json::object& whole = parsed.get_object();
+  KeptEvidence kept;
+  kept.situation = {text_at(whole, "service"), text_at(whole, "host"),   text_at(whole, "unit"),
+                    flag_at(whole, "touched"), flag_at(whole, "failed"), {}};
+  if (const json::value* list = whole.if_contains("not_had"); list && list->is_array()) {
+    for (const json::value& each : list->get_array()) {
+      const auto source = each.is_string() ? source_of(each.get_string()) : std::nullopt;
+      if (source) kept.situation.not_had.push_back(*source);
+    }
+  }
+  if (const json::value* list = whole.if_contains("evidence"); list && list->is_array()) {
+    for (const json::value& each : list->get_array()) {
+      if (!each.is_object()) continue;
+      const json::object& piece = each.get_object();
+      const auto source = source_of(text_at(piece, "source"));
+      const json::value* at = piece.if_contains("at");
+      if (!source || at == nullptr || !at->is_int64()) continue;
+      kept.store.restore(*source, text_at(piece, "host"), at->get_int64(), text_at(piece, "body"));
+    }
+  }
+  return kept;
+}
+
+Diagnosed diagnose(ports::Journal& journal, const core::State& state) {
+  Diagnosed diagnosed;
+  for (const core::Instance& instance : state.instances) {
+    if (!instance.failed) continue;
+    const auto kept = get_evidence(journal, state.plan.rollout, instance.plan.id);
+    if (!kept) continue;
+    const agent::Diagnosis diagnosis = agent::reason(kept->situation, kept->store);
+    diagnosed.text += instance.plan.id.value + "\n" + agent::render(diagnosis, kept->store);
+    if (diagnosed.where.empty()) diagnosed.where = where_of(diagnosis, kept->store);
+  }
+  return diagnosed;
+}
+
+}  // namespace hitless::cli

@@ -1,0 +1,36 @@
+// What was gathered about an instance that failed, kept in the journal as a fact
+// `evidence:R-…/web@web01`; the diagnosis is made from it anew each time, by the rules of today.
+//
+// The fact is written before the rollback of that instance changes anything on its host. The first
+// one stays: what a later controller sees is no longer the failure. At most kMaxEvidenceBytes; what
+// does not fit is left out, whole, the longest first, and named.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "agent/reasoner.hpp"
+#include "core/state.hpp"
+#include "ports/journal.hpp"
+
+namespace hitless::cli {
+
+inline constexpr std::size_t kMaxEvidenceBytes = 60u << 10;  // the journal takes 64 KiB
+
+struct KeptEvidence {
+  agent::Situation situation;
+  agent::EvidenceStore store;
+};
+
+[[nodiscard]] Status put_evidence(ports::Journal& journal, const std::string& rollout,
+                                  const core::InstanceId& instance, const KeptEvidence& evidence);
+[[nodiscard]] std::optional<KeptEvidence> get_evidence(ports::Journal& journal,
+                                                       const std::string& rollout,
+                                                       const core::InstanceId& instance);
+
+struct Diagnosed {
+  std::string text;   // of all instances that failed, several lines; empty: nothing was gathered
+  std::string where;  // "web01 journal │ FATAL: …", of the first; empty: no quote
+};
+[[nodiscard]] Diagnosed diagnose(ports::Journal& journal, const core::State& state);
+
+}  // namespace hitless::cli
