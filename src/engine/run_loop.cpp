@@ -272,6 +272,8 @@ Task<void> Rollout::look_at(core::InstanceId id) {
   if (const core::Instance* instance = core::find(state(), id); instance != nullptr)
     (void)co_await finish_within(context_.keep_evidence(*instance), kKeepEvidenceMs);
   looked_at_[id] = true;
+  --dispatched_;
+  wake_.notify();
 }
 
 // What a rollback would destroy is looked at before. An instance that is still in rotation is not
@@ -287,6 +289,7 @@ Task<void> Rollout::keep_evidence(core::Effect effect) {
   }
   for (const core::InstanceId& id : failed) {
     if (!looked_at_.try_emplace(id, false).second) continue;
+    ++dispatched_;  // the run does not end before it
     co_await detach(look_at(id));
   }
   const bool changes = effect.kind == core::EffectKind::install_config ||
