@@ -259,7 +259,10 @@ Task<void> Rollout::dispatch(core::Effect effect) {
   point("before " + name);
   core::EffectFinished finished{effect.id, co_await carry_out(context_of(effect), effect)};
   point("after " + name);
-  watchers_.forget(effect.instance);
+  // A reading that was under way is void only when the effect may have changed what it saw.
+  const bool only_looked =
+      effect.kind == core::EffectKind::preflight || effect.kind == core::EffectKind::recheck;
+  if (!only_looked) watchers_.forget(effect.instance);
   const bool shows = effect.kind == core::EffectKind::drain ||
                      effect.kind == core::EffectKind::act ||
                      effect.kind == core::EffectKind::rejoin;
