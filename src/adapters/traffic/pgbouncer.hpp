@@ -12,7 +12,8 @@
 // - A PAUSE that we did not make (no such process on the host) and DISABLE are somebody else's:
 // they
 //   read as `maint` and are not taken back.
-// - A server connection that PgBouncer was just opening at the PAUSE, or opens for a user it has not
+// - A server connection that PgBouncer was just opening at the PAUSE, or opens for a user it has
+// not
 //   served yet, is dropped, and none is opened again for server_login_retry (15 s), also after
 //   RESUME: clients wait that much longer. The remarks say so, and the bound leaves room for it.
 // - PgBouncer does not check its servers: there is no health check that would gate a rejoin.
