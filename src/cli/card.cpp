@@ -145,7 +145,7 @@ std::string next_steps(const core::State& state, core::RolloutResult result) {
   if (result == core::RolloutResult::succeeded) return "hitless show " + id;
   std::string next = state.incident.empty() ? "" : "hitless incident " + state.incident + " · ";
   next += "hitless show " + id;
-  if (state.plan.changes_config) next += " · hitless diff " + id;
+  if (!state.plan.files.empty()) next += " · hitless diff " + id;
   return next;
 }
 
@@ -168,12 +168,12 @@ std::string result_card(const core::State& state, const CardExtras& extras, cons
   const bool known = state.lowest_serving >= 0;
   row(card, "capacity",
       known ? fmt::format("lowest serving {} of {} (floor {})", state.lowest_serving,
-                          state.instances.size(), state.plan.policy.capacity.floor)
+                          core::counted(state), state.plan.policy.capacity.floor)
             : "");
   const bool looked = std::any_of(state.instances.begin(), state.instances.end(),
                                   [](const core::Instance& i) { return i.reading.has_value(); });
   if (looked)
-    row(card, "now", fmt::format("{} of {} serving", core::serving(state), state.instances.size()));
+    row(card, "now", fmt::format("{} of {} serving", core::serving(state), core::counted(state)));
   std::string sent = state.incident;
   for (const std::string& each : extras.sent) sent += (sent.empty() ? "" : "  ") + each;
   if (display_width(sent) <= kSentOnOneLine) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/wiring.hpp"
 #include "core/types.hpp"
 #include "ports/journal.hpp"
 
@@ -25,5 +26,9 @@ struct Hands {
 // Looks back over the last rollouts of the service. The latest one that worked on an instance
 // counts.
 [[nodiscard]] Hands find_hands(ports::Journal& journal, const std::string& service);
+// Whether a rollout over whole hosts works on this service too, or counts on it.
+[[nodiscard]] bool concerns(const core::Plan& plan, const std::string& service);
+// Tells the drivers' parts what earlier rollouts of ours left out: it is ours to put back.
+void add_left_out(ports::Journal& journal, Wiring& wiring);
 
 }  // namespace hitless::cli

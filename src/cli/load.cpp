@@ -2,11 +2,73 @@
 
 #include <cstdio>
 
+#include "base/text.hpp"
+#include "runtime/http.hpp"
+#include "runtime/process.hpp"
+
 namespace hitless::cli {
+namespace {
+
+constexpr DurationMs kInventoryDeadlineMs = 30'000;
+constexpr std::size_t kMaxInventoryBytes = 1u << 20;
+
+Task<void> run_command(std::vector<std::string> argv, Result<std::string>* out) {
+  const std::string shown = escape_for_terminal(truncate_utf8(join(argv, " "), 200));
+  auto ran = co_await run_process(std::move(argv), {}, kInventoryDeadlineMs, kMaxInventoryBytes);
+  if (!ran) {
+    *out = fail(ran.error().code, "the inventory command: " + ran.error().what, shown,
+                ran.error().help);
+  } else if (ran->signal != 0 || ran->exit_code != 0) {
+    const std::string how = ran->signal != 0 ? "was killed by signal " + std::to_string(ran->signal)
+                                             : "ended with exit " + std::to_string(ran->exit_code);
+    *out = fail(ErrorCode::failed,
+                "the inventory command " + how + ": " + redact(truncate_utf8(trim(ran->err), 300)),
+                shown);
+  } else if (ran->out.size() >= kMaxInventoryBytes) {
+    *out = fail(ErrorCode::invalid, "the inventory command said more than 1 MiB", shown);
+  } else {
+    *out = std::move(ran->out);
+  }
+}
+
+Task<void> get(std::string url, std::string token, Result<std::string>* out) {
+  HttpRequest request;
+  request.url = url;
+  request.max_body_bytes = kMaxInventoryBytes;
+  if (!token.empty()) request.headers.push_back("X-Consul-Token: " + token);
+  auto answer = co_await http_request(std::move(request));
+  if (!answer) {
+    *out = fail(answer.error().code, "Consul: " + answer.error().what, url, answer.error().help);
+  } else if (answer->status != 200 || answer->truncated) {
+    *out = fail(ErrorCode::failed,
+                answer->truncated ? std::string("Consul: the answer is longer than 1 MiB")
+                                  : "Consul answered HTTP " + std::to_string(answer->status),
+                url);
+  } else {
+    *out = std::move(answer->body);
+  }
+}
+
+fleet::Outside outside() {
+  fleet::Outside out;
+  out.run = [](std::vector<std::string> argv) {
+    Result<std::string> text = fail(ErrorCode::internal, "nothing was run");
+    run_until_done([&] { return run_command(std::move(argv), &text); });
+    return text;
+  };
+  out.get = [](std::string url, std::string token) {
+    Result<std::string> text = fail(ErrorCode::internal, "nothing was asked");
+    run_until_done([&] { return get(std::move(url), std::move(token), &text); });
+    return text;
+  };
+  return out;
+}
+
+}  // namespace
 
 std::optional<fleet::Fleet> load_fleet_or_complain(const App& app,
                                                    std::vector<fleet::Diagnostic>* findings) {
-  fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app));
+  fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app), outside());
   if (!loaded.diagnostics.empty())
     std::fputs(app.err.plain(fleet::render(loaded.diagnostics, app.err.color)).c_str(), stderr);
   if (findings != nullptr) *findings = std::move(loaded.diagnostics);

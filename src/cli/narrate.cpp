@@ -29,6 +29,19 @@ Mood mood_of(core::CheckStatus status) {
   return Mood::unknown;
 }
 
+const char* done_words(core::Action action) {
+  switch (action) {
+    case core::Action::restart:
+      return "Service restarted";
+    case core::Action::reboot:
+      return "Host told to reboot";
+    case core::Action::reload:
+    case core::Action::none:
+      break;
+  }
+  return "Service reloaded";
+}
+
 struct Teller {
   const core::Entry& entry;
   const core::State& before;
@@ -70,7 +83,13 @@ struct Teller {
               (paths.empty() ? "" : ", ") + (b.existed ? b.backup_path : b.path + " (removed)");
         }
       }
-      say(effect.instance, "FIX", "Restoring config: " + paths);
+      say(effect.instance, "FIX",
+          after.plan.intent == core::Intent::patch ? "Going back to the old versions"
+                                                   : "Restoring config: " + paths);
+    } else if (effect.action == core::Action::reboot) {
+      say(effect.instance, "FIX",
+          "Rebooting " + host_part(effect.instance) + " (boot id " +
+              effect.expected.boot_id.substr(0, 8) + "…)");
     } else if (effect.kind == EffectKind::act && backward) {
       say(effect.instance, "FIX",
           effect.action == core::Action::restart ? "Restarting with previous config..."
@@ -96,6 +115,9 @@ struct Teller {
     } else if (effect->kind == EffectKind::confirm_out &&
                e.outcome.status == OutcomeStatus::failed) {
       say(effect->instance, "FIX", e.outcome.detail + ": waiting on");
+    } else if (effect->action == core::Action::reboot &&
+               e.outcome.status == OutcomeStatus::unknown) {
+      say(effect->instance, "FIX", "The connection is gone, as expected of a reboot");
     } else if (e.outcome.status != OutcomeStatus::ok) {
       const std::string how =
           e.outcome.status == OutcomeStatus::failed ? " failed: " : ": outcome unknown: ";
@@ -126,10 +148,9 @@ struct Teller {
       say(effect.instance, "DIAGNOSE", std::move(text), Mood::good);
       return;
     }
-    const char* verb = after.plan.action == core::Action::restart ? "Pre-restart" : "Pre-reload";
     say(effect.instance, "DIAGNOSE",
-        std::string(verb) + " checklist for " + after.plan.service + " on " +
-            host_part(effect.instance) + ":");
+        "Pre-" + std::string(core::to_string(after.plan.action)) + " checklist for " +
+            after.plan.service + " on " + host_part(effect.instance) + ":");
     if (!outcome.preflight) {
       say(effect.instance, "DIAGNOSE", outcome.detail, Mood::bad, true);
       return;
@@ -151,12 +172,16 @@ struct Teller {
               " out of rotation, waiting for active connections to drain (timeout: " +
               format_duration(deadline) + ")");
     } else if (effect.kind == EffectKind::act) {
-      const char* what =
-          effect.action == core::Action::restart ? "Service restarted" : "Service reloaded";
-      say(effect.instance, "FIX", std::string(what) + ", proof pending");
+      const bool some = after.plan.intent == core::Intent::patch;
+      say(effect.instance, "FIX",
+          (some ? "Restarted what needs it (" + outcome.detail + ")"
+                : std::string(done_words(effect.action))) +
+              ", proof pending");
     } else if (effect.kind == EffectKind::install_config &&
                effect.direction == core::Direction::forward) {
-      say(effect.instance, "FIX", "New configuration installed");
+      say(effect.instance, "FIX",
+          after.plan.intent == core::Intent::patch ? "Installed: " + outcome.detail
+                                                   : "New configuration installed");
     } else if (effect.kind == EffectKind::diagnose && outcome.diagnosis) {
       const core::Diagnosis& d = *outcome.diagnosis;
       const std::string dependency =

@@ -67,7 +67,7 @@ struct Binder {
         ->check(CLI::Range(1, 10'000));
   }
 
-  void rollout(const char* name, const char* about, const char* example) {
+  CLI::App* rollout(const char* name, const char* about, const char* example) {
     CLI::App* sub = verb(name, about, example);
     sub->add_option("service", o.service, "service in the fleet file");
     sub->add_option("--plan", o.plan_file, "run exactly this saved plan; refused when it is stale");
@@ -76,6 +76,33 @@ struct Binder {
     sub->add_flag("--dry-run", o.dry_run, "only show the plan");
     sub->add_flag("--no-notify", o.no_notify, "send no notifications");
     selection(sub);
+    return sub;
+  }
+
+  void patching(CLI::App* sub) {
+    sub->add_option("--package", o.packages, "patch: only these packages, and what they need")
+        ->delimiter(',');
+    sub->add_flag("--without-way-back", o.without_way_back,
+                  "patch: also where an old version is nowhere to be had any more");
+  }
+
+  void only_if_needed(CLI::App* sub) {
+    sub->add_flag("--if-needed", o.if_needed, "reboot: only hosts with /run/reboot-required");
+  }
+
+  void of_hosts(CLI::App* plan) {
+    only_if_needed(plan);
+    patching(plan);
+  }
+
+  // What works on the hosts of a service, and on all services that live there.
+  void hosts() {
+    only_if_needed(rollout("reboot",
+                           "Reboot the hosts of a service, with all services there out of rotation",
+                           "hitless reboot web --if-needed"));
+    patching(rollout("patch",
+                     "Upgrade packages on the hosts of a service, and restart what needs it",
+                     "hitless patch web --package openssl,libssl3"));
   }
 
   // What goes on after the start: of a rollout that runs, was cut off or has ended.
@@ -128,18 +155,20 @@ struct Binder {
     CLI::App* plan = verb("plan", "Show what a rollout would do; touches nothing",
                           "hitless plan web --for apply --out web.plan");
     plan->add_option("service", o.service, "service in the fleet file")->required();
-    plan->add_option("--for", o.intent, "restart, reload or apply")
-        ->check(CLI::IsMember({"restart", "reload", "apply"}));
+    plan->add_option("--for", o.intent, "restart, reload, apply, reboot or patch")
+        ->check(CLI::IsMember({"restart", "reload", "apply", "reboot", "patch"}));
     plan->add_option("--out", o.plan_file, "save the plan here (default SERVICE.plan; - for none)");
     plan->add_flag("--detailed-exitcode", o.detailed_exitcode,
                    "exit 2 when there is something to do");
     selection(plan);
+    of_hosts(plan);
     rollout("restart", "Restart a service, instance by instance, with no client noticing",
             "hitless restart web");
     rollout("reload", "Reload a service and prove that each reload took effect",
             "hitless reload web");
     rollout("apply", "Roll out new configuration; reload or restart as the change needs",
             "hitless apply web --plan web.plan");
+    hosts();
     recovery();
     verb("status", "What is in rotation, what is not, and by whose hand", "hitless status web")
         ->add_option("service", o.service, "only this service");

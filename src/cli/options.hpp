@@ -25,7 +25,10 @@ struct Options {
   std::optional<std::int64_t> at_once;
   bool yes = false, no_input = false, dry_run = false, detailed_exitcode = false;
   bool offline = false, no_notify = false;
-  bool sudoers = false;  // doctor
+  bool sudoers = false;               // doctor
+  bool if_needed = false;             // reboot
+  std::vector<std::string> packages;  // patch
+  bool without_way_back = false;      // patch
 
   std::string id;            // rollout, incident or error code
   std::int64_t at_seq = 0;   // show --at

@@ -8,6 +8,7 @@
 #include "cli/rollout_session.hpp"
 #include "cli/screen_plan.hpp"
 #include "cli/waiting.hpp"
+#include "core/names.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -40,7 +41,18 @@ Task<std::optional<int>> finish_cut_off(RolloutSession* session) {
   App& app = *session->app;
   const std::string service = session->wiring->parts.name;
   co_await send_what_is_due(session, service);
-  for (const ports::RolloutRow& row : cut_off(*session->journal, service)) {
+  for (const ports::RolloutRow& row :
+       cut_off(*session->journal, session->wiring->service_names())) {
+    const bool of_hosts = core::works_on_hosts(core::intent_named(row.intent));
+    if (row.service != service || of_hosts == session->wiring->members.empty()) {
+      co_return failed(
+          app,
+          Error{ErrorCode::refused,
+                row.rollout + " (" + row.intent + " of " + row.service + ") was cut off",
+                {},
+                "it has to end first: hitless resume " + row.rollout},
+          kBlocked);
+    }
     fmt::print(stderr, "{} ({}, started {}) was cut off: it is finished first.\n", row.rollout,
                row.intent, format_timestamp(row.started_at));
     if (auto code = confirm(app)) co_return code;
@@ -98,7 +110,7 @@ Task<void> plan_and_run(RolloutSession* session, const PlannedRun* wanted) {
 
 int run_planned(App& app, const PlannedRun& wanted) {
   RolloutSession session;
-  Opened opened = open_session(session, app, wanted.service, wanted.sources);
+  Opened opened = open_session(session, app, wanted.service, wanted.options.intent, wanted.sources);
   if (opened.wiring == nullptr) return opened.exit_code;
   run_with(std::move(opened.wiring), [&](Wiring* w) {
     session.wiring = w;

@@ -94,8 +94,8 @@ std::string spark(const std::vector<std::int64_t>& samples) {
 }
 
 std::string done_text(const core::State& state, const core::Instance& instance) {
-  const char* what = state.plan.action == core::Action::restart ? "restart" : "reload";
-  std::string text = core::render_samples(instance.drain_samples) + "  " + what + " proven";
+  std::string text = core::render_samples(instance.drain_samples) + "  " +
+                     std::string(core::to_string(state.plan.action)) + " proven";
   if (instance.median_us > 0)
     text += fmt::format("  {:.0f}ms", static_cast<double>(instance.median_us) / 1000.0);
   return text + "  " + format_duration(instance.ended_at - instance.started_at);

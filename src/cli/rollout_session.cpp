@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "adapters/journal/codec.hpp"
@@ -232,12 +233,12 @@ std::string missing_instance(const Wiring& wiring, const core::State& state) {
 }  // namespace
 
 Opened open_session(RolloutSession& session, App& app, const std::string& service,
-                    Sources sources) {
+                    core::Intent intent, Sources sources) {
   session.app = &app;
   session.point = failpoint();
   auto fleet = load_fleet_or_complain(app);
   if (!fleet) return {nullptr, kConfig};
-  auto wiring = wire(*fleet, service, sources);
+  auto wiring = wire_for(*fleet, service, intent, sources);
   if (!wiring) return {nullptr, failed(app, wiring.error(), kConfig)};
   if (!app.options.no_notify) {
     auto sinks = wire_sinks(*fleet);
@@ -247,12 +248,15 @@ Opened open_session(RolloutSession& session, App& app, const std::string& servic
   auto journal = open_journal(app, true);
   if (!journal) return {nullptr, failed(app, journal.error())};
   session.journal = std::move(*journal);
-  auto lock = journal::ServiceLock::acquire(state_dir(app), service,
-                                            actor_name() + ", " + app.options.verb);
-  if (!lock) return {nullptr, failed(app, lock.error(), kBlocked)};
-  session.lock.emplace(std::move(*lock));
-  for (const auto& [id, hand] : find_hands(*session.journal, service).out)
-    (*wiring)->parts.left_out.push_back(id);
+  std::vector<std::string> services = (*wiring)->service_names();
+  std::sort(services.begin(), services.end());  // so that two never wait for each other
+  for (const std::string& each : services) {
+    auto lock =
+        journal::ServiceLock::acquire(state_dir(app), each, actor_name() + ", " + app.options.verb);
+    if (!lock) return {nullptr, failed(app, lock.error(), kBlocked)};
+    session.locks.push_back(std::move(*lock));
+  }
+  add_left_out(*session.journal, **wiring);
   session.fleet = std::move(fleet);
   return {std::move(*wiring), kOk};
 }
@@ -317,12 +321,21 @@ Task<void> run_again(RolloutSession* session, std::string rollout) {
   co_await run_and_conclude(session, std::move(run), rollout, std::move(past));
 }
 
-std::vector<ports::RolloutRow> cut_off(ports::Journal& journal, const std::string& service) {
+std::vector<ports::RolloutRow> cut_off(ports::Journal& journal,
+                                       const std::vector<std::string>& services) {
   std::vector<ports::RolloutRow> unfinished;
   auto rows = journal.rollouts(kLookBack);
   if (!rows) return unfinished;
   for (const ports::RolloutRow& row : *rows) {
-    if (row.service == service && row.result.empty()) unfinished.push_back(row);
+    if (!row.result.empty()) continue;
+    bool ours = std::find(services.begin(), services.end(), row.service) != services.end();
+    if (!ours && core::works_on_hosts(core::intent_named(row.intent))) {
+      auto found = replay(journal, row.rollout);
+      ours = found && std::any_of(services.begin(), services.end(), [&](const std::string& each) {
+               return concerns(found->state.plan, each);
+             });
+    }
+    if (ours) unfinished.push_back(row);
   }
   return unfinished;
 }

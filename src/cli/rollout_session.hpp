@@ -26,7 +26,7 @@ struct RolloutSession {
   Wiring* wiring = nullptr;  // lives as long as the run
   std::vector<std::unique_ptr<ports::Sink>> sinks;
   std::unique_ptr<journal::SqliteJournal> journal;
-  std::optional<journal::ServiceLock> lock;
+  std::vector<journal::ServiceLock> locks;  // of each service that it works on
   std::optional<fleet::Fleet> fleet;
   std::unique_ptr<Clients> clients;  // of the run under way
   engine::Wishes wishes;
@@ -42,15 +42,15 @@ struct Opened {
   int exit_code = kOk;
 };
 [[nodiscard]] Opened open_session(RolloutSession& session, App& app, const std::string& service,
-                                  Sources sources = Sources::required);
+                                  core::Intent intent, Sources sources = Sources::required);
 
 // A new rollout; the plan is confirmed. Sets exit_code.
 Task<void> run_new(RolloutSession* session, core::Plan plan, engine::RecentPreflights preflights);
 // Takes over a rollout that was cut off and ends it. Sets exit_code.
 Task<void> run_again(RolloutSession* session, std::string rollout);
-// Rollouts of the service that have not ended: cut off, because we hold the file lock.
+// Rollouts of these services that have not ended: cut off, because we hold their file locks.
 [[nodiscard]] std::vector<ports::RolloutRow> cut_off(ports::Journal& journal,
-                                                     const std::string& service);
+                                                     const std::vector<std::string>& services);
 // Sends what an earlier session owed when it was cut off between end and notification; sets
 // exit_code to that of the last such rollout.
 Task<void> send_what_is_due(RolloutSession* session, std::string service);

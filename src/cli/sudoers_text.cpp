@@ -8,6 +8,8 @@
 
 #include "adapters/coordination/claims.hpp"
 #include "adapters/host/host.hpp"
+#include "adapters/service/apt.hpp"
+#include "adapters/service/whole_host.hpp"
 #include "adapters/watchdog/watchdog.hpp"
 #include "agent/gather.hpp"
 #include "base/names.hpp"
@@ -88,6 +90,11 @@ class Collector {
       append(needs.commands.commands,
              agent::privileged_commands(gather_target(service, instance)).commands);
       append(needs.config_files, installed_files(service, instance));
+      ports::PrivilegedCommands whole = service::privileged_commands_of_host();
+      append(needs.commands.operations, std::move(whole.operations));
+      whole = service::privileged_commands_of_apt();
+      append(needs.commands.commands, std::move(whole.commands));
+      append(needs.commands.operations, std::move(whole.operations));
       append(needs.commands.commands, coordination::privileged_commands().commands);
       append(needs.commands.commands, watchdog::privileged_commands().commands);
       for (const fleet::Target& target : instance.targets)

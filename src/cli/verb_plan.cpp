@@ -13,11 +13,6 @@
 namespace hitless::cli {
 namespace {
 
-core::Intent intent_of(const std::string& word) {
-  if (word == "reload") return core::Intent::reload;
-  return word == "apply" ? core::Intent::apply : core::Intent::restart;
-}
-
 bool anything_to_do(const engine::PlanDraft& draft) {
   for (const core::InstancePlan& instance : draft.plan.instances) {
     if (instance.skip_reason.empty()) return true;
@@ -71,16 +66,19 @@ int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draf
 int verb_plan(App& app) {
   auto fleet = load_fleet_or_complain(app);
   if (!fleet) return kConfig;
-  auto wiring = wire(*fleet, app.options.service);
+  const core::Intent intent = core::intent_named(app.options.intent);
+  auto wiring = wire_for(*fleet, app.options.service, intent);
   if (!wiring) return failed(app, wiring.error(), kConfig);
   engine::PlanOptions options;
-  options.intent = intent_of(app.options.intent);
+  options.intent = intent;
+  options.if_needed = app.options.if_needed;
+  options.packages = app.options.packages;
+  options.without_way_back = app.options.without_way_back;
   options.limit = app.options.limit;
   options.canary = app.options.canary;
   options.at_once = app.options.at_once;
   if (auto journal = open_journal(app, false)) {  // none yet is fine
-    for (const auto& [id, hand] : find_hands(**journal, app.options.service).out)
-      (*wiring)->parts.left_out.push_back(id);
+    add_left_out(**journal, **wiring);
   }
   Result<engine::PlanDraft> draft = fail(ErrorCode::internal, "no plan was made");
   const std::vector<std::string> pools = (*wiring)->pool_texts();

@@ -6,6 +6,7 @@
 #include "cli/control.hpp"
 #include "cli/pick_rollout.hpp"
 #include "cli/rollout_session.hpp"
+#include "core/names.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -28,7 +29,8 @@ const char* promise(core::OperatorWish wish) {
 
 int take_over(App& app, const ports::RolloutRow& row, bool abort) {
   RolloutSession session;
-  Opened opened = open_session(session, app, row.service, Sources::optional);
+  Opened opened =
+      open_session(session, app, row.service, core::intent_named(row.intent), Sources::optional);
   if (opened.wiring == nullptr) return opened.exit_code;
   if (abort) session.wishes.push(core::OperatorWish::abort, actor_name());
   run_with(std::move(opened.wiring), [&](Wiring* w) {
@@ -43,7 +45,8 @@ std::optional<int> send_what_is_left(App& app) {
   auto row = untold_rollout(app);
   if (!row) return std::nullopt;
   RolloutSession session;
-  Opened opened = open_session(session, app, row->service, Sources::optional);
+  Opened opened =
+      open_session(session, app, row->service, core::intent_named(row->intent), Sources::optional);
   if (opened.wiring == nullptr) return opened.exit_code;
   fmt::print("{} has ended: {}. Its notification was still due\n", row->rollout, row->result);
   run_with(std::move(opened.wiring), [&](Wiring* w) {

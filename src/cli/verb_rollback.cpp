@@ -55,6 +55,13 @@ int verb_rollback(App& app) {
     app.options.verb = "abort";
     return verb_resume(app);
   }
+  if (core::works_on_hosts(found->state.plan.intent)) {
+    return failed(app, Error{ErrorCode::refused,
+                             "a " + row.intent + " that has ended is not rolled back",
+                             {},
+                             "from a reboot there is no way back; go back to an old version of a "
+                             "package with your package manager's pin, then `hitless patch`"});
+  }
   PlannedRun wanted;
   wanted.service = row.service;
   wanted.options.intent = core::Intent::apply;

@@ -1,14 +1,9 @@
-// restart, reload, apply: plan, confirm, run, tell.
+// restart, reload, apply, reboot, patch: plan, confirm, run, tell.
 #include "cli/planned_run.hpp"
 #include "core/names.hpp"
 
 namespace hitless::cli {
 namespace {
-
-core::Intent intent_of(const std::string& word) {
-  if (word == "reload") return core::Intent::reload;
-  return word == "apply" ? core::Intent::apply : core::Intent::restart;
-}
 
 // `restart app` must not do what a plan to apply web says.
 std::optional<int> another_plan(const App& app, const core::Plan& plan) {
@@ -43,10 +38,13 @@ int verb_rollout(App& app) {
         Error{ErrorCode::invalid, "which service?", {}, "hitless " + app.options.verb + " SERVICE"},
         kUsage);
   }
-  wanted.options.intent = intent_of(app.options.verb);
+  wanted.options.intent = core::intent_named(app.options.verb);
   wanted.options.limit = app.options.limit;
   wanted.options.canary = app.options.canary;
   wanted.options.at_once = app.options.at_once;
+  wanted.options.if_needed = app.options.if_needed;
+  wanted.options.packages = app.options.packages;
+  wanted.options.without_way_back = app.options.without_way_back;
   return run_planned(app, wanted);
 }
 

@@ -225,6 +225,7 @@ class Builder {
       }
       config.instances.push_back(std::move(watched));
     }
+    wiring_->watched = config.instances;
     wiring_->watchdog = watchdog::make_watchdog(std::move(config));
     return {};
   }

@@ -62,6 +62,7 @@ void intend(State& state, const EffectIntended& event, TimeMs at) {
       break;
     case EffectKind::act:
       instance->acted = true;
+      instance->reboots += effect.action == Action::reboot ? 1 : 0;
       break;
     default:
       break;
@@ -132,6 +133,14 @@ void finish_preflight(Instance& instance, const Outcome& outcome) {
   instance.before = instance.report->identity;
 }
 
+void finish_act(Instance& instance, Acting& acting, const Effect& effect, const Outcome& outcome) {
+  acting.acted = outcome.status;
+  acting.detail = outcome.detail;
+  // A reboot that was refused did not happen, unless an earlier controller's did.
+  const bool refused = outcome.status == OutcomeStatus::failed;
+  if (refused && effect.action == Action::reboot && --instance.reboots == 0) instance.acted = false;
+}
+
 void finish_in_phase(const State& state, Instance& instance, const Effect& effect,
                      const Outcome& outcome, TimeMs at) {
   // What a look saw is old when its controller slept in between: the load balancer may have
@@ -162,7 +171,9 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
       draining->confirmed = ok && draining->quiet_since.has_value();
       draining->confirmed_by = outcome.detail;
       if (!ok && draining->quiet_since) draining->quiet_since = at;  // and watch for another window
-      if (ok && outcome.before) instance.before = *outcome.before;
+      // Who ran before the reboot stays so, whatever became of it: with what runs now as its
+      // condition it could happen a second time.
+      if (ok && outcome.before && instance.reboots == 0) instance.before = *outcome.before;
     }
   } else if (auto* acting = std::get_if<Acting>(&instance.phase)) {
     if (effect.kind == EffectKind::install_config) {
@@ -170,10 +181,7 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
       acting->looked_since = false;
       if (ok && effect.direction == Direction::backward) instance.config_restored = true;
     }
-    if (effect.kind == EffectKind::act) {
-      acting->acted = outcome.status;
-      acting->detail = outcome.detail;
-    }
+    if (effect.kind == EffectKind::act) finish_act(instance, *acting, effect, outcome);
   } else if (auto* verifying = std::get_if<Verifying>(&instance.phase)) {
     if (effect.kind == EffectKind::diagnose) {
       verifying->diagnosis = outcome.diagnosis.value_or(Diagnosis{});

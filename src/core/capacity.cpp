@@ -44,31 +44,70 @@ bool serves(const Instance& instance) {
   return in && !fails && !is_leaving(instance);
 }
 
+namespace {
+
+std::int64_t serving_of(const State& state, const ServiceFloor& group) {
+  return std::count_if(state.instances.begin(), state.instances.end(), [&](const Instance& i) {
+    return serves(i) &&
+           std::find(group.members.begin(), group.members.end(), i.plan.id) != group.members.end();
+  });
+}
+
+}  // namespace
+
 std::int64_t serving(const State& state) {
+  if (!state.plan.floors.empty()) return serving_of(state, state.plan.floors.front());
   return std::count_if(state.instances.begin(), state.instances.end(), serves);
 }
 
+std::int64_t counted(const State& state) {
+  return static_cast<std::int64_t>(state.plan.floors.empty()
+                                       ? state.instances.size()
+                                       : state.plan.floors.front().members.size());
+}
+
+std::vector<FloorCount> floors_of(const State& state, const InstanceId& instance) {
+  std::vector<FloorCount> counts;
+  for (const ServiceFloor& group : state.plan.floors) {
+    const auto& members = group.members;
+    if (std::find(members.begin(), members.end(), instance) == members.end()) continue;
+    counts.push_back({group.service, serving_of(state, group), group.floor});
+  }
+  if (counts.empty()) counts.push_back({{}, serving(state), state.plan.policy.capacity.floor});
+  return counts;
+}
+
+FloorCount tightest_floor(const State& state, const InstanceId& instance) {
+  const std::vector<FloorCount> counts = floors_of(state, instance);
+  return *std::min_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+    return a.serving - a.floor < b.serving - b.floor;
+  });
+}
+
 Permission may_take_out(const State& state, const Instance& instance) {
-  const std::int64_t now = serving(state);
-  const std::int64_t floor = state.plan.policy.capacity.floor;
+  const FloorCount tightest = tightest_floor(state, instance.plan.id);
+  const std::int64_t now = tightest.serving;
+  const std::int64_t floor = tightest.floor;
+  const std::string of =
+      tightest.service.empty() ? std::string() : " (of " + tightest.service + ")";
   if (!serves(instance)) {
     // It does not count today, so taking it out costs nothing. But below the floor an instance that
     // could still come back by itself is needed more than our work is; one that we took out
     // ourselves only comes back by our work. And one that merely cannot be seen may well serve.
     const bool ours = instance.taken_out || instance.direction == Direction::backward;
     const std::string others =
-        std::to_string(now) + " others serving, floor " + std::to_string(floor);
+        std::to_string(now) + " others serving, floor " + std::to_string(floor) + of;
     if (HITLESS_PLANTED(rollback_ignores_floor) && ours) return {true, others};
     if (now >= floor) return {true, may_serve(instance) ? others : "it does not serve now"};
     if (ours && !may_serve(instance)) return {true, "it does not serve now"};
-    return {false,
-            std::to_string(now) + " serving, already below the floor of " + std::to_string(floor)};
+    return {false, std::to_string(now) + " serving, already below the floor of " +
+                       std::to_string(floor) + of};
   }
   std::string sum = std::to_string(now) + " serving − 1 = " + std::to_string(now - 1);
   if (HITLESS_PLANTED(rollback_ignores_floor) && instance.direction == Direction::backward)
     return {true, sum};
-  if (now - 1 >= floor) return {true, sum + ", floor " + std::to_string(floor)};
-  return {false, sum + ", below the floor of " + std::to_string(floor)};
+  if (now - 1 >= floor) return {true, sum + ", floor " + std::to_string(floor) + of};
+  return {false, sum + ", below the floor of " + std::to_string(floor) + of};
 }
 
 }  // namespace hitless::core

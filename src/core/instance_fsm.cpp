@@ -36,10 +36,18 @@ Step wait_until(TimeMs at) {
   return step;
 }
 
+// From a reboot there is no way back: what did not come back well stays out.
+bool rebooted(const Instance& instance, PhaseName phase) {
+  const bool out = phase == PhaseName::acting || phase == PhaseName::verifying ||
+                   phase == PhaseName::draining || phase == PhaseName::drained;
+  return instance.reboots > 0 && out;
+}
+
 // Forward, a failure starts the rollback; backward, there is nothing left to try, so the instance
 // stays out of rotation and a human is told.
 Step give_up(const Instance& instance, std::string reason) {
-  const bool forward = instance.direction == Direction::forward;
+  const bool forward =
+      instance.direction == Direction::forward && !rebooted(instance, name_of(instance.phase));
   return advance_to(instance, forward ? PhaseName::rolling_back : PhaseName::quarantined,
                     std::move(reason));
 }
@@ -95,7 +103,8 @@ bool may_leave_again(const State& state, const Instance& instance, const Drainin
   // The first time permission was just asked, for its turn; a takeover since then voids it.
   if (!instance.taken_out && draining.since > state.taken_over_at) return true;
   if (!instance.reading) return false;  // after a takeover: nobody has looked yet
-  return !may_serve(instance) || serving(state) >= state.plan.policy.capacity.floor;
+  const FloorCount tightest = tightest_floor(state, instance.plan.id);
+  return !may_serve(instance) || tightest.serving >= tightest.floor;
 }
 
 Step step_draining(const State& state, const Instance& instance, const Draining& draining,
@@ -147,21 +156,29 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
 // ---- acting -------------------------------------------------------------------------------------
 Step step_acting(const State& state, const Instance& instance, const Acting& acting, TimeMs now) {
   const bool backward = instance.direction == Direction::backward;
+  if (backward && instance.reboots > 0) {
+    return advance_to(instance, PhaseName::quarantined,
+                      "there is no way back from a reboot: " + instance.failure);
+  }
   const bool needs_install = backward ? instance.config_touched : state.plan.changes_config;
+  const bool out = (instance.reading && instance.reading->state == TargetState::out) ||
+                   HITLESS_PLANTED(act_without_precondition);
   if (needs_install && !acting.installed) {
+    if (!out && state.plan.intent == Intent::patch) {  // installing may restart what is there
+      return advance_to(instance, PhaseName::draining, "no longer out of rotation: draining again");
+    }
     if (instance.attempts >= kMaxAttempts) {
       return give_up(instance, std::string(backward ? "previous" : "new") +
                                    " configuration could not be installed" + last_error(instance));
     }
     if (now < instance.retry_at) return wait_until(instance.retry_at);
-    return want(EffectKind::install_config, now + kEffectDeadlineMs);
+    return want(EffectKind::install_config, now + state.plan.install_ms);
   }
   if (!acting.acted) {
     // Rule I2, by what is seen now and not by what was seen when the drain ended: installing took
     // time.
     if (needs_install && !acting.looked_since) return {};
-    const bool out = instance.reading && instance.reading->state == TargetState::out;
-    if (!out && !HITLESS_PLANTED(act_without_precondition)) {
+    if (!out) {
       return advance_to(instance, PhaseName::draining, "no longer out of rotation: draining again");
     }
     Step step = want(EffectKind::act, now + state.plan.policy.verify.deadline_ms);
@@ -384,7 +401,8 @@ Step next_step(const State& state, const Instance& instance, TimeMs now) {
 
 void add_watches(const State& state, const Instance& instance, std::vector<Watch>& watches) {
   constexpr DurationMs kServiceIntervalMs = 50, kUnprovenIntervalMs = 20;
-  constexpr DurationMs kLatencyIntervalMs = 5;  // once it passes, the samples are gathered quickly
+  constexpr DurationMs kRebootIntervalMs = 500;  // each look at a host that is down is a connection
+  constexpr DurationMs kLatencyIntervalMs = 5;   // once it passes, the samples are gathered quickly
   const VerifyPolicy& policy = state.plan.policy.verify;
   if (const auto* verifying = std::get_if<Verifying>(&instance.phase)) {
     Watch& service = watches.emplace_back();
@@ -392,6 +410,7 @@ void add_watches(const State& state, const Instance& instance, std::vector<Watch
     service.instance = instance.plan.id;
     service.interval_ms = verifying->proven_since ? kServiceIntervalMs : kUnprovenIntervalMs;
     service.action = action_for(state, instance);
+    if (service.action == Action::reboot) service.interval_ms = kRebootIntervalMs;
     service.before = instance.before;
     if (!policy.health) return;
     const bool sampling =

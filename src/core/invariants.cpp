@@ -10,14 +10,14 @@ namespace {
 
 void check_drain(const State& before, const Instance& instance, std::vector<Violation>& out) {
   if (instance.taken_out) return;  // a repeat of our own
-  const std::int64_t now = serving(before);
   // `instance` is in draining already and no longer counted; what is left must hold the floor. An
   // instance that did not serve costs nothing.
   const bool served = instance.reading && instance.reading->state == TargetState::in;
-  if (served && now < before.plan.policy.capacity.floor) {
-    out.push_back({"I1", "drain of " + instance.plan.id.value + " leaves " + std::to_string(now) +
-                             " serving, floor " +
-                             std::to_string(before.plan.policy.capacity.floor)});
+  const FloorCount tightest = tightest_floor(before, instance.plan.id);
+  if (served && tightest.serving < tightest.floor) {
+    out.push_back({"I1", "drain of " + instance.plan.id.value + " leaves " +
+                             std::to_string(tightest.serving) + " serving, floor " +
+                             std::to_string(tightest.floor)});
   }
 }
 
@@ -59,7 +59,10 @@ void check_intent(const State& before, const Effect& effect, std::vector<Violati
     out.push_back({"I10", "two effects at once on " + instance->plan.id.value});
   }
   if (effect.kind == EffectKind::drain) check_drain(before, *instance, out);
-  if (effect.kind == EffectKind::act) check_act(*instance, out);
+  // Installing a package may restart what it belongs to.
+  const bool packages =
+      effect.kind == EffectKind::install_config && before.plan.intent == Intent::patch;
+  if (effect.kind == EffectKind::act || packages) check_act(*instance, out);
 }
 
 void check_advance(const State& before, const Advanced& event, std::vector<Violation>& out) {

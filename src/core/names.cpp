@@ -70,6 +70,10 @@ std::string_view to_string(Intent value) {
       return "reload";
     case Intent::apply:
       return "apply";
+    case Intent::reboot:
+      return "reboot";
+    case Intent::patch:
+      return "patch";
   }
   return "?";
 }
@@ -82,6 +86,8 @@ std::string_view to_string(Action value) {
       return "reload";
     case Action::restart:
       return "restart";
+    case Action::reboot:
+      return "reboot";
   }
   return "?";
 }
@@ -182,6 +188,13 @@ std::string_view to_string(OperatorWish value) {
       return "force_drain";
   }
   return "?";
+}
+
+Intent intent_named(std::string_view word) {
+  for (const Intent intent : {Intent::reload, Intent::apply, Intent::reboot, Intent::patch}) {
+    if (to_string(intent) == word) return intent;
+  }
+  return Intent::restart;
 }
 
 }  // namespace hitless::core

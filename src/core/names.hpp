@@ -18,4 +18,7 @@ namespace hitless::core {
 [[nodiscard]] std::string_view to_string(Direction value);
 [[nodiscard]] std::string_view to_string(OperatorWish value);
 
+// The intent with this name; restart for any other word.
+[[nodiscard]] Intent intent_named(std::string_view word);
+
 }  // namespace hitless::core

@@ -69,6 +69,22 @@ struct PlannedFile {
   std::string mode;
 };
 
+// Where whole hosts are worked on, an instance is a host with all its services, and each of those
+// services keeps a floor of its own: so many of `members` in rotation.
+struct ServiceFloor {
+  std::string service;
+  std::int64_t floor = 1;
+  std::vector<InstanceId> members;
+};
+
+// A package that `patch` upgrades, bound by its versions: a plan cannot install something else.
+struct PlannedPackage {
+  InstanceId instance;
+  std::string name;      // with its architecture: "nginx:amd64"
+  std::string from, to;  // versions
+  std::string way_back;  // where the old version is still to be had; empty: nowhere
+};
+
 struct Plan {
   std::string rollout;  // "R-7f3a"
   std::string service;
@@ -80,7 +96,11 @@ struct Plan {
   std::vector<InstancePlan> instances;  // in order; canary first
   Policy policy;
   TimeMs created_at = 0;
-  std::string hash;  // of everything above, made by the planner
+  std::string hash;                  // of everything but itself, made by the planner
+  std::vector<ServiceFloor> floors;  // the rollout's own service first; empty: capacity.floor alone
+  std::vector<PlannedPackage> packages;
+  bool without_way_back = false;   // accepted by whoever asked for it
+  DurationMs install_ms = 30'000;  // how long installing may take
 };
 
 }  // namespace hitless::core

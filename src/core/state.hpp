@@ -97,6 +97,7 @@ struct Instance {
   bool config_touched = false;   // the new configuration was, or may have been, installed
   bool config_restored = false;  // and the previous one put back
   bool acted = false;            // a reload or restart was, or may have been, started
+  std::int64_t reboots = 0;      // asked for and not refused: there is no way back from one
   bool died = false;  // verify found the service dead or flapping: a reload would not help
   bool failed = false;
   std::string failure;  // why, in one line

@@ -19,8 +19,13 @@ struct InstanceId {
   auto operator<=>(const InstanceId&) const = default;
 };
 
-enum class Intent { restart, reload, apply };
-enum class Action { none, reload, restart };
+enum class Intent { restart, reload, apply, reboot, patch };
+enum class Action { none, reload, restart, reboot };
+
+// An instance of such a rollout is a host with all its services, written host@web01.
+[[nodiscard]] constexpr bool works_on_hosts(Intent intent) {
+  return intent == Intent::reboot || intent == Intent::patch;
+}
 
 // ---- checks -------------------------------------------------------------------------------------
 enum class CheckStatus { pass, warn, fail, unknown };
@@ -91,6 +96,7 @@ struct ServiceIdentity {
   std::int64_t log_offset = -1;      // size of the error log, to see only what is new; -1: none
   std::string log_file;
   std::int64_t log_inode = 0;  // of log_file, tells a rotated log; 0: unknown
+  std::string boot_id;         // of the host, where the whole host is worked on; else empty
   bool operator==(const ServiceIdentity&) const = default;
 };
 

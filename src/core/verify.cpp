@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 
 #include "core/instance_fsm.hpp"
 #include "core/names.hpp"
@@ -16,6 +17,8 @@ constexpr DurationMs kReloadSettleMs = 500;  // old workers still answer for a m
 // A reload that a controller now gone may or may not have asked for shows within this time (nginx
 // tries to bind for 2.5 s), or it never happened.
 constexpr DurationMs kLostReloadMs = 3'000;
+constexpr TimeMs kNever = std::numeric_limits<TimeMs>::max();
+constexpr DurationMs kLostRebootMs = 10'000;  // the same for a reboot: is it on its way down?
 
 Judgement wait_until(TimeMs at) {
   return {Judgement::Kind::wait, {}, at, false};
@@ -32,12 +35,17 @@ std::string milliseconds(std::int64_t us) {
 }
 
 // Empty while the process looks right or may still become so.
-Judgement judge_service(const Verifying& v, TimeMs now) {
+Judgement judge_service(const Verifying& v, Action action, TimeMs now) {
   if (!v.service) return wait_until(now + 1'000);
   const ServiceReading& reading = *v.service;
+  const bool too_early = action == Action::reboot && now < v.since + kLostRebootMs;
   switch (reading.verdict) {
     case ServiceVerdict::not_applied:
-      if (v.orphaned) return {Judgement::Kind::never_happened, reading.evidence, 0, false};
+      if (v.orphaned && !too_early) {
+        return {Judgement::Kind::never_happened, reading.evidence, 0, false};
+      }
+      // It takes its time to go down; the deadline judges.
+      if (action == Action::reboot) break;
       [[fallthrough]];
     case ServiceVerdict::flapping:
       return failed(std::string(to_string(reading.verdict)) + ": " + reading.evidence, true);
@@ -71,7 +79,10 @@ std::optional<Judgement> judge_lost_reload(const State& state, const Instance& i
 TimeMs failing_counts_from(const State& state, const Instance& instance, const Verifying& v) {
   const DurationMs grace = state.plan.policy.verify.grace_ms;
   if (HITLESS_PLANTED(old_answers_judged)) return v.since;
-  if (action_for(state, instance) == Action::restart) return v.since + grace;
+  const Action action = action_for(state, instance);
+  if (action == Action::restart) return v.since + grace;
+  // A host that is down answers nothing; only what runs after its boot is judged.
+  if (action == Action::reboot) return v.proven_since ? *v.proven_since + grace : kNever;
   if (!v.proven_since) return v.since + std::max(grace, kReloadSettleMs);
   return *v.proven_since + std::min(grace, kReloadSettleMs);
 }
@@ -125,7 +136,8 @@ std::string unmet(const VerifyPolicy& policy, const Verifying& v, bool stable,
 
 Judgement judge(const State& state, const Instance& instance, const Verifying& v, TimeMs now) {
   const VerifyPolicy& policy = state.plan.policy.verify;
-  if (Judgement service = judge_service(v, now); service.kind != Judgement::Kind::wait)
+  const Action action = action_for(state, instance);
+  if (Judgement service = judge_service(v, action, now); service.kind != Judgement::Kind::wait)
     return service;
   if (const auto lost = judge_lost_reload(state, instance, v, now)) return *lost;
 

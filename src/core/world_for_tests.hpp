@@ -35,7 +35,9 @@ class FakeWorld {
     plan.service = "web";
     plan.intent = intent;
     plan.changes_config = intent == Intent::apply;
-    plan.action = intent == Intent::restart ? Action::restart : Action::reload;
+    plan.action = intent == Intent::reboot    ? Action::reboot
+                  : intent == Intent::restart ? Action::restart
+                                              : Action::reload;
     plan.policy.capacity.floor = n - 1;
     plan.policy.verify.deadline_ms = 5'000;
     plan.policy.verify.grace_ms = 1'000;
@@ -165,13 +167,17 @@ class FakeWorld {
         if (it.in || it.in_flight > 0) outcome.status = OutcomeStatus::failed;
         outcome.before = ServiceIdentity{};
         outcome.before->main_pid = it.generation;
+        outcome.before->boot_id = std::to_string(it.generation);
         before_[effect.instance] = it.generation;
         break;
       case EffectKind::install_config:
         it.new_config = effect.direction == Direction::forward;
         break;
       case EffectKind::act:
-        ++it.generation;
+        // A host reboots only while it is the boot that was seen.
+        if (effect.action != Action::reboot ||
+            effect.expected.boot_id == std::to_string(it.generation))
+          ++it.generation;
         break;
       case EffectKind::rejoin:
         it.in = true;

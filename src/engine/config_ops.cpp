@@ -41,6 +41,7 @@ confdiff::ChangeClass class_of(core::Action action) {
     case core::Action::reload:
       return confdiff::ChangeClass::reload;
     case core::Action::restart:
+    case core::Action::reboot:
       break;
   }
   return confdiff::ChangeClass::restart;

@@ -6,6 +6,7 @@
 #include "core/traffic.hpp"
 #include "core/verdict.hpp"
 #include "engine/config_ops.hpp"
+#include "engine/package_ops.hpp"
 #include "engine/preflight.hpp"
 #include "engine/traffic_ops.hpp"
 #include "runtime/timeout.hpp"
@@ -57,6 +58,8 @@ Task<Outcome> do_preflight(const EffectContext* context, const InstanceParts* in
   PreflightOptions options;
   options.intent = context->plan->intent;
   options.rollout = context->plan->rollout;
+  options.planned = context->plan->packages;
+  options.without_way_back = context->plan->without_way_back;
   PreflightResult result;
   if (const PreflightResult* recent = just_done(*context, instance->id); recent != nullptr) {
     result = *recent;
@@ -121,6 +124,17 @@ Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* ins
 
 Task<Outcome> do_install(const EffectContext* context, const InstanceParts* instance,
                          const core::Effect* effect) {
+  if (context->plan->intent == core::Intent::patch) {
+    ports::InstallOrder order;
+    order.operation_id = effect->id;
+    order.deadline_ms = std::max<DurationMs>(effect->deadline - context->now(), 1'000);
+    if (context->guard->fences())
+      order.fence = {context->parts->name, instance->port, effect->epoch};
+    auto installed = co_await install_packages(instance, context->plan->packages, effect->direction,
+                                               std::move(order));
+    if (!installed) co_return outcome_of(installed.error());
+    co_return std::move(*installed);
+  }
   if (effect->direction == core::Direction::backward) {
     co_return outcome_of(co_await install_previous(instance, context->backups));
   }

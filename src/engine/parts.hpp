@@ -8,6 +8,7 @@
 #include "core/plan.hpp"
 #include "ports/health.hpp"
 #include "ports/host.hpp"
+#include "ports/packages.hpp"
 #include "ports/service.hpp"
 #include "ports/traffic.hpp"
 
@@ -26,10 +27,14 @@ struct InstanceParts {
   std::string zone;
   ports::Host* host = nullptr;
   ports::Service* service = nullptr;
-  ports::Health* health = nullptr;  // null: none configured
-  int port = 0;                     // 0: no host-side socket count
-  std::string main_config;          // where the configuration starts on the host
-  std::vector<ConfigFile> files;    // what `apply` installs
+  ports::Health* health = nullptr;      // null: none configured
+  ports::Packages* packages = nullptr;  // of a whole host
+  std::vector<std::string> units;       // of a whole host: those of its services
+  int port = 0;                         // 0: no host-side socket count
+  std::vector<int> also_ports;          // of a whole host: its other services
+  bool bystander = false;               // never worked on; a floor stands on it
+  std::string main_config;              // where the configuration starts on the host
+  std::vector<ConfigFile> files;        // what `apply` installs
 };
 
 struct Dependency {
@@ -47,7 +52,9 @@ struct ServiceParts {
   core::Policy policy;
   std::vector<core::InstanceId>
       left_out;  // out of rotation by an earlier rollout of ours: ours to put back
-  std::vector<std::string> canaries;  // hosts that go first, in order
+  std::vector<std::string> canaries;       // hosts that go first, in order
+  std::vector<core::ServiceFloor> floors;  // of whole hosts: of each service that lives there
+  DurationMs install_ms = 30'000;
 };
 
 [[nodiscard]] const InstanceParts* find(const ServiceParts& parts, const core::InstanceId& id);

@@ -24,6 +24,7 @@ Task<void> capabilities_into(ports::Traffic* pool, Result<ports::TrafficCapabili
 }
 
 bool selected(const PlanOptions& options, const InstanceParts& instance) {
+  if (instance.bystander) return false;
   if (options.limit.empty()) return true;
   return std::any_of(options.limit.begin(), options.limit.end(), [&](const std::string& word) {
     return word == instance.id.value || word == instance.host_name;
@@ -73,18 +74,51 @@ std::vector<core::InstancePlan> order(const ServiceParts& parts, const PlanOptio
   return plans;
 }
 
+// The floor that leaves the least room now.
+struct Room {
+  std::string service;  // empty: the only one
+  std::int64_t serving = 0, total = 0, floor = 0;
+  [[nodiscard]] std::int64_t left() const { return std::max<std::int64_t>(serving - floor, 0); }
+};
+
+Room tightest_room(const PlanDraft& draft) {
+  const auto count = [&](const std::string& service, std::int64_t floor, const auto& counts) {
+    Room room{service, 0, 0, floor};
+    for (const InstanceDraft& each : draft.instances) {
+      if (!counts(each.id)) continue;
+      ++room.total;
+      room.serving += each.reading.state == core::TargetState::in ? 1 : 0;
+    }
+    return room;
+  };
+  if (draft.plan.floors.empty()) {
+    return count({}, draft.plan.policy.capacity.floor, [](const auto&) { return true; });
+  }
+  std::optional<Room> tightest;
+  for (const core::ServiceFloor& group : draft.plan.floors) {
+    const Room room = count(group.service, group.floor, [&](const core::InstanceId& id) {
+      return std::find(group.members.begin(), group.members.end(), id) != group.members.end();
+    });
+    if (!tightest || room.left() < tightest->left()) tightest = room;
+  }
+  return *tightest;
+}
+
 void settle_capacity(PlanDraft& draft, const PlanOptions& options) {
   core::CapacityPolicy& capacity = draft.plan.policy.capacity;
-  const auto serving = std::count_if(
-      draft.instances.begin(), draft.instances.end(),
-      [](const InstanceDraft& d) { return d.reading.state == core::TargetState::in; });
+  const Room tightest = tightest_room(draft);
+  const std::int64_t room = tightest.left(), serving = tightest.serving;
   if (options.at_once) capacity.at_once = *options.at_once;
-  const std::int64_t room = std::max<std::int64_t>(serving - capacity.floor, 0);
+  for (const core::ServiceFloor& group : draft.plan.floors) {
+    draft.capacity_remarks.push_back(
+        fmt::format("{}: floor {} of {}", group.service, group.floor, group.members.size()));
+  }
   if (capacity.at_once > room) {
-    const auto total = static_cast<std::int64_t>(draft.instances.size());
+    const std::string of = tightest.service.empty() ? "" : " of " + tightest.service;
     draft.capacity_remarks.push_back(fmt::format(
-        "floor {}. {} at once asked for; {} possible ({} of {} serving, {} − {} = {} may be out)",
-        capacity.floor, capacity.at_once, room, serving, total, serving, capacity.floor, room));
+        "floor {}{}. {} at once asked for; {} possible ({} of {} serving, {} − {} = {} may be out)",
+        tightest.floor, of, capacity.at_once, room, serving, tightest.total, serving,
+        tightest.floor, room));
     capacity.at_once = std::max<std::int64_t>(room, 1);
     // One that is out of rotation already costs nothing to work on.
     draft.no_room = room == 0 && std::all_of(draft.instances.begin(), draft.instances.end(),
@@ -94,7 +128,7 @@ void settle_capacity(PlanDraft& draft, const PlanOptions& options) {
                                              });
   } else {
     draft.capacity_remarks.push_back(fmt::format("floor {}, {} at once, {} serving now",
-                                                 capacity.floor, capacity.at_once, serving));
+                                                 tightest.floor, capacity.at_once, serving));
   }
 }
 
@@ -111,6 +145,8 @@ void add_files(const ServiceParts& parts, PlanDraft& draft) {
 void choose_action(PlanDraft& draft) {
   for (const InstanceDraft& each : draft.instances) {
     if (!each.preflight.report.skip_reason.empty()) continue;
+    draft.plan.packages.insert(draft.plan.packages.end(), each.preflight.packages.begin(),
+                               each.preflight.packages.end());
     if (static_cast<int>(each.preflight.action) > static_cast<int>(draft.plan.action))
       draft.plan.action = each.preflight.action;
     if (draft.plan.change_summary.empty())
@@ -186,18 +222,32 @@ const core::Check* PlanDraft::blocking() const {
   return nullptr;
 }
 
+namespace {
+
+core::Plan begin_plan(const ServiceParts& parts, const PlanOptions& options) {
+  core::Plan plan;
+  plan.rollout = "R-" + random_hex(kRolloutIdBytes);
+  plan.service = parts.name;
+  plan.intent = options.intent;
+  plan.action = core::Action::none;
+  plan.changes_config =
+      options.intent == core::Intent::apply || options.intent == core::Intent::patch;
+  plan.policy = parts.policy;
+  plan.floors = parts.floors;
+  plan.install_ms = parts.install_ms;
+  plan.without_way_back = options.without_way_back;
+  plan.created_at = wall_now_ms();
+  return plan;
+}
+
+}  // namespace
+
 Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options) {
   if (Status ok = check_limit(*parts, options); !ok) co_return tl::unexpected<Error>(ok.error());
   PlanDraft draft;
   draft.looked_at = steady_now_ms();
-  draft.plan.rollout = "R-" + random_hex(kRolloutIdBytes);
-  draft.plan.service = parts->name;
-  draft.plan.intent = options.intent;
-  draft.plan.action = core::Action::none;
-  draft.plan.changes_config = options.intent == core::Intent::apply;
-  draft.plan.policy = parts->policy;
-  draft.plan.created_at = wall_now_ms();
-  if (draft.plan.changes_config) {
+  draft.plan = begin_plan(*parts, options);
+  if (options.intent == core::Intent::apply) {
     const bool any = std::any_of(parts->instances.begin(), parts->instances.end(),
                                  [](const InstanceParts& i) { return !i.files.empty(); });
     if (!any) {
@@ -227,6 +277,9 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
     }
     PreflightOptions wanted;
     wanted.intent = options.intent;
+    wanted.if_needed = options.if_needed;
+    wanted.packages = options.packages;
+    wanted.without_way_back = options.without_way_back;
     tasks.push_back(preflight_into(parts, &instance, wanted, &draft.instances[i].preflight));
   }
   co_await join_all(std::move(tasks));
@@ -254,6 +307,12 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
 PlanOptions options_of(const core::Plan& plan) {
   PlanOptions options;
   options.intent = plan.intent;
+  options.without_way_back = plan.without_way_back;
+  for (const core::PlannedPackage& package : plan.packages) {
+    if (std::find(options.packages.begin(), options.packages.end(), package.name) ==
+        options.packages.end())
+      options.packages.push_back(package.name);
+  }
   for (const core::InstancePlan& instance : plan.instances) {
     if (instance.skip_reason != kNotSelected) options.limit.push_back(instance.id.value);
   }

@@ -16,7 +16,10 @@ struct PlanOptions {
   core::Intent intent = core::Intent::restart;
   std::vector<std::string> limit;  // hosts or instances; empty: all
   std::optional<std::int64_t> at_once;
-  std::string canary;  // host; empty: as in the fleet file
+  std::string canary;                 // host; empty: as in the fleet file
+  bool if_needed = false;             // reboot: only hosts that ask for it
+  std::vector<std::string> packages;  // patch: only these; empty: whatever can be upgraded
+  bool without_way_back = false;      // patch: also where an old version is nowhere to be had
   std::string actor;
 };
 

@@ -5,6 +5,7 @@
 #include "base/digest.hpp"
 #include "core/names.hpp"
 #include "core/traffic.hpp"
+#include "engine/package_ops.hpp"
 #include "engine/traffic_ops.hpp"
 
 namespace hitless::engine {
@@ -59,6 +60,19 @@ std::string words_of(const Error& error) {
   return error.where.empty() ? what : error.where + ": " + what;
 }
 
+std::string before_what(core::Intent intent) {
+  switch (intent) {
+    case core::Intent::restart:
+    case core::Intent::reboot:
+    case core::Intent::patch:
+      return std::string(core::to_string(intent));
+    case core::Intent::reload:
+    case core::Intent::apply:
+      break;
+  }
+  return "reload";
+}
+
 void check_connections(Work* work, const FullReading& reading, const core::TargetReading& mine) {
   const core::InstanceId& id = work->instance->id;
   const bool counted = std::ranges::any_of(reading.reports, [&](const core::TargetReport& report) {
@@ -70,8 +84,8 @@ void check_connections(Work* work, const FullReading& reading, const core::Targe
     connections.evidence = std::to_string(*mine.host_connections) +
                            " sockets on the host (the load balancer does not count)";
   } else if (mine.in_flight) {
-    connections.evidence = std::to_string(*mine.in_flight) + " (will be drained before " +
-                           (work->options.intent == core::Intent::restart ? "restart)" : "reload)");
+    connections.evidence = std::to_string(*mine.in_flight) + " (will be drained before the " +
+                           before_what(work->options.intent) + ")";
     if (mine.host_connections)
       connections.evidence +=
           ", host counts " + std::to_string(*mine.host_connections) + " sockets";
@@ -144,9 +158,15 @@ Task<void> check_service(Work* work) {
     co_return;
   }
   work->result.report.identity = *identity;
-  work->print("invocation", identity->invocation_id.empty()
-                                ? std::to_string(identity->main_pid) + "/" + identity->start_time
-                                : identity->invocation_id);
+  if (!identity->boot_id.empty()) {
+    work->print("boot", identity->boot_id);
+    for (const std::string& run : identity->workers)
+      work->print("run of " + run.substr(0, run.find('=')), run.substr(run.find('=') + 1));
+  } else {
+    work->print("invocation", identity->invocation_id.empty()
+                                  ? std::to_string(identity->main_pid) + "/" + identity->start_time
+                                  : identity->invocation_id);
+  }
   if (!identity->config_digest.empty())
     work->print("configuration on disk", identity->config_digest);
   for (Check& check : co_await work->instance->service->validate()) work->add(std::move(check));
@@ -194,6 +214,54 @@ Task<void> choose_action(Work* work, core::Action wanted) {
   }
   if (wanted == core::Action::reload) say_what_a_bad_reload_does(work, *capabilities);
   work->result.action = wanted;
+}
+
+// A host is rebooted or not; what it says about needing it is for people, and for --if-needed.
+Task<void> choose_reboot(Work* work) {
+  work->add({"Rollback",
+             CheckStatus::warn,
+             "there is no way back from a reboot: a host that does not come back stays out of "
+             "rotation, with an incident",
+             {}});
+  auto capabilities = co_await work->instance->service->capabilities();
+  if (!capabilities) {
+    work->add({"Reboot", CheckStatus::unknown, describe(capabilities.error()), {}});
+    co_return;
+  }
+  const ports::ServiceCapabilities& can = *capabilities;
+  if (work->options.if_needed && !can.needs_reboot) {
+    work->result.report.skip_reason = "it does not ask for a reboot (/run/reboot-required)";
+    co_return;
+  }
+  if (!can.reboots) {
+    work->add({"Reboot", CheckStatus::fail, "this host is not rebooted from here",
+               "it needs systemd, and must neither carry a load balancer nor be this machine"});
+    co_return;
+  }
+  work->add({"Reboot",
+             CheckStatus::pass,
+             can.needs_reboot
+                 ? "asked for by the host" +
+                       (can.reboot_reason.empty() ? std::string() : " (" + can.reboot_reason + ")")
+                 : "not asked for by the host, done all the same",
+             {}});
+  work->result.action = core::Action::reboot;
+}
+
+Task<void> check_packages(Work* work) {
+  PackageWish wish;
+  wish.names = work->options.packages;
+  wish.without_way_back = work->options.without_way_back;
+  wish.runs = !work->options.rollout.empty();
+  wish.planned = packages_of(work->options.planned, work->instance->id);
+  PackageFinding finding = co_await look_at_packages(work->instance, std::move(wish));
+  for (Check& check : finding.checks) work->add(std::move(check));
+  for (const core::PlannedPackage& each : finding.packages)
+    work->print("package " + each.name, each.from + " → " + each.to);
+  work->result.change_summary = finding.summary;
+  work->result.packages = std::move(finding.packages);
+  work->result.action = core::Action::restart;
+  if (!finding.anything) work->result.report.skip_reason = "up to date";
 }
 
 std::string short_list(const confdiff::Files& files) {
@@ -389,6 +457,12 @@ Task<PreflightResult> preflight(const ServiceParts* parts, const InstanceParts* 
   append(work.result, std::move(service.result));
   if (work.options.intent == core::Intent::apply) {
     co_await check_config_change(&work);
+    if (!work.result.report.skip_reason.empty()) co_return std::move(work.result);
+  } else if (work.options.intent == core::Intent::reboot) {
+    co_await choose_reboot(&work);
+    if (!work.result.report.skip_reason.empty()) co_return std::move(work.result);
+  } else if (work.options.intent == core::Intent::patch) {
+    co_await check_packages(&work);
     if (!work.result.report.skip_reason.empty()) co_return std::move(work.result);
   } else {
     const bool reload = work.options.intent == core::Intent::reload;

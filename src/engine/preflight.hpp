@@ -11,7 +11,11 @@ namespace hitless::engine {
 
 struct PreflightOptions {
   core::Intent intent = core::Intent::restart;
-  std::string rollout;  // names the backups; empty: only look, write nothing (`plan`)
+  std::string rollout;                // names the backups; empty: only look, write nothing (`plan`)
+  bool if_needed = false;             // reboot: not where the host does not ask for it
+  std::vector<std::string> packages;  // patch
+  bool without_way_back = false;
+  std::vector<core::PlannedPackage> planned;  // of a rollout that runs: nothing else is changed
 };
 
 struct PreflightResult {
@@ -19,6 +23,7 @@ struct PreflightResult {
   core::Action action = core::Action::none;  // what this instance needs
   std::string change_summary;
   confdiff::ChangeClass change_class = confdiff::ChangeClass::none;
+  std::vector<core::PlannedPackage> packages;
   std::vector<std::pair<std::string, std::string>> fingerprint;  // what the plan stands on
 };
 

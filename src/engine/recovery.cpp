@@ -34,12 +34,17 @@ Task<void> ask_one(const InstanceParts* instance, core::Effect effect, DurationM
 }  // namespace
 
 Task<std::vector<core::Event>> outcomes_left_behind(const ServiceParts* parts, core::State state) {
-  const DurationMs wait =
-      std::min(state.plan.policy.verify.deadline_ms + kZombieMarginMs, kLongestWaitMs);
+  const DurationMs wait = std::min(
+      std::max(state.plan.policy.verify.deadline_ms, state.plan.install_ms) + kZombieMarginMs,
+      kLongestWaitMs);
   std::vector<core::Event> events;
   std::vector<Task<void>> tasks;
   for (const core::Instance& each : state.instances) {
-    if (!each.pending || each.pending->effect.kind != core::EffectKind::act) continue;
+    if (!each.pending) continue;
+    const core::EffectKind kind = each.pending->effect.kind;
+    const bool installs =
+        kind == core::EffectKind::install_config && state.plan.intent == core::Intent::patch;
+    if (kind != core::EffectKind::act && !installs) continue;
     const InstanceParts* instance = find(*parts, each.plan.id);
     if (instance != nullptr)
       tasks.push_back(ask_one(instance, each.pending->effect, wait, &events));

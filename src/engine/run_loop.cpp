@@ -14,6 +14,7 @@ namespace {
 
 constexpr DurationMs kLongestSleepMs = 1'000;
 constexpr DurationMs kLookPollMs = 10;
+constexpr DurationMs kRetakeMs = 1'000;
 constexpr int kMaxDecisionsInARow = 10'000;  // a decision that never comes to rest is a bug
 
 Error rule_broken(const core::Violation& violation) {
@@ -44,6 +45,7 @@ class Rollout {
  private:
   Task<Status> begin();
   Task<Status> open_or_take_over(std::int64_t epoch);
+  Task<Result<std::int64_t>> take_patiently();
   // What happened outside, in order of arrival; taken in by the loop.
   void arrive(core::Event event) {
     // Only what answers after the proof counts for the instance.
@@ -118,7 +120,7 @@ Task<Status> Rollout::begin() {
   clock_ = core::RolloutClock(wall_now_ms(), steady_now_ms(), past.now);
   controller_ = core::Controller(std::move(past));
   if (state().ended) co_return Status{};
-  auto epoch = co_await guard_.take(state().epoch);
+  auto epoch = co_await take_patiently();
   if (!epoch) co_return tl::unexpected<Error>(epoch.error());
   co_await guard_.keep([this] { return out_now(); },
                        [this](Error error) {
@@ -129,6 +131,23 @@ Task<Status> Rollout::begin() {
   Status told = co_await record(co_await guard_.alarms());
   if (told) co_await guard_.clear_alarms();
   co_return told;
+}
+
+// A lease wants every host to answer. One that an earlier controller has sent into a reboot may
+// not yet: it has the time that the reboot has.
+Task<Result<std::int64_t>> Rollout::take_patiently() {
+  const bool rebooting =
+      std::any_of(state().instances.begin(), state().instances.end(),
+                  [](const core::Instance& i) { return i.reboots > 0 && !core::is_terminal(i); });
+  const TimeMs end =
+      rebooting ? steady_now_ms() + state().plan.policy.verify.deadline_ms : steady_now_ms();
+  while (true) {
+    auto epoch = co_await guard_.take(state().epoch);
+    const bool gone = !epoch && (epoch.error().code == ErrorCode::unavailable ||
+                                 epoch.error().code == ErrorCode::timed_out);
+    if (!gone || steady_now_ms() + kRetakeMs >= end) co_return epoch;
+    co_await sleep_for(kRetakeMs);
+  }
 }
 
 Task<Status> Rollout::open_or_take_over(std::int64_t epoch) {

@@ -40,13 +40,19 @@ Task<void> read_one_pool(const ServiceParts* parts, ports::Traffic* pool,
 
 Task<void> count_on_host(const InstanceParts* instance, std::optional<std::int64_t>* out,
                          std::map<core::InstanceId, Error>* errors) {
-  auto count = co_await with_timeout(instance->host->connections_on(instance->port),
-                                     kHostCountDeadlineMs, "counting sockets");
-  if (count) {
-    *out = *count;
-  } else {
-    errors->emplace(instance->id, count.error());
+  std::vector<int> ports = instance->also_ports;
+  ports.push_back(instance->port);
+  std::int64_t sum = 0;
+  for (const int port : ports) {
+    auto count = co_await with_timeout(instance->host->connections_on(port), kHostCountDeadlineMs,
+                                       "counting sockets");
+    if (!count) {
+      errors->emplace(instance->id, count.error());
+      co_return;
+    }
+    sum += *count;
   }
+  *out = sum;
 }
 
 template <class Op>

@@ -85,6 +85,8 @@ void decode_policy(LoadContext& context, Service& service, const Node& node) {
   made.capacity_wait_ms = policy.duration("capacity_wait");
   made.zone_by_zone = policy.flag("zone_by_zone");
   made.watchdog = policy.flag("watchdog");
+  made.reboot_deadline_ms = policy.duration("reboot_deadline");
+  made.install_deadline_ms = policy.duration("install_deadline");
   resolve_canaries(context, policy, service);
   decode_phases(policy, made);
 }

@@ -173,6 +173,11 @@ constexpr Explanation kTable[] = {
      "A variable is a Jinja template, or names a connection that hitless does not have.",
      "hitless reads inventories, it does not run Ansible; the default is used instead.",
      "web01 ansible_host={{ lookup('dig', 'web01') }}", "web01 ansible_host=10.0.0.11"},
+    {"HL0606", "an inventory could not be asked for",
+     "The inventory command or the Consul catalogue gave no usable answer.",
+     "Its hosts and groups are missing; a part of the fleet is worse than none.",
+     "inventory_command: [ansible-inventory, -i, missing.ini, --list]",
+     "inventory_command: [ansible-inventory, -i, hosts.ini, --list]"},
     {"HL0605", "ssh_config could not be followed",
      "Too many Includes, or a HostName that is not an address.",
      "The address of a host is its name then; connections are not affected, ssh reads the file "

@@ -10,6 +10,7 @@
 //   for (const auto& instance : web->instances) …instance.id, .host, .port, .targets…
 //   auto check = fleet::resolve(*web->health, *web, instance);  // no {…} left
 #pragma once
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -204,6 +205,7 @@ struct Policy {
   DurationMs capacity_wait_ms = 0;
   bool zone_by_zone = true;
   bool watchdog = true;  // no instance is taken out without a timer that brings it back
+  DurationMs reboot_deadline_ms = 0, install_deadline_ms = 0;
   struct Drain {
     DurationMs deadline_ms = 0, quiet_ms = 0, settle_ms = 0;
     OnDeadline on_deadline = OnDeadline::abort;
@@ -323,9 +325,18 @@ struct LoadResult {
   std::vector<Diagnostic> diagnostics;
 };
 
-[[nodiscard]] LoadResult load_fleet(const std::string& path);
+// What inventories that are not files are asked through. Empty: then they are an error.
+struct Outside {
+  // Standard output of the command; it must end well, in time, and say no more than 1 MiB.
+  std::function<Result<std::string>(std::vector<std::string> argv)> run;
+  // Body of a GET that was answered with 200; token: a header's value, may be empty.
+  std::function<Result<std::string>(std::string url, std::string token)> get;
+};
+
+[[nodiscard]] LoadResult load_fleet(const std::string& path, const Outside& outside = {});
 // The same for text at hand; name is for messages, and relative paths are meant from its folder.
-[[nodiscard]] LoadResult load_fleet_text(std::string text, const std::string& name);
+[[nodiscard]] LoadResult load_fleet_text(std::string text, const std::string& name,
+                                         const Outside& outside = {});
 [[nodiscard]] std::string json_schema();  // draft-07
 
 // {name} replaced for each known name, once, left to right; what is not known stays.

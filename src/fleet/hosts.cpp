@@ -103,6 +103,21 @@ Host host_from(const Inventory& inventory, const std::string& name, Diagnostics&
   return host;
 }
 
+void take_inventory(LoadContext& context, const Inventory& inventory) {
+  context.fleet.digest += sha256_hex(inventory.source.text());
+  for (const auto& name : inventory.order)
+    context.fleet.hosts.emplace(name, host_from(inventory, name, context.diagnostics));
+  for (const auto& [name, group] : inventory.groups) {
+    auto& members = context.fleet.groups[name];
+    for (const auto& member : inventory.members(name))
+      if (std::find(members.begin(), members.end(), member) == members.end())
+        members.push_back(member);
+  }
+  auto& all = context.fleet.groups["all"];
+  for (const auto& name : inventory.order)
+    if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
+}
+
 void load_inventories(LoadContext& context) {
   const Reader root(context.root, root_table());
   for (const auto& path : root.words("inventory")) {
@@ -115,19 +130,9 @@ void load_inventories(LoadContext& context) {
                               "see the message about it");
       d.help = "a path here is relative to the fleet file";
     }
-    context.fleet.digest += sha256_hex(inventory.source.text());
-    for (const auto& name : inventory.order)
-      context.fleet.hosts.emplace(name, host_from(inventory, name, context.diagnostics));
-    for (const auto& [name, group] : inventory.groups) {
-      auto& members = context.fleet.groups[name];
-      for (const auto& member : inventory.members(name))
-        if (std::find(members.begin(), members.end(), member) == members.end())
-          members.push_back(member);
-    }
-    auto& all = context.fleet.groups["all"];
-    for (const auto& name : inventory.order)
-      if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
+    take_inventory(context, inventory);
   }
+  ask_outside(context, [&](const Inventory& inventory) { take_inventory(context, inventory); });
 }
 
 void apply_entry(const LoadContext& context, const Node& node, Host& host) {

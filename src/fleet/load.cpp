@@ -18,7 +18,7 @@ void resolve_and_validate(LoadContext& context) {
   validate_load_balancers(context);
 }
 
-LoadResult load_source(const Source& source, Diagnostics& diagnostics) {
+LoadResult load_source(const Source& source, Diagnostics& diagnostics, const Outside& outside) {
   LoadResult result;
   if (const auto root = parse_yaml(source, diagnostics)) {
     check_tree(*root, source, diagnostics);
@@ -27,7 +27,7 @@ LoadResult load_source(const Source& source, Diagnostics& diagnostics) {
     fleet.digest = sha256_hex(source.text());
     const std::size_t slash = source.name().rfind('/');
     const std::string folder = slash == std::string::npos ? "" : source.name().substr(0, slash + 1);
-    LoadContext context{source, *root, diagnostics, fleet, folder, {}};
+    LoadContext context{source, *root, diagnostics, fleet, folder, outside, {}};
     if (root->kind == Node::Kind::map && root->find("services") != nullptr)
       resolve_and_validate(context);
     fleet.digest = sha256_hex(fleet.digest);
@@ -43,20 +43,20 @@ std::string bracketed(const std::string& address) {
 
 }  // namespace
 
-LoadResult load_fleet(const std::string& path) {
+LoadResult load_fleet(const std::string& path, const Outside& outside) {
   Diagnostics diagnostics;
   Source source;
   if (!Source::read(path, path, diagnostics, source))
     return {std::nullopt, diagnostics.take_sorted()};
-  return load_source(source, diagnostics);
+  return load_source(source, diagnostics, outside);
 }
 
-LoadResult load_fleet_text(std::string text, const std::string& name) {
+LoadResult load_fleet_text(std::string text, const std::string& name, const Outside& outside) {
   Diagnostics diagnostics;
   Source source;
   if (!Source::from_text(std::move(text), name, diagnostics, source))
     return {std::nullopt, diagnostics.take_sorted()};
-  return load_source(source, diagnostics);
+  return load_source(source, diagnostics, outside);
 }
 
 const Host* Fleet::host(const std::string& name) const {

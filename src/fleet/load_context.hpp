@@ -23,6 +23,7 @@ struct LoadContext {
   Diagnostics& diagnostics;
   Fleet& fleet;
   std::string folder;  // of the fleet file, with its '/'; empty: the current one
+  const Outside& outside;
   // Services with undefined hosts: how many, so that they still count; -1 when nobody can tell.
   std::map<std::string, std::int64_t> undefined_hosts = {};
 
@@ -68,9 +69,12 @@ class Reader {
 };
 
 // The steps, in order (load.cpp).
-void load_hosts(LoadContext& context);                                         // hosts.cpp
-void decode_load_balancers(LoadContext& context);                              // lb_kinds.cpp
-PoolRef decode_pool(const LoadContext& context, const Node& node);             // lb_kinds.cpp
+void load_hosts(LoadContext& context);                              // hosts.cpp
+void decode_load_balancers(LoadContext& context);                   // lb_kinds.cpp
+PoolRef decode_pool(const LoadContext& context, const Node& node);  // lb_kinds.cpp
+// inventory_outside.cpp; `take` is for each inventory that was read.
+struct Inventory;
+void ask_outside(LoadContext& context, const std::function<void(const Inventory&)>& take);
 void decode_services(LoadContext& context);                                    // decode_service.cpp
 void decode_policy(LoadContext& context, Service& service, const Node& node);  // decode_policy.cpp
 void decode_notifications(LoadContext& context);                               // decode.cpp

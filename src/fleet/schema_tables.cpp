@@ -30,6 +30,12 @@ const Table& root_table() {
        also({"inventories"},
             key("inventory", one_or_list(text(Format::path)), "",
                 "Ansible inventories (INI or YAML) whose hosts and groups are taken over.")),
+       also({"dynamic_inventory", "inventory_script"},
+            key("inventory_command", command(), "",
+                "Prints an inventory as `ansible-inventory --list` does; run without a shell each "
+                "time the fleet file is read.")),
+       key("consul", object(consul_table()), "",
+           "Services of a Consul catalogue, each taken over as a group of hosts."),
        key("ssh", object(ssh_table()), "", "How the OpenSSH client is called."),
        key("hosts", map(Format::host_name, object(host_table())), "",
            "Machines by name; what is said here wins over the inventory."),
@@ -44,6 +50,21 @@ const Table& root_table() {
        also({"probers", "probe"},
             key("prober", one_or_list(object(prober_table())), "",
                 "Steady clients that watch from outside while a rollout runs."))},
+      "",
+      {},
+      {}};
+  return table;
+}
+
+const Table& consul_table() {
+  static const Table table{
+      "consul",
+      "A Consul catalogue, asked each time the fleet file is read",
+      {needed(also({"address", "addr"},
+                   key("url", text(Format::http_url), "", "Its HTTP API: http://127.0.0.1:8500."))),
+       needed(also({"service"}, key("services", one_or_list(text(Format::name)), "",
+                                    "Names in the catalogue; each becomes a group."))),
+       key("token", text(Format::secret), "", "ACL token, sent as X-Consul-Token.")},
       "",
       {},
       {}};

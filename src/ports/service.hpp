@@ -21,6 +21,9 @@ struct ServiceCapabilities {
   bool proves_reload = false;  // otherwise a reload is never chosen
   ReloadFailureMode reload_failure_mode = ReloadFailureMode::unknown;
   bool proves_restart = true;
+  // Of a whole host: it can be rebooted from here; whether it asks to be, and for what.
+  bool reboots = false, needs_reboot = false;
+  std::string reboot_reason;
 };
 
 // One reload or restart. It happens only while `expected` is still who runs, and only while nobody

@@ -55,6 +55,8 @@ Status check_config(const ClaimsConfig& config) {
   }
   if (config.instances.empty()) return fail(ErrorCode::invalid, "no instances to claim");
   for (const ClaimedInstance& each : config.instances) {
+    if (auto ok = check_identifier(each.service.empty() ? config.service : each.service); !ok)
+      return ok;
     if (each.host == nullptr || each.port < 0 || each.port > 65535) {
       return fail(ErrorCode::invalid, "an instance to claim has no host or no proper port",
                   shown(each.instance.value));
@@ -108,7 +110,8 @@ class HostClaims final : public ports::Coordination {
     if (token_.empty()) co_return not_held();
     std::vector<Step> steps;
     for (const std::int64_t at : renewed_at_ms_) {
-      steps.push_back({"renew", epoch_, boot_clock_ms() - at < config_.ttl_ms});
+      const bool fresh = boot_clock_ms() - at < config_.ttl_ms;
+      steps.push_back({"renew", epoch_, fresh || config_.outlives_reboot});
     }
     const auto done = co_await on_all(std::move(steps));
     if (!done) co_return tl::unexpected(done.error());
@@ -122,12 +125,14 @@ class HostClaims final : public ports::Coordination {
   }
 
   Task<Status> check(core::InstanceId instance, std::int64_t epoch) override {
+    bool known = false;  // a host that is one instance has a claim for each of its services
     for (std::size_t i = 0; i < config_.instances.size(); ++i) {
       if (config_.instances[i].instance != instance) continue;
+      known = true;
       const auto checked = co_await ask(i, {"check", epoch, false});
       if (!checked) co_return tl::unexpected(checked.error());
-      co_return Status{};
     }
+    if (known) co_return Status{};
     co_return fail(ErrorCode::internal, "not an instance of " + config_.service,
                    shown(instance.value));
   }
@@ -135,6 +140,10 @@ class HostClaims final : public ports::Coordination {
  private:
   static tl::unexpected<Error> not_held() {
     return fail(ErrorCode::refused, "no lease is held: it was never taken, or was given back");
+  }
+
+  [[nodiscard]] const std::string& service_of(const ClaimedInstance& claimed) const {
+    return claimed.service.empty() ? config_.service : claimed.service;
   }
 
   Task<Status> give_back() {
@@ -177,7 +186,7 @@ class HostClaims final : public ports::Coordination {
   Task<Result<std::int64_t>> ask(std::size_t index, Step step) {
     const ClaimedInstance& at = config_.instances[index];
     const std::vector<std::string> args = {step.verb,
-                                           config_.service,
+                                           service_of(at),
                                            std::to_string(at.port),
                                            std::to_string(step.epoch),
                                            token_.empty() ? "-" : token_,
@@ -188,13 +197,13 @@ class HostClaims final : public ports::Coordination {
                                            plain_word(claimant_.who)};
     for (int left = kTries;; --left) {
       const auto ran = co_await at.host->script(claim_script(), args, kAskDeadlineMs, true);
-      if (ran) co_return answer_of(*ran, step, at.host->name());
+      if (ran) co_return answer_of(*ran, step, at);
       const ErrorCode code = ran.error().code;
       const bool lost = code == ErrorCode::transport_lost || code == ErrorCode::timed_out;
       if (lost && left > 1) continue;
       Error error = ran.error();
       if (lost) error.code = ErrorCode::unavailable;
-      error.what = "the claim on " + config_.service + " cannot be looked at: " + error.what;
+      error.what = "the claim on " + service_of(at) + " cannot be looked at: " + error.what;
       if (error.where.empty()) error.where = at.host->name();
       // sudo or ssh said no; that is not a claim of somebody else.
       if (error.code == ErrorCode::refused) error.code = ErrorCode::unavailable;
@@ -203,15 +212,16 @@ class HostClaims final : public ports::Coordination {
   }
 
   Result<std::int64_t> answer_of(const ports::ExecResult& ran, const Step& step,
-                                 const std::string& host) const {
-    if (ran.exit_code == claim_held) return held(ran.out, step, host);
+                                 const ClaimedInstance& at) const {
+    const std::string host = at.host->name(), &service = service_of(at);
+    if (ran.exit_code == claim_held) return held(ran.out, step, at);
     if (ran.exit_code == claim_gone) {
-      return fail(ErrorCode::refused, "the claim on " + config_.service + " ran out", host,
+      return fail(ErrorCode::refused, "the claim on " + service + " ran out", host,
                   "take it anew; somebody else may have worked on it since");
     }
     if (ran.exit_code != 0) {
       return fail(ErrorCode::unavailable,
-                  "the claim on " + config_.service + " failed there: " + shown(ran.err), host);
+                  "the claim on " + service + " failed there: " + shown(ran.err), host);
     }
     const std::int64_t epoch = number_or(trim(ran.out), 0);
     const bool prints = step.verb == "acquire" || step.verb == "renew";
@@ -222,7 +232,8 @@ class HostClaims final : public ports::Coordination {
   }
 
   tl::unexpected<Error> held(const std::string& out, const Step& step,
-                             const std::string& host) const {
+                             const ClaimedInstance& at) const {
+    const std::string host = at.host->name(), &service = service_of(at);
     auto lines = split(out, '\n');
     lines.resize(kHolderLines);
     const DurationMs left_ms = number_or(lines[1], 0) * 1000;
@@ -231,13 +242,13 @@ class HostClaims final : public ports::Coordination {
         fmt::format("{} (rollout {}, since {})", shown(lines[4]), shown(lines[3]), since);
     if (step.verb != "acquire") {
       return fail(ErrorCode::refused,
-                  fmt::format("{} was taken over by {}, epoch {}; ours is {}", config_.service,
-                              holder, shown(lines[0]), step.epoch),
+                  fmt::format("{} was taken over by {}, epoch {}; ours is {}", service, holder,
+                              shown(lines[0]), step.epoch),
                   host, "this rollout may change nothing more");
     }
     return fail(ErrorCode::refused,
                 fmt::format("{} is being worked on by {}; its lease ends in {} unless renewed",
-                            config_.service, holder, format_duration(left_ms)),
+                            service, holder, format_duration(left_ms)),
                 host, "wait for it to end, or look with `hitless status` where it runs");
   }
 

@@ -23,7 +23,8 @@ namespace hitless::coordination {
 struct ClaimedInstance {
   core::InstanceId instance;
   ports::Host* host = nullptr;
-  int port = 0;  // 0: it has none, or it is not known; then it collides with every port
+  int port = 0;              // 0: it has none, or it is not known; then it collides with every port
+  std::string service = {};  // empty: ClaimsConfig::service
 };
 
 struct ClaimsConfig {
@@ -33,6 +34,10 @@ struct ClaimsConfig {
   // The caller holds the file lock of this service in its home (Claimant::home), so an earlier
   // holder from the same home is dead, and its claim is taken over at once.
   bool home_is_locked = false;
+  // A host may be down for longer than the ttl by our own doing, and has forgotten its claims then:
+  // renew() takes them anew whenever it is back. Whoever took one meanwhile is refused or refuses
+  // us, by epoch, as ever.
+  bool outlives_reboot = false;
 };
 
 // A configuration that is not proper (names, ports, ttl) makes an object whose acquire() says so.

@@ -38,6 +38,8 @@ class ClaimsTest : public testing::Test {
     DurationMs ttl_ms = 60'000;
     bool locked = false;
     std::string name = {};  // of the service; empty: the test's
+    bool outlives_reboot = false;
+    std::string second = {};  // another service on the same hosts, held along
   };
   // All on this machine, each through a shell of its own.
   std::unique_ptr<ports::Coordination> claims(const Options& options) {
@@ -45,10 +47,14 @@ class ClaimsTest : public testing::Test {
     config.service = options.name.empty() ? service : options.name;
     config.ttl_ms = options.ttl_ms;
     config.home_is_locked = options.locked;
+    config.outlives_reboot = options.outlives_reboot;
     for (const int port : options.ports) {
       const std::string name = "web" + std::to_string(config.instances.size() + 1);
       hosts.push_back(host::make_local_host(name, "127.0.0.1"));
       config.instances.push_back({{service + "@" + name}, hosts.back().get(), port});
+      if (options.second.empty()) continue;
+      config.instances.push_back(
+          {{service + "@" + name}, hosts.back().get(), port, options.second});
     }
     return make_host_claims(std::move(config));
   }
@@ -206,6 +212,40 @@ TEST_F(ClaimsTest, AWipedClaimIsPutBackByItsHolderAlone) {
     EXPECT_TRUE(own);
     const auto old = co_await holder->check({service + "@web1"}, 1);
     EXPECT_FALSE(old);
+  });
+}
+
+// A reboot that we asked for may take longer than the lease.
+TEST_F(ClaimsTest, AClaimThatOutlivesItsRebootIsTakenAnewHoweverLate) {
+  run([&]() -> Task<void> {
+    auto holder = claims({.ttl_ms = 1000, .outlives_reboot = true});
+    EXPECT_EQ(co_await epoch_of(holder.get(), "ctl1", 4), 5);
+    co_await sleep_for(1100);  // its lease must end; that is time itself
+    fs::remove(file(80));
+    const auto renewed = co_await holder->renew();
+    EXPECT_TRUE(renewed) << describe(renewed.error());
+    // Not when somebody else has taken it by then.
+    auto other = claims();
+    co_await sleep_for(2100);
+    EXPECT_EQ(co_await epoch_of(other.get(), "ctl2", 5), 6);
+    const auto late = co_await holder->renew();
+    EXPECT_EQ(late ? ErrorCode::internal : late.error().code, ErrorCode::refused);
+  });
+}
+
+TEST_F(ClaimsTest, AHostIsHeldForAllItsServicesUnderOneEpoch) {
+  run([&]() -> Task<void> {
+    const std::string other = service + "b";
+    auto alone = claims({.name = other});
+    EXPECT_EQ(co_await epoch_of(alone.get(), "ctl2", 6), 7);
+    auto both = claims({.second = other});
+    EXPECT_EQ(co_await epoch_of(both.get(), "ctl1"), refused);
+    EXPECT_TRUE(co_await alone->release());
+    EXPECT_EQ(co_await epoch_of(both.get(), "ctl1"), 8) << "above what either has seen";
+    EXPECT_EQ(co_await epoch_of(alone.get(), "ctl2"), refused);
+    EXPECT_TRUE(co_await both->check({service + "@web1"}, 8));
+    EXPECT_FALSE(co_await both->check({service + "@web1"}, 7));
+    EXPECT_FALSE(co_await both->check({service + "@web9"}, 8));
   });
 }
 

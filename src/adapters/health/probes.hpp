@@ -50,4 +50,11 @@ struct CommandHealth {
 };
 [[nodiscard]] std::unique_ptr<ports::Health> make_command_health(CommandHealth config);
 
+// All of them at once, for a host with several services. The checks must outlive it.
+struct NamedHealth {
+  std::string name;
+  ports::Health* check = nullptr;
+};
+[[nodiscard]] std::unique_ptr<ports::Health> make_all_health(std::vector<NamedHealth> checks);
+
 }  // namespace hitless

@@ -42,8 +42,8 @@ constexpr bool every_enumerator_described() {
 namespace hitless::core {
 
 // clang-format off
-HITLESS_ENUM(Intent, restart, reload, apply)
-HITLESS_ENUM(Action, none, reload, restart)
+HITLESS_ENUM(Intent, restart, reload, apply, reboot, patch)
+HITLESS_ENUM(Action, none, reload, restart, reboot)
 HITLESS_ENUM(CheckStatus, pass, warn, fail, unknown)
 HITLESS_ENUM(AdminState, ready, drain, maint, absent, unknown)
 HITLESS_ENUM(LbCheck, pass, fail, none, unknown)
@@ -66,7 +66,7 @@ HITLESS_STRUCT(TargetReport, instance, lb, node, pool, admin, check, in_flight, 
 HITLESS_STRUCT(TargetReading, state, check, in_flight, idle, host_connections, requests, errors,
                epoch, note)
 HITLESS_STRUCT(ServiceIdentity, active, state, main_pid, start_time, invocation_id, restarts,
-               workers, config_digest, log_offset, log_file, log_inode)
+               workers, config_digest, log_offset, log_file, log_inode, boot_id)
 HITLESS_STRUCT(ServiceReading, verdict, now, evidence)
 HITLESS_STRUCT(HealthReading, status, latency_us, evidence)
 HITLESS_STRUCT(LatencyBaseline, samples, median_us, p95_us)
@@ -79,8 +79,10 @@ HITLESS_STRUCT(CapacityPolicy, floor, at_once, max_failures, wait_ms, zone_by_zo
 HITLESS_STRUCT(Policy, capacity, drain, verify, rejoin)
 HITLESS_STRUCT(InstancePlan, id, host, zone, canary, skip_reason)
 HITLESS_STRUCT(PlannedFile, instance, path, source, sha256, mode)
+HITLESS_STRUCT(ServiceFloor, service, floor, members)
+HITLESS_STRUCT(PlannedPackage, instance, name, from, to, way_back)
 HITLESS_STRUCT(Plan, rollout, service, intent, action, changes_config, change_summary, instances,
-               files, policy, created_at, hash)
+               files, policy, created_at, hash, floors, packages, without_way_back, install_ms)
 
 HITLESS_STRUCT(Effect, id, epoch, kind, instance, direction, action, expected, deadline, reason, result)
 HITLESS_STRUCT(Backup, path, existed, backup_path, sha256)

@@ -21,6 +21,10 @@ bool absent_before(T& to, std::string_view field) {
     to.epoch = 1;  // there was no takeover
     return true;
   }
+  if constexpr (std::is_same_v<T, core::Plan>)
+    return field == "floors" || field == "packages" || field == "without_way_back" ||
+           field == "install_ms";
+  if constexpr (std::is_same_v<T, core::ServiceIdentity>) return field == "boot_id";
   return false;
 }
 

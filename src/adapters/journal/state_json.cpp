@@ -29,7 +29,7 @@ BOOST_DESCRIBE_STRUCT(RolledBack, (), ())
 HITLESS_STATE(Quarantined, reason)
 HITLESS_STATE(Skipped, reason)
 HITLESS_STATE(Pending, effect, since)
-HITLESS_STATE(Instance, plan, phase, direction, taken_out, config_touched, config_restored, acted,
+HITLESS_STATE(Instance, plan, phase, direction, taken_out, config_touched, config_restored, acted, reboots,
               died, failed, failure, failed_in, reading, reading_at, seen_in, report, before, pending,
               attempts, retry_at, last_error, started_at, ended_at, drain_samples, drain_ms,
               back_ms, proof, median_us, p95_us)
