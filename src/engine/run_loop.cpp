@@ -83,6 +83,7 @@ class Rollout {
   core::RolloutClock clock_;
   std::vector<core::Event> inbox_;
   std::vector<core::Event> folded_;        // in the state, not yet in the journal
+  core::State told_;                       // as on_entry was told: entry by entry, not turn by turn
   std::optional<core::Violation> broken_;  // what the next event would break, or has broken
   Signal wake_;
   Watchers watchers_;
@@ -118,6 +119,7 @@ Task<Status> Rollout::begin() {
   core::State past;
   for (const core::Entry& entry : context_.past) core::apply_to(past, entry.event, entry.at);
   clock_ = core::RolloutClock(wall_now_ms(), steady_now_ms(), past.now);
+  told_ = past;
   controller_ = core::Controller(std::move(past));
   if (state().ended) co_return Status{};
   auto epoch = co_await take_patiently();
@@ -196,7 +198,10 @@ Task<Status> Rollout::commit(TimeMs at) {
       co_return tl::unexpected<Error>(entries.error());
     }
     if (context_.on_entry) {
-      for (const core::Entry& entry : *entries) context_.on_entry(entry, state());
+      for (const core::Entry& entry : *entries) {
+        core::apply_to(told_, entry.event, entry.at);
+        context_.on_entry(entry, told_);
+      }
     }
   }
   if (!broken_) co_return Status{};
