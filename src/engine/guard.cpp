@@ -196,6 +196,10 @@ Task<void> Guard::arm_ahead(Out out) {
   co_await detach(arm_in_background(keeping_, std::move(out)));
 }
 
+void Guard::inherit(core::InstanceId instance) {
+  if (parts_.watchdog != nullptr && keeping_) keeping_->ahead.insert(std::move(instance));
+}
+
 Task<void> Guard::disarm(core::InstanceId instance) {
   if (parts_.watchdog == nullptr || !keeping_) co_return;
   co_await keeping_->disarm(std::move(instance));

@@ -50,6 +50,8 @@ class Guard {
   // In the background, for one that is about to be drained: arm() then has nothing left to do, as
   // long as the timer lasts for the whole drain. Whom no drain came for is disarmed by stop().
   Task<void> arm_ahead(Out out);
+  // The controller that is gone may have armed this one ahead: disarmed by stop() like our own.
+  void inherit(core::InstanceId instance);
   // What timers did while no controller was there, as entries for the journal; clear_alarms() once
   // they are durable.
   Task<std::vector<core::Event>> alarms();

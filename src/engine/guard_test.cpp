@@ -102,5 +102,19 @@ TEST(Guard, WhomNoDrainCameForIsDisarmedAtTheEnd) {
   EXPECT_EQ(timers.armed.count(kSecond.value), 0U);
 }
 
+// Found by the crash matrix: killed while the next one was armed ahead, its timer stayed.
+TEST(Guard, WhomADeadControllerMayHaveArmedAheadIsDisarmedAtTheEnd) {
+  Timers timers;
+  timers.armed = {{kFirst.value, 30'000}, {kSecond.value, 30'000}};
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    guard->inherit(kFirst);
+    guard->inherit(kSecond);
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
+    EXPECT_EQ(timers.arms, 1) << "nobody knows how long the old timer lasts";
+  });
+  EXPECT_EQ(timers.armed.count(kFirst.value), 1U) << "it is out";
+  EXPECT_EQ(timers.armed.count(kSecond.value), 0U);
+}
+
 }  // namespace
 }  // namespace hitless::engine

@@ -159,7 +159,11 @@ Task<Status> Rollout::open_or_take_over(std::int64_t epoch) {
   // The old controller can start nothing more; what it started ends before anything is decided.
   Status status = co_await record(co_await outcomes_left_behind(context_.parts, state()));
   if (!status) co_return status;
-  co_return co_await record({core::ControllerTookOver{epoch, context_.actor}});
+  status = co_await record({core::ControllerTookOver{epoch, context_.actor}});
+  for (const core::Instance& instance : state().instances) {
+    if (!instance.taken_out) guard_.inherit(instance.plan.id);
+  }
+  co_return status;
 }
 
 Task<Status> Rollout::record(std::vector<core::Event> events) {
