@@ -162,13 +162,15 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
       if (ok) draining->closed_at = at;
     }
     if (effect.kind == EffectKind::confirm_out) {
+      const bool was_quiet = draining->quiet_since.has_value();
       if (outcome.reading) {  // the newest that is known
         instance.reading = outcome.reading;
         instance.reading_at = at;
         update_quiet(state, *draining, *outcome.reading, at);
       }
-      // A reading that came in while the last look was under way may have ended the quiet.
-      draining->confirmed = ok && draining->quiet_since.has_value();
+      // A reading that came in while the last look was under way may have ended the quiet; that the
+      // look itself saw nothing begins the next window and does not end it.
+      draining->confirmed = ok && was_quiet && draining->quiet_since.has_value();
       draining->confirmed_by = outcome.detail;
       if (!ok && draining->quiet_since) draining->quiet_since = at;  // and watch for another window
       // Who ran before the reboot stays so, whatever became of it: with what runs now as its

@@ -254,6 +254,33 @@ TEST(Scenario, AConnectionSeenDuringTheLastLookStartsTheWindowAnew) {
   EXPECT_EQ(world.result(), "succeeded");
 }
 
+// The last look's own reading, which saw nothing, is the beginning of that window and not its end.
+TEST(Scenario, ALookThatSawNothingDoesNotMakeUpForTheConnectionBeforeIt) {
+  FakeWorld world(3);
+  std::vector<TimeMs> looks;
+  world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {
+    if (e.kind != EffectKind::confirm_out || e.instance != world.id(1)) return {};
+    looks.push_back(world.now);
+    TargetReading reading = *find(world.state, e.instance)->reading;
+    if (looks.size() == 1) {
+      TargetReading busy = reading;
+      busy.host_connections = 1;
+      world.record(TrafficSeen{{{e.instance, busy}}});
+    }
+    Outcome outcome;
+    outcome.status = OutcomeStatus::ok;
+    outcome.reading = reading;  // quiet again
+    outcome.before = ServiceIdentity{};
+    outcome.before->main_pid = world.at(1).generation;
+    return outcome;
+  };
+  world.run();
+  ASSERT_EQ(looks.size(), 2u) << world.text();
+  EXPECT_GE(looks[1] - looks[0], world.plan.policy.drain.quiet_ms);
+  EXPECT_EQ(violations(world), "");
+  EXPECT_EQ(world.result(), "succeeded");
+}
+
 TEST(Scenario, PutBackBeforeTheActionMeansDrainAgain) {
   FakeWorld world(3, Intent::apply);
   bool put_back = false, acted_in_rotation = false;
