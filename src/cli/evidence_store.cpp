@@ -60,8 +60,10 @@ std::string where_of(const agent::Diagnosis& diagnosis, const agent::EvidenceSto
   for (const agent::Quote& quote : diagnosis.hypotheses.front().quotes) {
     const agent::Evidence* evidence = store.find(quote.evidence);
     if (evidence == nullptr || !is_log(evidence->source)) continue;
+    // From the client on it is about one request, and partly the client's own words.
+    const std::string said = quote.text.substr(0, quote.text.find(", client: "));
     return evidence->host + " " + std::string(agent::to_string(evidence->source)) + " │ " +
-           truncate_utf8(quote.text, 160);
+           truncate_utf8(said, 160);
   }
   return {};
 }
