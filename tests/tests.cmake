@@ -38,6 +38,7 @@ set_tests_properties(postgres.rollout PROPERTIES TIMEOUT 600 RUN_SERIAL ON LABEL
 
 include(tests/certify/certify.cmake)
 include(tests/conformance/conformance.cmake)
+include(tests/mcp/mcp.cmake)
 
 # Every bit and every length of a journal; here a sample, in full with `./dev journal-faults`.
 add_executable(journal_faults ${CMAKE_SOURCE_DIR}/tests/journal/journal_faults.cpp)

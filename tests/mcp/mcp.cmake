@@ -1,0 +1,5 @@
+# The protocol against the official conformance suite, SDK clients and Inspector (docs/AGENT.md).
+add_executable(hitless-mcp-fixture tests/mcp/main.cpp tests/mcp/fixture_offer.cpp
+  tests/mcp/fixture_asking.cpp)
+target_link_libraries(hitless-mcp-fixture PRIVATE hitless_mcp hitless_flags)
+set_target_properties(hitless-mcp-fixture PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
