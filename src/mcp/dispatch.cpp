@@ -29,6 +29,7 @@ bool looks_modern(const Message& message, const Headers* headers) {
   if (meta != nullptr && meta->contains(kMetaVersion)) return true;
   if (headers == nullptr || message.method == "initialize") return false;
   const std::string* version = headers->find("mcp-protocol-version");
+  if (version != nullptr && is_legacy_version(*version)) return false;  // its _meta decided above
   return headers->find("mcp-method") != nullptr ||
          (version != nullptr && *version == kModernVersion);
 }
