@@ -19,6 +19,10 @@ endforeach()
 add_test(NAME crash.matrix COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/crash/matrix.py --quick --points 2)
 set_tests_properties(crash.matrix PROPERTIES TIMEOUT 900 LABELS "lab;slow" ENVIRONMENT "${HITLESS_TEST_ENV}")
 
+# Three of the thirty incidents; all of them with `./dev eval`.
+add_test(NAME eval.quick COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/eval/eval.py --quick)
+set_tests_properties(eval.quick PROPERTIES TIMEOUT 600 LABELS "lab;slow" ENVIRONMENT "${HITLESS_TEST_ENV}")
+
 # The command line as a user meets it: screens, errors, exit codes, streams. Needs no root.
 file(GLOB HITLESS_CLI_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*_test.py)
 foreach(file IN LISTS HITLESS_CLI_TESTS)

@@ -58,6 +58,7 @@ int verb_history(App& app);
 int verb_show(App& app);
 int verb_diff(App& app);
 int verb_incident(App& app);
+int verb_ask(App& app);
 int verb_audit(App& app);
 int verb_explain(App& app);
 int verb_schema(App& app);

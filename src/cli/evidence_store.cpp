@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/text.hpp"
+#include "cli/refusal_evidence.hpp"
 #include "core/names.hpp"
 
 namespace hitless::cli {
@@ -68,6 +69,37 @@ std::string where_of(const agent::Diagnosis& diagnosis, const agent::EvidenceSto
   return {};
 }
 
+json::array texts(const std::vector<std::string>& list) {
+  json::array all;
+  for (const std::string& each : list) all.emplace_back(each);
+  return all;
+}
+
+json::object diagnosis_json(const agent::Diagnosis& diagnosis) {
+  json::array hypotheses;
+  for (const agent::Hypothesis& each : diagnosis.hypotheses) {
+    json::array quotes;
+    for (const agent::Quote& quote : each.quotes)
+      quotes.push_back(json::object{{"ev", quote.evidence}, {"text", quote.text}});
+    hypotheses.push_back(
+        json::object{{"category", std::string(agent::to_string(each.category))},
+                     {"component", each.component},
+                     {"confidence", std::string(agent::to_string(each.confidence))},
+                     {"supports", texts(each.supports)},
+                     {"refutes", texts(each.refutes)},
+                     {"quotes", std::move(quotes)},
+                     {"sentence", each.sentence}});
+  }
+  return {{"category", std::string(agent::to_string(diagnosis.category))},
+          {"components", texts(diagnosis.components)},
+          {"confidence", std::string(agent::to_string(diagnosis.confidence))},
+          {"hypotheses", std::move(hypotheses)},
+          {"missing_evidence", texts(diagnosis.missing_evidence)},
+          {"recommended", std::string(agent::to_string(diagnosis.recommended))},
+          {"enough_to_act", diagnosis.enough_to_act},
+          {"clients_interfered", diagnosis.clients_interfered}};
+}
+
 }  // namespace
 
 Status put_evidence(ports::Journal& journal, const std::string& rollout,
@@ -122,17 +154,50 @@ std::optional<KeptEvidence> get_evidence(ports::Journal& journal, const std::str
   return kept;
 }
 
-Diagnosed diagnose(ports::Journal& journal, const core::State& state) {
-  Diagnosed diagnosed;
+std::vector<Case> diagnosed_cases(ports::Journal& journal, const core::State& state) {
+  std::vector<Case> cases;
   for (const core::Instance& instance : state.instances) {
     if (!instance.failed) continue;
-    const auto kept = get_evidence(journal, state.plan.rollout, instance.plan.id);
+    auto kept = get_evidence(journal, state.plan.rollout, instance.plan.id);
     if (!kept) continue;
-    const agent::Diagnosis diagnosis = agent::reason(kept->situation, kept->store);
-    diagnosed.text += instance.plan.id.value + "\n" + agent::render(diagnosis, kept->store);
-    if (diagnosed.where.empty()) diagnosed.where = where_of(diagnosis, kept->store);
+    Case each{instance.plan.id.value, std::move(*kept), {}};
+    each.diagnosis = agent::reason(each.kept.situation, each.kept.store);
+    cases.push_back(std::move(each));
+  }
+  if (!cases.empty() || !state.halted) return cases;
+  Case refused{state.plan.service, refusal_evidence(state), {}};
+  refused.diagnosis = agent::reason(refused.kept.situation, refused.kept.store);
+  cases.push_back(std::move(refused));
+  return cases;
+}
+
+Diagnosed diagnose(ports::Journal& journal, const core::State& state) {
+  Diagnosed diagnosed;
+  for (const Case& each : diagnosed_cases(journal, state)) {
+    diagnosed.text += each.name + "\n" + agent::render(each.diagnosis, each.kept.store);
+    if (diagnosed.where.empty()) diagnosed.where = where_of(each.diagnosis, each.kept.store);
   }
   return diagnosed;
+}
+
+std::string cases_as_json(const std::vector<Case>& cases) {
+  json::array all;
+  for (const Case& each : cases) {
+    json::object one = diagnosis_json(each.diagnosis);
+    one["instance"] = each.name;
+    json::array evidence;
+    for (const agent::Evidence& piece : each.kept.store.all()) {
+      evidence.push_back(json::object{{"id", piece.id},
+                                      {"source", std::string(agent::to_string(piece.source))},
+                                      {"host", piece.host},
+                                      {"at", piece.at},
+                                      {"sha256", piece.sha256},
+                                      {"body", piece.body}});
+    }
+    one["evidence"] = std::move(evidence);
+    all.push_back(std::move(one));
+  }
+  return json::serialize(all);
 }
 
 }  // namespace hitless::cli

@@ -7,6 +7,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/reasoner.hpp"
 #include "core/state.hpp"
@@ -26,6 +27,16 @@ struct KeptEvidence {
 [[nodiscard]] std::optional<KeptEvidence> get_evidence(ports::Journal& journal,
                                                        const std::string& rollout,
                                                        const core::InstanceId& instance);
+
+// One instance that failed, or, when nothing was touched, what the checks before it said.
+struct Case {
+  std::string name;  // "web@web01"; the service where nothing was touched
+  KeptEvidence kept;
+  agent::Diagnosis diagnosis;
+};
+[[nodiscard]] std::vector<Case> diagnosed_cases(ports::Journal& journal, const core::State& state);
+// [{"instance":…,"category":…,"hypotheses":[…],"evidence":[…]}], for --json.
+[[nodiscard]] std::string cases_as_json(const std::vector<Case>& cases);
 
 struct Diagnosed {
   std::string text;   // of all instances that failed, several lines; empty: nothing was gathered

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/app.hpp"
 #include "cli/evidence_store.hpp"
 #include "core/state.hpp"
 #include "witness/certificate.hpp"
@@ -15,5 +16,8 @@ namespace hitless::cli {
                                           const std::vector<core::Entry>& entries,
                                           const std::optional<witness::Certificate>& certificate,
                                           const Diagnosed& diagnosed);
+
+// `hitless incident` for one rollout, also when no incident was opened for it.
+int tell_incident(const App& app, ports::Journal& journal, const ports::RolloutRow& row);
 
 }  // namespace hitless::cli

@@ -142,6 +142,19 @@ struct Binder {
     sub->add_option("-o,--out", o.out, "the file (default ROLLOUT.html; - for stdout)");
   }
 
+  void asking() {
+    CLI::App* ask = verb("ask",
+                         "Say it in plain words: what is understood, what would happen, then the "
+                         "same question as always",
+                         "hitless ask \"nginx on web01 leaks; restart it safely\"");
+    ask->add_option("words", o.words, "a request or a question")->required();
+    ask->add_flag("-y,--yes", o.yes, "do not ask before something is done");
+    ask->add_flag("--no-input", o.no_input, "never ask; needs --yes");
+    ask->add_flag("--dry-run", o.dry_run, "only show the plan");
+    ask->add_flag("--no-notify", o.no_notify, "send no notifications");
+    ask->add_flag("--no-model", o.no_model, "only the vocabulary, also where a model is set up");
+  }
+
   void verbs() {
     CLI::App* check = verb("check", "Validate the fleet file; all errors at once", "hitless check");
     check->add_flag("--offline", o.offline,
@@ -170,6 +183,7 @@ struct Binder {
             "hitless apply web --plan web.plan");
     hosts();
     recovery();
+    asking();
     verb("status", "What is in rotation, what is not, and by whose hand", "hitless status web")
         ->add_option("service", o.service, "only this service");
     verb("history", "Past rollouts", "hitless history --last 5")

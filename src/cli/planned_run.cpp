@@ -103,6 +103,15 @@ Task<void> plan_and_run(RolloutSession* session, const PlannedRun* wanted) {
     session->exit_code = *code;
     co_return;
   }
+  // Who reads of it later sees the words that it came from.
+  const std::string& asked = session->app->options.asked;
+  if (!asked.empty()) {
+    if (Status kept = session->journal->put_fact(std::string(kAsked) + plan.rollout, asked);
+        !kept) {
+      session->exit_code = failed(*session->app, kept.error());
+      co_return;
+    }
+  }
   co_await run_new(session, std::move(plan), std::move(preflights));
 }
 

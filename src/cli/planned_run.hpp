@@ -12,6 +12,9 @@
 
 namespace hitless::cli {
 
+// The journal's fact with the sentence that a rollout was asked for with.
+inline constexpr std::string_view kAsked = "asked:";
+
 struct PlannedRun {
   std::string service;
   engine::PlanOptions options;

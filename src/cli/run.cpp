@@ -36,6 +36,7 @@ constexpr Verb kVerbs[] = {
     {"rollback", verb_rollback},
     {"watch", verb_watch},
     {"report", verb_report},
+    {"ask", verb_ask},
 };
 
 }  // namespace

@@ -38,6 +38,9 @@ int verb_history(App& app) {
   if (!journal) return failed(app, journal.error());
   auto rows = (*journal)->rollouts(app.options.last);
   if (!rows) return failed(app, rows.error());
+  std::erase_if(*rows, [&](const ports::RolloutRow& row) {
+    return !app.options.service.empty() && row.service != app.options.service;
+  });
   if (app.options.json) {
     print_json(*rows);
     return kOk;

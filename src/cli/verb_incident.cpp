@@ -8,21 +8,24 @@
 #include "cli/certificate_store.hpp"
 #include "cli/evidence_store.hpp"
 #include "cli/incident_report.hpp"
+#include "cli/planned_run.hpp"
 
 namespace hitless::cli {
 namespace {
 
 constexpr int kMaxRollouts = 10'000;
 
-void print_json(const ports::RolloutRow& row, const std::string& report) {
+void print_json(const ports::RolloutRow& row, const std::string& report,
+                const std::string& diagnosis) {
   fmt::print(
       R"({{"format_version":1,"incident":{},"rollout":{},"service":{},"intent":{},"result":{},)"
-      R"("reason":{},"started_at":"{}","report":{}}})"
+      R"("reason":{},"started_at":"{}","report":{},"diagnosis":{}}})"
       "\n",
       journal::quote_json(row.incident), journal::quote_json(row.rollout),
       journal::quote_json(row.service), journal::quote_json(row.intent),
       journal::quote_json(row.result), journal::quote_json(row.reason),
-      format_timestamp(row.started_at), report.empty() ? "null" : journal::quote_json(report));
+      format_timestamp(row.started_at), report.empty() ? "null" : journal::quote_json(report),
+      diagnosis.empty() ? "null" : diagnosis);
 }
 
 int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
@@ -31,7 +34,7 @@ int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
     if (row.incident.empty()) continue;
     any = true;
     if (app.options.json) {
-      print_json(row, {});
+      print_json(row, {}, {});
       continue;
     }
     fmt::print("{:<8} {:<20} {:<10} {:<10} {}\n", row.incident,
@@ -44,6 +47,23 @@ int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
 
 }  // namespace
 
+int tell_incident(const App& app, ports::Journal& journal, const ports::RolloutRow& row) {
+  auto found = replay(journal, row.rollout);
+  if (!found) return failed(app, found.error());
+  const auto certificate = get_certificate(journal, row.rollout);
+  const std::string report =
+      incident_report(found->state, found->entries, certificate, diagnose(journal, found->state));
+  if (app.options.json) {
+    print_json(row, report, cases_as_json(diagnosed_cases(journal, found->state)));
+  } else {
+    fmt::print("{}", app.out.plain(report));
+    if (const auto asked = journal.get_fact(std::string(kAsked) + row.rollout);
+        asked && !asked->empty())
+      fmt::print("\nAsked for\n  {}\n", app.out.plain(escape_for_terminal(*asked)));
+  }
+  return kOk;
+}
+
 int verb_incident(App& app) {
   auto journal = open_journal(app, false);
   if (!journal && journal.error().code == ErrorCode::not_found && app.options.id.empty())
@@ -54,16 +74,7 @@ int verb_incident(App& app) {
   if (app.options.id.empty()) return list_incidents(app, *rows);
   for (const ports::RolloutRow& row : *rows) {
     if (row.incident != app.options.id) continue;
-    auto found = replay(**journal, row.rollout);
-    if (!found) return failed(app, found.error());
-    const auto certificate = get_certificate(**journal, row.rollout);
-    const std::string report = incident_report(found->state, found->entries, certificate,
-                                               diagnose(**journal, found->state));
-    if (app.options.json)
-      print_json(row, report);
-    else
-      fmt::print("{}", app.out.plain(report));
-    return kOk;
+    return tell_incident(app, **journal, row);
   }
   return failed(app, Error{ErrorCode::not_found,
                            "no incident `" + app.options.id + "`",

@@ -1,6 +1,8 @@
 // status: what is in rotation, what is not, by whose hand, since when, and what puts it right.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "adapters/journal/codec.hpp"
 #include "adapters/journal/service_lock.hpp"
 #include "base/text.hpp"
@@ -114,6 +116,19 @@ void print_alarms(const App& app, const Seen& seen) {
   }
 }
 
+// All that was asked for: of some hosts only, or only what is out.
+std::vector<Row> asked_for(const App& app, const std::vector<Row>& rows) {
+  std::vector<Row> shown;
+  const std::vector<std::string>& hosts = app.options.limit;
+  for (const Row& row : rows) {
+    const bool here =
+        hosts.empty() || std::find(hosts.begin(), hosts.end(), host_part(row.id)) != hosts.end();
+    const bool fits = !app.options.only_out || row.reading.state != core::TargetState::in;
+    if (here && fits) shown.push_back(row);
+  }
+  return shown;
+}
+
 // Returns false when something is out or unknown.
 bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
                   ports::Journal* journal) {
@@ -133,7 +148,7 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
   if (journal != nullptr) found = find_hands(*journal, name);
   const std::map<core::InstanceId, Hand>& hands = found.out;
   if (app.options.json) {
-    print_json(name, rows, hands);
+    print_json(name, asked_for(app, rows), hands);
   } else {
     std::size_t serving = 0, widest = 12;
     for (const Row& row : rows) {
@@ -142,7 +157,7 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
     }
     fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving,
                rows.size(), floor, join(pools, "; "));
-    for (const Row& row : rows) print_row(app, row, widest, hands);
+    for (const Row& row : asked_for(app, rows)) print_row(app, row, widest, hands);
     for (const ports::RolloutRow& row : found.unfinished) print_unfinished(app, row);
     for (const ports::RolloutRow& row : found.untold) print_untold(app, row);
     print_alarms(app, seen);

@@ -1,0 +1,172 @@
+"""What the evaluation's cases share: a lab, rollouts under load, and graders that look at the hosts and load
+balancers themselves and not at what hitless says of them."""
+import hashlib
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
+
+from support import *  # noqa: F403,E402
+
+ENV, RUN, CONF = "/etc/app.env", "/opt/app/run", "/etc/app.conf"
+# The program as an administrator would wrap it: what it needs is in files that a rollout installs.
+DROP_IN = "/etc/systemd/system/app.service.d/eval.conf"
+WRAPPED = "[Service]\nExecStart=\nExecStart=/opt/app/run\n"
+START = "#!/bin/sh\nexec /usr/bin/python3 -u /opt/app/app.py\n"
+SHORT = {"drain": {"deadline": "8s"}, "verify": {"deadline": "15s", "grace": "3s", "stability": "400ms"}}
+
+
+class Wrong(AssertionError):
+    """A grader said no."""
+
+
+def check(condition, what):
+    if not condition:
+        raise Wrong(what)
+
+
+class World:
+    """One case on a lab that is reset before it."""
+
+    def __init__(self, lab):
+        self.lab, self.run, self.lost, self.sent, self.losses = lab, None, 0, 0, []
+        self.held_back = []  # closed at the end of the case
+        self.before = {unit: identities(lab, unit) for unit in ("app.service", "nginx.service")}
+
+    # ---- preparing ----
+    def on_all(self, path, text, mode=None):
+        for host in self.lab.hosts.values():
+            host.write(path, text, mode)
+
+    def restart_all(self, unit="app"):
+        """What was prepared becomes what runs, before the case begins."""
+        for host in self.lab.hosts.values():
+            host.sh("systemctl daemon-reload; systemctl reset-failed %s; systemctl restart %s" % (unit, unit))
+        port, backend = (8080, "be_app") if unit == "app" else (80, "be_web")
+        for host in self.lab.hosts.values():
+            wait_until(lambda h=host: h.get("/healthz", port)[0] == 200, 15, unit + " on " + host.name)
+        self.wait_in(backend)
+        self.before = {each: identities(self.lab, each) for each in self.before}
+
+    def wait_in(self, backend):
+        for lb in self.lab.lbs.values():
+            wait_until(lambda n=lb: n.in_rotation(backend) == sorted(self.lab.hosts), 15, "all in on " + lb.name)
+
+    def files(self, **texts):
+        """`config:` entries that install these; the names are ENV, RUN, CONF."""
+        entries, folder = [], os.path.join(self.lab.tmp, "next")
+        os.makedirs(folder, exist_ok=True)
+        for name, text in texts.items():
+            with open(os.path.join(folder, name), "w") as file:
+                file.write(text[0] if isinstance(text, tuple) else text)
+            entry = {"source": os.path.join(folder, name), "dest": {"env": ENV, "run": RUN, "conf": CONF}[name]}
+            if isinstance(text, tuple):
+                entry["mode"] = text[1]
+            entries.append(entry)
+        return {"config": entries, "policy": SHORT}
+
+    def env(self, **values):
+        old = self.lab.host("web01").read(ENV)
+        lines = [line for line in old.splitlines() if line.partition("=")[0] not in values]
+        return "\n".join(lines + ["%s=%s" % item for item in values.items() if item[1] is not None]) + "\n"
+
+    # ---- doing ----
+    def start(self, *argv, **options):
+        self.run = self.lab.start_hitless(*argv, "--yes", "--progress", "plain", **options)
+        return self.run
+
+    def under_load(self, act, via="app", rate=200, **options):
+        """`act` with clients in front; what they lost is graded."""
+        with self.lab.load(rate=rate, via=via, **options) as load:
+            act()
+            load.wait_sent(60)
+            summary = load.stop()
+        self.sent += summary["sent"]
+        self.lost += summary["lost"]
+        self.losses += summary["losses"]
+        executions = summary.get("executions", {})
+        check(not executions.get("executed_twice") and not executions.get("ok_but_not_executed"), "requests ran twice or not at all")
+
+    def rollout(self, *argv, via="app", timeout_s=120, rate=200, **options):
+        self.under_load(lambda: self.start(*argv, **options).wait(timeout_s), via, rate)
+        return self.run
+
+    # ---- graders ----
+    def exit_code(self, *codes):
+        check(self.run.code in codes, "exit %s, not %s\n%s" % (self.run.code, codes, self.run))
+
+    def rollout_id(self):
+        found = re.search(r"\bR-[0-9a-f]{4,}", self.run.err + self.run.out)
+        check(found, "no rollout id\n%s" % self.run)
+        return found.group()
+
+    def diagnosis(self, fleet_text):
+        """The diagnosis of the rollout, asked for in plain words; its citations are checked here."""
+        asked = self.lab.hitless("ask", "--json", "why did %s fail?" % self.rollout_id(), fleet=fleet_text)
+        lines = [json.loads(line) for line in asked.out.splitlines()]
+        check(asked.code == 0 and len(lines) == 2, "no answer\n%s" % asked)
+        check(lines[1]["diagnosis"], "no diagnosis\n%s" % asked)
+        diagnosis = lines[1]["diagnosis"][0]
+        again = self.lab.hitless("ask", "--json", "why did %s fail?" % self.rollout_id(), fleet=fleet_text)
+        check(again.out == asked.out, "not the same answer twice")
+        check_citations(diagnosis)
+        return diagnosis
+
+    def graded(self, fleet_text, category, component, recommended):
+        diagnosis = self.diagnosis(fleet_text)
+        shown = json.dumps({key: diagnosis[key] for key in ("category", "components", "recommended", "missing_evidence")})
+        wanted = [component] if isinstance(component, str) else component
+        check(diagnosis["category"] == category, "category: %s\n%s" % (shown, evidence_text(diagnosis)))
+        for each in wanted:
+            check(any(each in one for one in diagnosis["components"]), "component %s: %s\n%s" % (each, shown, evidence_text(diagnosis)))
+        check(diagnosis["recommended"] == recommended, "recommended: " + shown)
+        return diagnosis
+
+    def all_in(self, backend="be_app", hosts=None):
+        for lb in self.lab.lbs.values():
+            found = lb.in_rotation(backend)
+            check(found == sorted(hosts or self.lab.hosts), "in rotation on %s: %s" % (lb.name, found))
+
+    def touched(self, unit, *hosts):
+        found = changed(self.before[unit], identities(self.lab, unit))
+        check(found == sorted(hosts), "%s was restarted on %s, not %s" % (unit, found, sorted(hosts)))
+
+    def no_incident(self):
+        check("INC-" not in self.lab.hitless("incident").out, "an incident was opened")
+
+    def same_files(self, path, before):
+        for name, host in self.lab.hosts.items():
+            check(host.read(path) == before, "%s on %s is not what it was" % (path, name))
+
+    def nothing_lost(self):
+        check(self.lost == 0, "%d of %d requests lost: %s" % (self.lost, self.sent, self.losses[:3]))
+
+    def close(self):
+        for each in self.held_back:
+            each()
+
+
+def evidence_text(diagnosis):
+    return "\n".join("[%s of %s] %s" % (each["source"], each["host"], each["body"]) for each in diagnosis["evidence"])
+
+
+def check_citations(diagnosis):
+    """Each id is the digest that it must be, each quote stands in its evidence."""
+    bodies = {}
+    for each in diagnosis["evidence"]:
+        digest = hashlib.sha256(each["body"].encode()).hexdigest()
+        check(digest == each["sha256"], "sha256 of " + each["id"])
+        name = "\0".join([each["source"], each["host"], str(each["at"]), digest])
+        check("ev_" + hashlib.sha256(name.encode()).hexdigest()[:12] == each["id"], "forged id " + each["id"])
+        bodies[each["id"]] = each["body"]
+    for hypothesis in diagnosis["hypotheses"]:
+        check(hypothesis["supports"], hypothesis["category"] + " has no support")
+        for one in hypothesis["supports"] + hypothesis["refutes"]:
+            check(one in bodies, "cites what does not exist: " + one)
+        for quote in hypothesis["quotes"]:
+            check(quote["ev"] in bodies and quote["text"] and quote["text"] in bodies[quote["ev"]], "quotes what does not stand there")
+
+
+__all__ = [name for name in globals() if not name.startswith("_")]
