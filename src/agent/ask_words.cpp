@@ -132,7 +132,9 @@ void add_questions(std::vector<Phrase>& t) {
       "rolled back, was rolled back, halted, aborted, blocked, refused, the cause, "
       "cause, "
       "diagnosis, root cause, the matter, broke");
-  add(t, T::past, "history, happened, lately, recently, past, recent, last time, ever, log of, earlier, yesterday, today");
+  add(t, T::past,
+      "history, happened, lately, recently, past, recent, last time, ever, log of, earlier, "
+      "yesterday, today");
   add(t, T::incident, "incident, incidents, open incidents, open, the incident, alert, alerts");
 }
 

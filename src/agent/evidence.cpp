@@ -54,12 +54,13 @@ std::string without_client_text(std::string_view line, bool* tainted) {
 }  // namespace
 
 std::string_view to_string(Source source) {
-  constexpr std::array<std::string_view, 22> kNames = {
-      "unit status", "journal",    "kernel log", "error log",     "config test",
-      "config diff", "file",       "sockets",    "disk",          "certificate",
-      "resolver",    "health",     "dependency", "load balancer", "load balancer counters",
-      "access log",  "latency",    "rollout",    "fingerprint",   "changes",
-      "metrics",     "kill switch"};
+  constexpr std::array<std::string_view, 23> kNames = {
+      "unit status", "journal",     "service manager", "kernel log",
+      "error log",   "config test", "config diff",     "file",
+      "sockets",     "disk",        "certificate",     "resolver",
+      "health",      "dependency",  "load balancer",   "load balancer counters",
+      "access log",  "latency",     "rollout",         "fingerprint",
+      "changes",     "metrics",     "kill switch"};
   return kNames.at(static_cast<std::size_t>(source));
 }
 

@@ -17,7 +17,8 @@ namespace hitless::agent {
 
 enum class Source {
   unit_status,  // `systemctl show` of the unit: Key=Value lines
-  journal,      // the unit's lines of the system journal
+  journal,      // what the unit's processes wrote into the system journal
+  manager,      // what systemd says of the unit in the system journal
   kernel_log,   // kernel messages: the OOM killer
   error_log,    // what the service wrote to its own error log
   config_test,  // what the service's own check said

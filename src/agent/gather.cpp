@@ -10,20 +10,22 @@
 namespace hitless::agent {
 namespace {
 
-// $1 unit, $2 port, $3 error log, $4 its offset, then configuration files. Each line of the answer
-// has a letter and a blank before it, so that no log can pass for another source. "? x": source x
-// could not be read.
+// $1 unit, $2 port, $3 error log, $4 its offset, $5 seconds, then configuration files. Each line of
+// the answer has a letter and a blank before it, so that no log can pass for another source. "? x":
+// source x could not be read.
 constexpr const char* kScript = R"sh(
 LC_ALL=C; export LC_ALL
-unit=$1 port=$2 log=$3 offset=$4
-shift 4
+unit=$1 port=$2 log=$3 offset=$4 since=$5
+shift 5
 tag() { cut -c1-600 | sed "s/^/$1 /"; }
 if [ -n "$unit" ]; then
   systemctl show -p LoadState,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,MainPID,NRestarts,User,MemoryMax,NeedDaemonReload,StatusText -- "$unit" 2>/dev/null | tag u
-  lines=$(journalctl -q -u "$unit" -n 120 -o short-iso --no-pager 2>/dev/null | tail -n 120)
-  if [ -n "$lines" ]; then printf '%s\n' "$lines" | tag j; else echo '? j'; fi
+  lines=$(journalctl -q --since "-$since" UNIT="$unit" -n 60 -o short-iso --no-pager 2>/dev/null)
+  if [ -n "$lines" ]; then printf '%s\n' "$lines" | tag m; else echo '? j'; fi
+  journalctl -q --since "-$since" _SYSTEMD_UNIT="$unit" -n 150 -o short-iso --no-pager 2>/dev/null |
+    grep -avF " $unit: " | tail -n 120 | tag j
 fi
-journalctl -q -k -n 300 -o short-iso --no-pager 2>/dev/null | grep -aiE 'out of memory|oom-kill|killed process' | tail -n 10 | tag k
+journalctl -q -k --since "-$since" -n 300 -o short-iso --no-pager 2>/dev/null | grep -aiE 'out of memory|oom-kill|killed process' | tail -n 10 | tag k
 df -P / /var /run 2>/dev/null | tail -n +2 | sort -u | tag d
 if [ "$port" != 0 ]; then
   ss -Hltnp "sport = :$port" 2>/dev/null | while IFS= read -r line; do
@@ -47,10 +49,10 @@ fi
 echo 'z'
 )sh";
 
-const std::map<char, Source> kSources = {{'u', Source::unit_status}, {'j', Source::journal},
-                                         {'k', Source::kernel_log},  {'d', Source::disk},
-                                         {'s', Source::sockets},     {'n', Source::sockets},
-                                         {'f', Source::file_stat},   {'e', Source::error_log}};
+const std::map<char, Source> kSources = {
+    {'u', Source::unit_status}, {'j', Source::journal},   {'m', Source::manager},
+    {'k', Source::kernel_log},  {'d', Source::disk},      {'s', Source::sockets},
+    {'n', Source::sockets},     {'f', Source::file_stat}, {'e', Source::error_log}};
 
 std::string property(std::string_view unit_status, std::string_view name) {
   for (const std::string& line : split(unit_status, '\n')) {
@@ -102,9 +104,16 @@ Task<void> script_into(ports::Host* host, std::vector<std::string> args,
                                kGatherDeadlineMs, "gathering evidence");
 }
 
+// Rounded up, and a little more: a log line may be older than the moment that we know of.
+std::int64_t seconds(DurationMs since_ms) {
+  constexpr std::int64_t kDay = 86'400, kSlack = 3;
+  return since_ms <= 0 ? kDay : std::min(since_ms / 1000 + kSlack, kDay);
+}
+
 std::vector<std::string> arguments(const GatherTarget& target) {
   std::vector<std::string> args{target.unit, std::to_string(target.port), target.log_file,
-                                std::to_string(std::max<std::int64_t>(target.log_offset, 0))};
+                                std::to_string(std::max<std::int64_t>(target.log_offset, 0)),
+                                std::to_string(seconds(target.since_ms)) + "s"};
   args.insert(args.end(), target.files.begin(), target.files.end());
   return args;
 }
@@ -170,6 +179,27 @@ Task<Gathered> gather(GatherTarget target) {
   co_return gathered;
 }
 
+std::string removed_settings(std::string_view diff) {
+  const auto name_of = [](std::string_view line) {
+    std::string_view text = trim(line.substr(1));
+    for (const std::string_view word : {"export ", "Environment=", "env ", "\""})
+      if (text.starts_with(word)) text.remove_prefix(word.size());
+    const std::size_t end = text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    const bool set = end != std::string_view::npos && end > 0 && text[end] == '=';
+    return set ? std::string(text.substr(0, end)) : std::string();
+  };
+  std::set<std::string> gone, there;
+  for (const std::string& line : split(diff, '\n')) {
+    if (line.size() < 2 || line.starts_with("---") || line.starts_with("+++")) continue;
+    if (line[0] == '-') gone.insert(name_of(line));
+    if (line[0] == '+' || line[0] == ' ') there.insert(name_of(line));
+  }
+  std::string text;
+  for (const std::string& name : gone)
+    if (!name.empty() && !there.contains(name)) text += "removed setting " + name + "\n";
+  return text;
+}
+
 ports::PrivilegedCommands privileged_commands(const GatherTarget& target) {
   using ports::CommandWord;
   ports::CommandWords words = {{"sh"}, {"-c"},        {kScript},
@@ -179,6 +209,7 @@ ports::PrivilegedCommands privileged_commands(const GatherTarget& target) {
                       ? CommandWord::pattern("(/[A-Za-z0-9_@+~-][A-Za-z0-9._@+~-]*)*")
                       : CommandWord{target.log_file});
   words.push_back(CommandWord::pattern("[0-9]+"));
+  words.push_back(CommandWord::pattern("[0-9]+s"));
   for (const std::string& file : target.files) words.push_back({file});
   ports::PrivilegedCommands all;
   all.commands.push_back(std::move(words));

@@ -26,6 +26,7 @@ struct GatherTarget {
   std::string log_file;               // the service's error log; empty: none
   std::int64_t log_offset = 0;        // only what came after
   std::vector<std::string> files;     // configuration files, absolute
+  DurationMs since_ms = 0;  // logs only of the last so long, by the host's own clock; 0: a day
 };
 
 struct Gathered {
@@ -41,6 +42,9 @@ Task<Gathered> gather(GatherTarget target);
 
 // What the script says, without a host; for gather() and tests.
 [[nodiscard]] Gathered parse_gathered(std::string_view out, const GatherTarget& target);
+// "removed setting DB_HOST", a line for each variable that a unified diff takes away and does not
+// set anew; empty: none.
+[[nodiscard]] std::string removed_settings(std::string_view diff);
 // What it runs as root, for `doctor --sudoers`.
 [[nodiscard]] ports::PrivilegedCommands privileged_commands(const GatherTarget& target);
 

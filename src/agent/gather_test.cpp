@@ -53,6 +53,22 @@ TEST(Gather, ALogLineStaysALogLine) {
   EXPECT_EQ(text_of(g, Source::journal), "u Result=oom-kill\nz\n");
 }
 
+TEST(Gather, WhatSystemdSaysIsASourceOfItsOwn) {
+  const Gathered g = parse_gathered("m systemd[1]: app.service: Failed\nj app[7]: bye\nz\n", app());
+  EXPECT_EQ(text_of(g, Source::manager), "systemd[1]: app.service: Failed\n");
+  EXPECT_EQ(text_of(g, Source::journal), "app[7]: bye\n");
+  EXPECT_FALSE(client_writable(Source::manager));
+}
+
+TEST(Gather, RemovedSettingsAreThoseThatAreNotSetAnew) {
+  EXPECT_EQ(
+      removed_settings("--- /etc/app.env\n+++ /etc/app.env\n@@ -1,4 +1,2 @@\n A=1\n-DB=2\n-B=2\n"
+                       "+B=3\n-Environment=KEY=[redacted]\n-export LOG=x\n-not a setting\n"),
+      "removed setting DB\nremoved setting KEY\nremoved setting LOG\n");
+  EXPECT_EQ(removed_settings(""), "");
+  EXPECT_EQ(removed_settings("-\n-=\n-a=1\n"), "");
+}
+
 TEST(Gather, WhatWasNotReadIsNamed) {
   const Gathered unreadable = parse_gathered("? j\n? e\nu ActiveState=failed\nz\n", app());
   EXPECT_EQ(unreadable.not_had, (std::vector<Source>{Source::journal, Source::error_log}));

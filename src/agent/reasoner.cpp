@@ -54,7 +54,7 @@ std::string address_in(std::string_view text) {
   const std::string bound = after(text, "bind() to ");
   if (!bound.empty()) return bound;
   const std::string listener = after(text, "foreign listener on ");
-  return listener.empty() ? "its port" : listener;
+  return listener;
 }
 
 std::string name_in(std::string_view text) {
@@ -78,8 +78,10 @@ std::string component_of(Component kind, const Situation& situation, const Line&
       const std::string path = path_in(line.text);
       return path.empty() ? unit : path;
     }
-    case Component::port:
-      return address_in(line.text) + (host.empty() ? "" : " on " + host);
+    case Component::port: {
+      const std::string address = address_in(line.text);
+      return address.empty() ? address : address + (host.empty() ? "" : " on " + host);
+    }
     case Component::upstream: {
       // Never from the log: what stands behind the request there may be the client's.
       const std::string address = after(line.text, "+server ");
@@ -192,6 +194,7 @@ bool comes_before(const Hypothesis& a, const Hypothesis& b) {
 void finish_hypotheses(Diagnosis& diagnosis, Found found, const EvidenceStore& store) {
   for (auto& [category, hypothesis] : found) {
     hypothesis.confidence = confidence_of(hypothesis, store);
+    if (hypothesis.component.empty()) hypothesis.component = "its port";  // no line names it
     std::string sentence(meaning_of(category).sentence);
     const std::string_view hole = "{component}";
     if (const std::size_t at = sentence.find(hole); at != std::string::npos)

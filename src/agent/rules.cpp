@@ -23,10 +23,10 @@ const Words kNames = {"could not be resolved",
                       "nxdomain",
                       "servfail",
                       "getaddrinfo"};
-const Words kSetting = {"environment variable",  "is not set",       "must be set",
-                        "missing required",      "required setting", "keyerror:",
-                        "undefined variable",    "not configured",   "unset variable",
-                        "required but not found"};
+const Words kSetting = {"environment variable",   "is not set",        "must be set",
+                        "missing required",       "required setting",  "keyerror:",
+                        "undefined variable",     "not configured",    "unset variable",
+                        "required but not found", "parameter not set", "unbound variable"};
 
 // Lines that name a cause are about that cause, not about the syntax.
 Words causes() {
@@ -63,13 +63,13 @@ void add_causes(std::vector<Rule>& table) {
                    K::path});
   same_words(table, C::bad_exec,
              {"203/exec", "at step exec", "exec format error", "failed to locate executable"}, {},
-             K::unit, {S::journal});
+             K::unit, {S::manager, S::journal});
   table.push_back({C::bad_exec, S::unit_status, {"execmainstatus=203"}, {}, K::unit});
   table.push_back({C::bad_exec, S::config_diff, {"+execstart="}, {}, K::unit});
   table.push_back(
       {C::missing_setting, S::config_diff, {"-environment", "removed setting"}, {}, K::unit});
   same_words(table, C::out_of_memory, {"out of memory", "oom-kill", "oom_kill", "killed process"},
-             {}, K::unit, {S::kernel_log, S::journal});
+             {}, K::unit, {S::kernel_log, S::manager, S::journal});
   table.push_back({C::out_of_memory, S::unit_status, {"result=oom-kill"}, {}, K::unit});
   table.push_back({C::out_of_memory, S::config_diff, {"+memorymax=", "+memoryhigh="}, {}, K::unit});
   table.push_back({C::certificate_expired, S::certificate, {"expired"}, {"not expired"}, K::unit});
@@ -78,6 +78,8 @@ void add_causes(std::vector<Rule>& table) {
                    {"certificate has expired", "certificate expired"},
                    {},
                    K::unit});
+  // In the words of our own TLS client, when it looked at the instance.
+  table.push_back({C::certificate_expired, S::rollout, {"certificate has expired"}, {}, K::unit});
   table.push_back({C::upstream_unreachable, S::config_diff, {"+server "}, {}, K::upstream});
   table.push_back({C::upstream_unreachable,
                    S::error_log,
@@ -91,17 +93,16 @@ void add_causes(std::vector<Rule>& table) {
 
 void add_symptoms(std::vector<Rule>& table) {
   table.push_back({C::not_ready, S::unit_status, {"result=timeout"}, {}, K::unit});
+  same_words(table, C::not_ready, {"start operation timed out", "failed with result 'timeout'"}, {},
+             K::unit, {S::manager, S::journal});
   table.push_back({C::not_ready,
-                   S::journal,
-                   {"start operation timed out", "failed with result 'timeout'"},
+                   S::rollout,
+                   {"because a timeout was exceeded", "result=timeout"},
                    {},
                    K::unit});
   table.push_back({C::crash_loop, S::unit_status, {"result=start-limit-hit"}, {}, K::unit});
-  table.push_back({C::crash_loop,
-                   S::journal,
-                   {"start request repeated too quickly", "scheduled restart job"},
-                   {},
-                   K::unit});
+  same_words(table, C::crash_loop, {"start request repeated too quickly", "scheduled restart job"},
+             {}, K::unit, {S::manager, S::journal});
   table.push_back({C::crash_loop, S::rollout, {"flapping"}, {}, K::unit});
   table.push_back({C::slow_start, S::unit_status, {"activestate=activating"}, {}, K::unit});
   table.push_back({C::slow_start, S::rollout, {"still starting", "ready after"}, {}, K::unit});
@@ -119,6 +120,8 @@ void add_symptoms(std::vector<Rule>& table) {
   table.push_back({C::errors_in_traffic, S::lb_counters, {"above_baseline=yes"}, {}, K::unit});
   table.push_back({C::latency_regression, S::rollout, {"too slow:"}, {}, K::unit});
   table.push_back({C::latency_regression, S::latency, {"above_limit=yes"}, {}, K::unit});
+  // Counted on the host, unknown to every load balancer that we asked.
+  table.push_back({C::lb_still_sends, S::rollout, {"(load balancer 0, host "}, {"host 0)"}, K::lb});
   table.push_back({C::drain_stuck, S::rollout, {"drain deadline"}, {}, K::unit});
   table.push_back({C::drain_stuck, S::sockets, {"established after the deadline"}, {}, K::unit});
   table.push_back({C::lb_still_sends, S::lb_counters, {"sent_after_drain=yes"}, {}, K::lb});

@@ -1,6 +1,9 @@
 #include "cli/evidence_keeper.hpp"
 
+#include <algorithm>
+
 #include "agent/gather.hpp"
+#include "base/time.hpp"
 #include "cli/evidence_store.hpp"
 #include "core/names.hpp"
 #include "engine/parts.hpp"
@@ -61,6 +64,9 @@ agent::GatherTarget target_of(const engine::InstanceParts& parts, const core::In
   target.port = parts.port;
   target.log_file = instance.before.log_file;
   target.log_offset = instance.before.log_offset;
+  // What was wrong before this instance's turn is not its failure.
+  if (instance.started_at > 0)
+    target.since_ms = std::max<DurationMs>(wall_now_ms() - instance.started_at, 1);
   for (const engine::ConfigFile& file : parts.files) target.files.push_back(file.dest);
   return target;
 }
@@ -74,7 +80,10 @@ void add_what_we_saw(KeptEvidence& kept, const core::Instance& instance, TimeMs 
   if (!instance.proof.empty()) ours += "service: " + instance.proof + "\n";
   if (!instance.last_error.empty()) ours += "last error: " + instance.last_error + "\n";
   add(agent::Source::rollout, ours);
-  if (instance.report) add(agent::Source::config_diff, instance.report->diff);
+  if (instance.report) {
+    add(agent::Source::config_diff, instance.report->diff);
+    add(agent::Source::config_diff, agent::removed_settings(instance.report->diff));
+  }
   if (instance.reading) {
     std::string seen =
         instance.plan.id.value + " state=" + std::string(core::to_string(instance.reading->state));

@@ -143,6 +143,9 @@ struct Binder {
   }
 
   void asking() {
+    verb("history", "Past rollouts", "hitless history --last 5")
+        ->add_option("-n,--last", o.last, "how many")
+        ->check(CLI::Range(1, 10'000));
     CLI::App* ask = verb("ask",
                          "Say it in plain words: what is understood, what would happen, then the "
                          "same question as always",
@@ -186,9 +189,6 @@ struct Binder {
     asking();
     verb("status", "What is in rotation, what is not, and by whose hand", "hitless status web")
         ->add_option("service", o.service, "only this service");
-    verb("history", "Past rollouts", "hitless history --last 5")
-        ->add_option("-n,--last", o.last, "how many")
-        ->check(CLI::Range(1, 10'000));
     CLI::App* show = verb("show", "One rollout, step by step", "hitless show R-7f3a21");
     show->add_option("rollout", o.id, "its id")->required();
     show->add_option("--at", o.at_seq, "as it stood after this journal entry")

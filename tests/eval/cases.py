@@ -146,7 +146,7 @@ def disk_full(world):
     host.sh("set -e; cp -a /etc/nginx/conf.d /tmp/conf.d; mount -t tmpfs -o size=64k none /etc/nginx/conf.d; "
             "cp -a /tmp/conf.d/. /etc/nginx/conf.d/; cat /dev/zero >/etc/nginx/conf.d/fill 2>/dev/null || true")
     world.held_back.append(lambda: host.sh("umount /etc/nginx/conf.d", check=False))
-    next_config(world.lab, NEW_POOL + "# " + "x" * 9000 + "\n")
+    next_config(world.lab, NEW_POOL + "# a longer file than there is room for\n" * 250)
     blocked(world, fleet(world.lab, web={}), "web", "disk_full", "web01", "stop_before_drain")
 
 
@@ -188,11 +188,10 @@ READS_CONF = "#!/bin/sh\ncat /etc/app.conf >/dev/null || exit 1\nexec /usr/bin/p
 
 @case(8, "config mode 0600 root", "roll back")
 def unreadable(world):
-    world.on_all(CONF, "threads = 2\n", 0o644)
-    wrapped(world, run=READS_CONF)
-    text = fleet(world.lab, app=world.files(conf=("threads = 4\n", "0600")))
+    wrapped(world)
+    text = fleet(world.lab, app=world.files(run=(READS_CONF, "0755"), conf=("threads = 4\n", "0600")))
     world.rollout("apply", "app", fleet=text)
-    rolled_back(world, text, "config_permission", CONF, CONF, "threads = 2\n")
+    rolled_back(world, text, "config_permission", CONF, RUN, START)
 
 
 @case(9, "slow but good start", "wait, no rollback")
@@ -244,8 +243,8 @@ def errors_in_soak(world):
 @case(15, "p95 regression", "roll back")
 def slower(world):
     before = world.lab.host("web01").read(ENV)
-    change = world.files(env=world.env(APP_MODE="slow", APP_LATENCY_MS="700"))
-    change["policy"] = {"verify": {"latency_slack": "200ms", "deadline": "15s", "grace": "3s"}}
+    change = world.files(env=world.env(APP_MODE="slow", APP_LATENCY_MS="300"))
+    change["policy"] = {"verify": {"latency_slack": "100ms", "deadline": "40s", "grace": "3s"}}
     text = fleet(world.lab, app=change)
     world.rollout("apply", "app", fleet=text)
     rolled_back(world, text, "latency_regression", "app.service@web01", ENV, before)
@@ -272,12 +271,11 @@ def secret(world):
 
 @case(28, "two faults", "name both")
 def two_faults(world):
-    both = NEEDS_PASSWORD.replace("|| exit 1\n", "; one=$?; cat /etc/app.conf >/dev/null && [ $one = 0 ] || exit 1\n", 1)
-    world.on_all(CONF, "threads = 2\n", 0o644)
+    both = NEEDS_PASSWORD.replace(" || exit 1\n", "; one=$?\ncat /etc/app.conf >/dev/null && [ $one = 0 ] || exit 1\n", 1)
     world.on_all(ENV, world.env(DB_PASSWORD_FILE="/run/db"))
-    wrapped(world, run=both)
+    wrapped(world, run=NEEDS_PASSWORD)
     before = world.lab.host("web01").read(ENV)
-    text = fleet(world.lab, app=world.files(env=world.env(DB_PASSWORD_FILE=None), conf=("threads = 4\n", "0600")))
+    text = fleet(world.lab, app=world.files(env=world.env(DB_PASSWORD_FILE=None), run=(both, "0755"), conf=("threads = 4\n", "0600")))
     world.rollout("apply", "app", fleet=text)
     found = world.diagnosis(text)
     names = {each["category"] for each in found["hypotheses"] if each["confidence"] != "low"}
