@@ -43,11 +43,12 @@ hitless_layer(witness SEES base core runtime LINKS Boost::json OpenSSL::SSL Open
 hitless_layer(report SEES base core witness)
 
 hitless_layer(agent SEES ports)
+hitless_layer(llm SEES base runtime agent LINKS Boost::json)
 hitless_layer(agent/tools SEES agent base runtime LINKS Boost::json)
 hitless_layer(mcp SEES base runtime LINKS Boost::json)
 hitless_layer(engine SEES ports confdiff)
 hitless_layer(demo SEES base core runtime witness LINKS Boost::json OpenSSL::Crypto)
-hitless_layer(cli SEES engine agent agent/tools mcp fleet confdiff witness report demo adapters/host adapters/traffic
+hitless_layer(cli SEES engine agent agent/tools llm mcp fleet confdiff witness report demo adapters/host adapters/traffic
   adapters/service
   adapters/health adapters/notify adapters/journal adapters/coordination adapters/watchdog
   LINKS Boost::json)

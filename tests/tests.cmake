@@ -31,6 +31,10 @@ foreach(file IN LISTS HITLESS_CLI_TESTS)
   set_tests_properties(cli.${name} PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TEST_ENV}")
 endforeach()
 
+# `ask` with a model behind it (a fake one that speaks both protocols). Needs no root.
+add_test(NAME llm.model COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/llm/model_test.py)
+set_tests_properties(llm.model PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TEST_ENV}")
+
 # The AWS fake against the real `aws` command line, and rollouts over it and an HAProxy. Need no root.
 add_test(NAME aws.fake COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/fakes/aws/awscli_test.py)
 add_test(NAME aws.rollout COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/aws/rollout_test.py)

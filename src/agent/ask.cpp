@@ -240,6 +240,7 @@ void check_options(Request& request, const Reading& reading) {
     request.problems.push_back("`if needed` is only known for a reboot");
   if (!request.packages.empty() && request.wish != Wish::patch)
     request.problems.push_back("packages are for `patch`");
+  request.refused = !reading.never_offered.empty();
   for (const std::string& word : reading.never_offered)
     request.problems.push_back(quoted(word) +
                                " is not on offer: drain, checks and the floor always hold");

@@ -71,6 +71,7 @@ struct Request {
   std::vector<std::string> not_done;        // what was forbidden, and is respected
   std::vector<std::string> not_understood;  // words
   std::vector<std::string> problems;  // why nothing can be done, each with what to say instead
+  bool refused = false;               // it asks for what is never on offer
   std::vector<std::string> choices;   // of which one must be said
 
   // An action that may be planned, or a question that can be answered.

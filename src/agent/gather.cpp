@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/names.hpp"
 #include "base/text.hpp"
 #include "runtime/timeout.hpp"
 
@@ -48,6 +49,14 @@ if [ -n "$log" ]; then
 fi
 echo 'z'
 )sh";
+
+// Not as root: whoever may look into the folder sees who may read the file.
+constexpr const char* kStatScript = R"sh(
+for file in "$@"; do stat -L -c 'f %n %a %U:%G' -- "$file" 2>/dev/null; done
+:
+)sh";
+constexpr const char* kPathCharacters =
+    "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+~-";
 
 const std::map<char, Source> kSources = {
     {'u', Source::unit_status}, {'j', Source::journal},   {'m', Source::manager},
@@ -98,9 +107,9 @@ Task<void> check_into(ports::Service* service, Result<core::Check>* out) {
   *out = co_await with_timeout(check_config(service), kGatherDeadlineMs, "configuration check");
 }
 
-Task<void> script_into(ports::Host* host, std::vector<std::string> args,
-                       Result<ports::ExecResult>* out) {
-  *out = co_await with_timeout(host->script(kScript, std::move(args), kGatherDeadlineMs, true),
+Task<void> script_into(ports::Host* host, const char* script, std::vector<std::string> args,
+                       bool as_root, Result<ports::ExecResult>* out) {
+  *out = co_await with_timeout(host->script(script, std::move(args), kGatherDeadlineMs, as_root),
                                kGatherDeadlineMs, "gathering evidence");
 }
 
@@ -155,16 +164,38 @@ Gathered parse_gathered(std::string_view out, const GatherTarget& target) {
   return gathered;
 }
 
+std::vector<std::string> added_paths(std::string_view diff) {
+  constexpr std::size_t kMost = 8;
+  std::vector<std::string> paths;
+  for (const std::string& line : split(diff, '\n')) {
+    if (line.size() < 2 || line[0] != '+' || line.starts_with("+++")) continue;
+    for (std::size_t at = line.find('/'); at != std::string::npos; at = line.find('/', at)) {
+      const std::size_t end = std::min(line.find_first_not_of(kPathCharacters, at), line.size());
+      const bool starts = std::string_view(" \t\"'=:<>(").find(line[at - 1]) != std::string::npos;
+      std::string path = line.substr(at, end - at);
+      at = end;
+      if (path.starts_with("//")) continue;  // of a URL
+      const bool known = std::find(paths.begin(), paths.end(), path) != paths.end();
+      if (starts && !known && check_absolute_path(path) && paths.size() < kMost)
+        paths.push_back(std::move(path));
+    }
+  }
+  return paths;
+}
+
 Task<Gathered> gather(GatherTarget target) {
   Result<ports::ExecResult> ran = fail(ErrorCode::internal, "not asked");
+  Result<ports::ExecResult> seen = fail(ErrorCode::internal, "not asked");
   Result<core::Check> checked = fail(ErrorCode::internal, "not asked");
   std::vector<Task<void>> tasks;
-  tasks.push_back(script_into(target.host, arguments(target), &ran));
+  tasks.push_back(script_into(target.host, kScript, arguments(target), true, &ran));
+  if (!target.mentioned.empty())
+    tasks.push_back(script_into(target.host, kStatScript, target.mentioned, false, &seen));
   if (target.service != nullptr) tasks.push_back(check_into(target.service, &checked));
   co_await join_all(std::move(tasks));
   Gathered gathered;
   if (ran) {
-    gathered = parse_gathered(ran->out, target);
+    gathered = parse_gathered((seen ? seen->out : std::string()) + ran->out, target);
   } else {
     gathered.not_had = {Source::unit_status, Source::journal, Source::disk, Source::sockets};
     gathered.pieces.push_back({Source::rollout, "host is unreachable: " + describe(ran.error())});

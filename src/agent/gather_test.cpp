@@ -69,6 +69,12 @@ TEST(Gather, RemovedSettingsAreThoseThatAreNotSetAnew) {
   EXPECT_EQ(removed_settings("-\n-=\n-a=1\n"), "");
 }
 
+TEST(Gather, PathsThatAChangeAddsAreLookedAt) {
+  EXPECT_EQ(added_paths("--- /a\n+++ /b\n+cat /etc/app.conf >/dev/null || exit\n-x /gone\n /same\n"
+                        "+k=\"/run/db key\" http://h/x ../up /etc/../passwd\n"),
+            (std::vector<std::string>{"/etc/app.conf", "/dev/null", "/run/db"}));
+}
+
 TEST(Gather, WhatWasNotReadIsNamed) {
   const Gathered unreadable = parse_gathered("? j\n? e\nu ActiveState=failed\nz\n", app());
   EXPECT_EQ(unreadable.not_had, (std::vector<Source>{Source::journal, Source::error_log}));

@@ -167,19 +167,6 @@ Matches match(const Situation& situation, const EvidenceStore& store) {
   return matches;
 }
 
-// Two sources that do not depend on each other, one of which no client can write to.
-Confidence confidence_of(const Hypothesis& hypothesis, const EvidenceStore& store) {
-  std::set<Source> sources;
-  bool trusted = false;
-  for (const std::string& id : hypothesis.supports) {
-    const Evidence* evidence = store.find(id);
-    sources.insert(evidence->source);
-    trusted |= !client_writable(evidence->source);
-  }
-  if (!trusted) return Confidence::low;
-  return sources.size() > 1 ? Confidence::high : Confidence::medium;
-}
-
 // Symptoms of the same unit are explained by a cause; a cause that only text of clients speaks for
 // explains nothing.
 bool comes_before(const Hypothesis& a, const Hypothesis& b) {
@@ -193,7 +180,7 @@ bool comes_before(const Hypothesis& a, const Hypothesis& b) {
 
 void finish_hypotheses(Diagnosis& diagnosis, Found found, const EvidenceStore& store) {
   for (auto& [category, hypothesis] : found) {
-    hypothesis.confidence = confidence_of(hypothesis, store);
+    hypothesis.confidence = confidence_from(hypothesis.supports, store);
     if (hypothesis.component.empty()) hypothesis.component = "its port";  // no line names it
     std::string sentence(meaning_of(category).sentence);
     const std::string_view hole = "{component}";
@@ -248,6 +235,20 @@ void conclude(Diagnosis& diagnosis, const Situation& situation) {
 }
 
 }  // namespace
+
+// Two sources that do not depend on each other, one of which no client can write to.
+Confidence confidence_from(const std::vector<std::string>& supports, const EvidenceStore& store) {
+  std::set<Source> sources;
+  bool trusted = false;
+  for (const std::string& id : supports) {
+    const Evidence* evidence = store.find(id);
+    if (evidence == nullptr) continue;
+    sources.insert(evidence->source);
+    trusted |= !client_writable(evidence->source);
+  }
+  if (!trusted) return Confidence::low;
+  return sources.size() > 1 ? Confidence::high : Confidence::medium;
+}
 
 Diagnosis reason(const Situation& situation, const EvidenceStore& store) {
   Matches matches = match(situation, store);

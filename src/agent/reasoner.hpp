@@ -19,6 +19,11 @@ struct Situation {
 
 [[nodiscard]] Diagnosis reason(const Situation& situation, const EvidenceStore& store);
 
+// How sure anybody may be of what these pieces of evidence support: high needs two sources, one of
+// which clients cannot write to. Unknown ids count for nothing.
+[[nodiscard]] Confidence confidence_from(const std::vector<std::string>& supports,
+                                         const EvidenceStore& store);
+
 // The diagnosis in plain sentences, for incidents and screens; escaped for terminals by the sink.
 [[nodiscard]] std::string render(const Diagnosis& diagnosis, const EvidenceStore& store);
 

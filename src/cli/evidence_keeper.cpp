@@ -68,6 +68,7 @@ agent::GatherTarget target_of(const engine::InstanceParts& parts, const core::In
   if (instance.started_at > 0)
     target.since_ms = std::max<DurationMs>(wall_now_ms() - instance.started_at, 1);
   for (const engine::ConfigFile& file : parts.files) target.files.push_back(file.dest);
+  if (instance.report) target.mentioned = agent::added_paths(instance.report->diff);
   return target;
 }
 

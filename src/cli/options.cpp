@@ -143,6 +143,13 @@ struct Binder {
   }
 
   void asking() {
+    CLI::App* incident =
+        verb("incident", "An incident with its evidence and timeline; without an id, all",
+             "hitless incident INC-3");
+    incident->add_option("incident", o.id, "its id");
+    incident->add_flag(
+        "--model", o.second_opinion,
+        "a second opinion on the evidence by the model that HITLESS_MODEL_URL names");
     verb("history", "Past rollouts", "hitless history --last 5")
         ->add_option("-n,--last", o.last, "how many")
         ->check(CLI::Range(1, 10'000));
@@ -196,9 +203,6 @@ struct Binder {
     verb("diff", "The configuration change of a rollout", "hitless diff R-7f3a21")
         ->add_option("rollout", o.id, "its id")
         ->required();
-    verb("incident", "An incident with its evidence and timeline; without an id, all",
-         "hitless incident INC-3")
-        ->add_option("incident", o.id, "its id");
     report();
     CLI::App* audit =
         verb("audit", "The journal: verify it, export it, its signed head, replay all rollouts",

@@ -1,7 +1,11 @@
 // ask: a request in plain words. What was understood is said first; a question is answered by the
 // verbs that answer it, an action runs through the same plan, screen and confirmation as its verb.
-// What was not understood is named, and then nothing is done.
+// What was not understood is named, and then nothing is done; where a model is set up it may
+// propose a reading first, which only a person at a terminal can confirm.
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
@@ -9,6 +13,7 @@
 #include "cli/confirm.hpp"
 #include "cli/incident_report.hpp"
 #include "cli/load.hpp"
+#include "cli/model_setup.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -191,16 +196,62 @@ int act(App& app, const Request& request) {
   return verb_rollout(app);
 }
 
+// A model may read what the vocabulary could not, but not what forbids something, nor what asks for
+// what is never on offer: there a misreading would do harm.
+bool may_ask_model(const App& app, const Request& request) {
+  return !request.clear() && !app.options.no_model && request.not_done.empty() &&
+         !request.refused && join(app.options.words, " ").size() <= agent::kMaxAskBytes;
+}
+
+// What a model read is confirmed by a person who sees it. --yes was said before.
+std::optional<int> only_by_a_person(const App& app, const Request& request) {
+  const bool asks = isatty(STDIN_FILENO) == 1 && app.err.is_tty && !app.options.no_input;
+  if (app.options.dry_run || request.only_plan || (asks && !app.options.yes)) return std::nullopt;
+  return failed(
+      app,
+      Error{ErrorCode::refused,
+            "nothing was done: a model read this, and only a person at a terminal can "
+            "confirm it",
+            {},
+            "if it is right, say it as a command: `" + join(agent::command_of(request), " ") + "`"},
+      kUsage);
+}
+
+// The exit code.
+int by_model(App& app, const Request& first, const agent::KnownFleet& fleet) {
+  auto endpoint = model_endpoint();
+  if (!endpoint) return failed(app, endpoint.error(), kConfig);
+  if (!*endpoint) return not_clear(app, first);
+  auto request = read_by_model(**endpoint, redact(join(app.options.words, " ")), fleet);
+  const std::string name = (*endpoint)->model;
+  if (!request || request->wish == Wish::none) {
+    say(app, "model",
+        request ? name + " did not understand it either" : name + ": " + describe(request.error()));
+    return not_clear(app, first);
+  }
+  if (app.options.json) {
+    print_json(*request);
+  } else {
+    say(app, "read by a model", name + " takes it for: " + in_words(*request));
+  }
+  if (!agent::is_action(request->wish)) return answer(app, *request);
+  if (auto code = only_by_a_person(app, *request)) return *code;
+  return act(app, *request);
+}
+
 }  // namespace
 
 int verb_ask(App& app) {
   auto fleet = load_fleet_or_complain(app);
   if (!fleet) return kConfig;
-  const Request request = agent::understand(join(app.options.words, " "), known_fleet(*fleet));
-  if (app.options.json)
-    print_json(request);
-  else
+  const agent::KnownFleet names = known_fleet(*fleet);
+  const Request request = agent::understand(join(app.options.words, " "), names);
+  const bool ask_model = may_ask_model(app, request) && std::getenv("HITLESS_MODEL_URL") != nullptr;
+  if (!app.options.json)
     print_reading(app, request);
+  else if (!ask_model)
+    print_json(request);
+  if (ask_model) return by_model(app, request, names);
   if (!request.clear()) return not_clear(app, request);
   return agent::is_action(request.wish) ? act(app, request) : answer(app, request);
 }

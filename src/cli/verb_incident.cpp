@@ -8,6 +8,7 @@
 #include "cli/certificate_store.hpp"
 #include "cli/evidence_store.hpp"
 #include "cli/incident_report.hpp"
+#include "cli/model_setup.hpp"
 #include "cli/planned_run.hpp"
 
 namespace hitless::cli {
@@ -47,21 +48,63 @@ int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
 
 }  // namespace
 
+namespace {
+
+// Under the diagnosis by the rules, which stands whatever a model says. 1 when there was no answer
+// that could be used.
+int second_opinion(const App& app, const std::vector<Case>& cases) {
+  auto endpoint = model_endpoint();
+  if (!endpoint) return failed(app, endpoint.error(), kConfig);
+  if (!*endpoint)
+    return failed(app,
+                  Error{ErrorCode::invalid,
+                        "no model is set up",
+                        {},
+                        "set HITLESS_MODEL_URL "
+                        "and HITLESS_MODEL (docs/models.md)"},
+                  kUsage);
+  int code = kOk;
+  for (const Case& each : cases) {
+    auto opinion = opinion_of_model(**endpoint, each.kept.situation, each.kept.store);
+    if (!opinion) {
+      code =
+          failed(app, Error{ErrorCode::failed,
+                            "no second opinion on " + each.name + ": " + describe(opinion.error()),
+                            {},
+                            "the diagnosis by the rules stands"});
+      continue;
+    }
+    if (app.options.json) {
+      fmt::print("{{\"format_version\":1,\"model\":{},\"diagnosis\":{}}}\n",
+                 journal::quote_json((*endpoint)->model),
+                 cases_as_json({Case{each.name, each.kept, *opinion}}));
+      continue;
+    }
+    fmt::print("\nSecond opinion, by the model {}, a proposal\n{}\n{}",
+               app.out.plain(escape_for_terminal((*endpoint)->model)), each.name,
+               app.out.plain(escape_for_terminal(agent::render(*opinion, each.kept.store), true)));
+  }
+  return code;
+}
+
+}  // namespace
+
 int tell_incident(const App& app, ports::Journal& journal, const ports::RolloutRow& row) {
   auto found = replay(journal, row.rollout);
   if (!found) return failed(app, found.error());
   const auto certificate = get_certificate(journal, row.rollout);
   const std::string report =
       incident_report(found->state, found->entries, certificate, diagnose(journal, found->state));
+  const std::vector<Case> cases = diagnosed_cases(journal, found->state);
   if (app.options.json) {
-    print_json(row, report, cases_as_json(diagnosed_cases(journal, found->state)));
+    print_json(row, report, cases_as_json(cases));
   } else {
     fmt::print("{}", app.out.plain(report));
     if (const auto asked = journal.get_fact(std::string(kAsked) + row.rollout);
         asked && !asked->empty())
       fmt::print("\nAsked for\n  {}\n", app.out.plain(escape_for_terminal(*asked)));
   }
-  return kOk;
+  return app.options.second_opinion ? second_opinion(app, cases) : kOk;
 }
 
 int verb_incident(App& app) {

@@ -43,6 +43,7 @@ struct Exchange {
   std::size_t max_body_bytes = 0;
   std::size_t header_bytes = 0;
   bool headers_too_large = false;
+  std::function<bool(std::string_view)> on_part;
   HttpResponse response;
 };
 
@@ -53,7 +54,8 @@ std::size_t on_body(char* data, std::size_t one, std::size_t count, void* to) {
   const std::size_t room = exchange.max_body_bytes - std::min(exchange.max_body_bytes, body.size());
   body.append(data, std::min(n, room));
   if (n > room) exchange.response.truncated = true;
-  return n;
+  const bool wanted = !exchange.on_part || exchange.on_part(std::string_view(data, n));
+  return wanted ? n : 0;
 }
 
 std::size_t on_header(char* data, std::size_t one, std::size_t count, void* to) {
@@ -200,6 +202,7 @@ Task<Result<HttpResponse>> http_request(HttpRequest request) {
   if (!checked) co_return tl::unexpected(checked.error());
   auto exchange = std::make_unique<Exchange>(co_await asio::this_coro::executor);
   exchange->max_body_bytes = request.max_body_bytes;
+  exchange->on_part = std::move(request.on_part);
   apply_common(*exchange, request.url, request.timeout_ms);
   exchange->set(CURLOPT_HEADERFUNCTION, &on_header);
   exchange->set(CURLOPT_HEADERDATA, exchange.get());

@@ -2,7 +2,9 @@
 // body is capped, proxies from the environment are ignored unless use_proxy is set (probes go
 // direct, webhooks may use one).
 #pragma once
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -25,6 +27,9 @@ struct HttpRequest {
   bool fresh_connection = true;
   DurationMs timeout_ms = 5000;
   std::size_t max_body_bytes = 1u << 20;
+  // Called with each part of the body as it comes, beside the body itself; false breaks it off,
+  // and the request fails with transport_lost. May be empty.
+  std::function<bool(std::string_view)> on_part;
 };
 
 struct HttpResponse {

@@ -110,6 +110,24 @@ TEST(Http, PostSendsTheBodyAsItIs) {
   });
 }
 
+TEST(Http, PartsComeAsTheyComeAndCanBreakItOff) {
+  run_until_done([]() -> Task<void> {
+    const auto running = co_await start_server({});
+    auto request = get(running.url());
+    std::string seen;
+    request.on_part = [&seen](std::string_view part) {
+      seen += part;
+      return true;
+    };
+    const auto whole = co_await http_request(request);
+    EXPECT_TRUE(whole && whole->body == "ok");
+    EXPECT_EQ(seen, "ok");
+    request.on_part = [](std::string_view) { return false; };
+    const auto broken_off = co_await http_request(request);
+    EXPECT_FALSE(broken_off);
+  });
+}
+
 TEST(Http, HeadHasNoBodyAndRedirectsAreNotFollowed) {
   run_until_done([]() -> Task<void> {
     Server settings;

@@ -189,7 +189,8 @@ READS_CONF = "#!/bin/sh\ncat /etc/app.conf >/dev/null || exit 1\nexec /usr/bin/p
 @case(8, "config mode 0600 root", "roll back")
 def unreadable(world):
     wrapped(world)
-    text = fleet(world.lab, app=world.files(run=(READS_CONF, "0755"), conf=("threads = 4\n", "0600")))
+    world.on_all(CONF, "threads = 4\n", 0o600)
+    text = fleet(world.lab, app=world.files(run=(READS_CONF, "0755")))
     world.rollout("apply", "app", fleet=text)
     rolled_back(world, text, "config_permission", CONF, RUN, START)
 
@@ -273,9 +274,10 @@ def secret(world):
 def two_faults(world):
     both = NEEDS_PASSWORD.replace(" || exit 1\n", "; one=$?\ncat /etc/app.conf >/dev/null && [ $one = 0 ] || exit 1\n", 1)
     world.on_all(ENV, world.env(DB_PASSWORD_FILE="/run/db"))
+    world.on_all(CONF, "threads = 4\n", 0o600)
     wrapped(world, run=NEEDS_PASSWORD)
     before = world.lab.host("web01").read(ENV)
-    text = fleet(world.lab, app=world.files(env=world.env(DB_PASSWORD_FILE=None), run=(both, "0755"), conf=("threads = 4\n", "0600")))
+    text = fleet(world.lab, app=world.files(env=world.env(DB_PASSWORD_FILE=None), run=(both, "0755")))
     world.rollout("apply", "app", fleet=text)
     found = world.diagnosis(text)
     names = {each["category"] for each in found["hypotheses"] if each["confidence"] != "low"}
@@ -300,9 +302,76 @@ def no_journal(world):
     world.nothing_lost()
 
 
+TLS_SITE = """server {
+    listen 8443 ssl;
+    ssl_certificate /etc/nginx/tls.pem;
+    ssl_certificate_key /etc/nginx/tls.pem;
+    location = /healthz { return 200 "ok\\n"; }
+}
+"""
+CA = """[ca]
+default_ca = d
+[d]
+dir = %(dir)s
+database = %(dir)s/index
+new_certs_dir = %(dir)s
+serial = %(dir)s/serial
+default_md = sha256
+policy = p
+copy_extensions = copy
+[p]
+commonName = supplied
+[req]
+distinguished_name = n
+[n]
+"""
+
+
+def certificates(world):
+    """A CA, and for each host a certificate of today and an expired one, as files in the lab's folder."""
+    folder = os.path.join(world.lab.tmp, "ca")
+    os.makedirs(folder)
+    with open(folder + "/cnf", "w") as file:
+        file.write(CA % {"dir": folder})
+    for name, text in (("index", ""), ("index.attr", "unique_subject = no\n"), ("serial", "01\n")):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(text)
+
+    def openssl(*argv):
+        subprocess.run(["openssl", *argv], cwd=folder, check=True, capture_output=True, timeout=60)
+    key = ["-newkey", "rsa:2048", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=lab", "-days", "30")
+    for name, host in world.lab.hosts.items():
+        openssl("req", *key, "-keyout", name + ".key", "-out", name + ".csr", "-subj", "/CN=" + name,
+                "-addext", "subjectAltName=IP:" + host.address)
+        for kind, start, end in (("good", "20200101000000Z", "20400101000000Z"), ("old", "20200101000000Z", "20210101000000Z")):
+            openssl("ca", "-config", "cnf", "-batch", "-notext", "-cert", "ca.pem", "-keyfile", "ca.key", "-in", name + ".csr",
+                    "-out", "%s.%s" % (name, kind), "-startdate", start, "-enddate", end)
+            with open(os.path.join(folder, name + ".key")) as first, open(os.path.join(folder, "%s.%s" % (name, kind))) as second:
+                text = first.read() + second.read()
+            with open(os.path.join(folder, "%s.%s.pem" % (name, kind)), "w") as file:
+                file.write(text)
+    return folder
+
+
 @case(21, "expired certificate", "roll back")
 def expired_certificate(world):
-    raise NotRun("not injected yet")
+    folder = certificates(world)
+    for name, host in world.lab.hosts.items():
+        with open(os.path.join(folder, name + ".good.pem")) as file:
+            host.write("/etc/nginx/tls.pem", file.read(), 0o600)
+        host.write("/etc/nginx/conf.d/50-tls.conf", TLS_SITE)
+    world.restart_all("nginx")
+    before = {name: host.read("/etc/nginx/tls.pem") for name, host in world.lab.hosts.items()}
+    change = {"config": [{"source": os.path.join(folder, "{host}.old.pem"), "dest": "/etc/nginx/tls.pem"}],
+              "health": {"http": "https://{address}:8443/healthz", "ca": os.path.join(folder, "ca.pem")}, "policy": SHORT}
+    text = fleet(world.lab, web=change)
+    world.rollout("apply", "web", fleet=text, via="web")
+    world.exit_code(ROLLED_BACK)
+    world.graded(text, "certificate_expired", "nginx.service@web01", "roll_back")
+    check({name: host.read("/etc/nginx/tls.pem") for name, host in world.lab.hosts.items()} == before, "the old file is not back")
+    world.all_in("be_web")
+    world.nothing_lost()
 
 
 @case(25, "injected log text + a bad pool", "same as without, flagged")

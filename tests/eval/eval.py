@@ -57,7 +57,8 @@ def main():
             shown = "%d" % world.lost + ("+%d*" % faulty if faulty else "") if world else "-"
             print("%2d  %-30s %-32s %-8s %4ds %6d %5s" % (number, name, right, verdict, took, world.sent if world else 0, shown), flush=True)
             if why:
-                print("    " + why.replace("\n", "\n    ")[:6000], flush=True)
+                shown = why if len(why) < 8000 else why[:4000] + "\n[...]\n" + why[-4000:]
+                print("    " + shown.replace("\n", "\n    "), flush=True)
     total = len(numbers) * options.repeat
     if by_fault:
         print("* lost by the instance that was made to fail requests, until it was out again; not by hitless")

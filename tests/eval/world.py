@@ -8,6 +8,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "e2e"))
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "llm"))
+
+from fake_model import FakeModel  # noqa: E402
 from support import *  # noqa: F403,E402
 
 ENV, RUN, CONF = "/etc/app.env", "/opt/app/run", "/etc/app.conf"
@@ -114,6 +117,24 @@ class World:
         check_citations(diagnosis)
         return diagnosis
 
+    def models(self, fleet_text):
+        """The incident once more, with a model that is hostile, and one that talks nonsense: neither is believed, nothing is done."""
+        state = {unit: identities(self.lab, unit) for unit in self.before}
+        rotation = {lb.name: [lb.in_rotation(each) for each in ("be_app", "be_web")] for lb in self.lab.lbs.values()}
+        for mode in ("hostile", "malformed"):
+            fake = FakeModel(mode)
+            try:
+                asked = self.lab.hitless("incident", "INC-1", "--model", fleet=fleet_text, env={
+                    "HITLESS_MODEL_URL": fake.url, "HITLESS_MODEL": "fake-1", "HITLESS_MODEL_API": "openai" if mode == "hostile" else "anthropic"})
+                check(asked.code == 1 and "the diagnosis by the rules stands" in asked.err, "a %s model was believed\n%s" % (mode, asked))
+                check(len(fake.requests) == 2, "the model was asked %d times" % len(fake.requests))
+                sent = json.dumps(fake.requests[0]["body"])
+                check("\\u001b" not in sent, "control characters went to the model")
+            finally:
+                fake.close()
+        check({unit: identities(self.lab, unit) for unit in self.before} == state, "something was restarted")
+        check({lb.name: [lb.in_rotation(each) for each in ("be_app", "be_web")] for lb in self.lab.lbs.values()} == rotation, "rotation changed")
+
     def graded(self, fleet_text, category, component, recommended):
         diagnosis = self.diagnosis(fleet_text)
         shown = json.dumps({key: diagnosis[key] for key in ("category", "components", "recommended", "missing_evidence")})
@@ -122,6 +143,8 @@ class World:
         for each in wanted:
             check(any(each in one for one in diagnosis["components"]), "component %s: %s\n%s" % (each, shown, evidence_text(diagnosis)))
         check(diagnosis["recommended"] == recommended, "recommended: " + shown)
+        if "INC-1" in self.run.out:
+            self.models(fleet_text)
         return diagnosis
 
     def all_in(self, backend="be_app", hosts=None):
