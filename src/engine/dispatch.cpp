@@ -270,6 +270,7 @@ Task<Result<Outcome>> route(const EffectContext* context, const core::Effect* ef
       outcome.incident = *id;
       outcome.detail = effect->reason;
     }
+    if (effect->kind == EffectKind::finish) co_await context->guard->settle();
     // What stays out stays out on purpose, with an incident: no timer may undo that.
     for (const core::InstanceId& id : context->quarantined) co_await context->guard->disarm(id);
     co_return outcome;

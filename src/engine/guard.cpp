@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/time.hpp"
@@ -31,13 +32,15 @@ struct Guard::Keeping {
   DurationMs interval_ms = kKeepIntervalMs;
   std::function<std::vector<Out>()> out;
   std::function<void(Error)> on_lost;
-  bool stop = false, ended = false;
+  bool stop = false, ended = false, settled = false;
   Signal changed, over;
-  std::map<core::InstanceId, AsyncMutex> timers;  // arming and disarming one exclude each other
-  std::vector<core::InstanceId> to_disarm;
+  std::map<core::InstanceId, AsyncMutex> timers;   // arming and disarming one exclude each other
+  std::set<core::InstanceId> to_disarm;            // it is back
   std::map<core::InstanceId, TimeMs> armed_until;  // on the steady clock
-  std::set<core::InstanceId> ahead;                // armed for a drain that has not come yet
-  std::set<core::InstanceId> arming;               // of these, in the background just now
+  // Armed for a drain that has not come yet, and how long that may take. None: by a controller that
+  // is gone, perhaps.
+  std::map<core::InstanceId, std::optional<DurationMs>> ahead;
+  std::set<core::InstanceId> arming;  // of these, in the background just now
 
   [[nodiscard]] bool lasts(const Out& what) const;
   Task<Status> arm(Out what);
@@ -45,6 +48,8 @@ struct Guard::Keeping {
   Task<void> arm_again(core::InstanceId instance);
   Task<void> disarm(core::InstanceId instance);
   Task<void> disarm_all();
+  Task<void> forget_ahead(bool also_ours);
+  Task<void> keep_ahead();
 };
 
 namespace {
@@ -71,11 +76,34 @@ Task<Status> Guard::Keeping::arm(Out what) {
   co_return armed;
 }
 
+// Under the lock.
 Task<void> Guard::Keeping::disarm(core::InstanceId instance) {
-  const AsyncMutex::Guard lock = co_await timers[instance].lock();
   armed_until.erase(instance);
   (void)co_await with_timeout(parts.watchdog->disarm(std::move(instance), epoch), kArmDeadlineMs,
                               "disarming the watchdog");
+}
+
+// Not whom a drain came for in the meantime: asked anew under the lock. Of two that do this at once,
+// the second waits for the first.
+Task<void> Guard::Keeping::forget_ahead(bool also_ours) {
+  const auto known = ahead;
+  for (const auto& [id, drain_ms] : known) {
+    if (drain_ms && !also_ours) continue;
+    const AsyncMutex::Guard lock = co_await timers[id].lock();
+    if (ahead.count(id) == 0) continue;
+    co_await disarm(id);
+    ahead.erase(id);
+  }
+}
+
+// The turn before may take long, or the rollout be paused: no timer fires while we are here.
+Task<void> Guard::Keeping::keep_ahead() {
+  const auto known = ahead;
+  for (const auto& [id, drain_ms] : known) {
+    if (!drain_ms || stop) continue;
+    const AsyncMutex::Guard lock = co_await timers[id].lock();
+    if (ahead.count(id) != 0 && !lasts({id, *drain_ms})) (void)co_await arm({id, *drain_ms});
+  }
 }
 
 // It may have gone back since the round began: asked anew under the lock.
@@ -88,8 +116,15 @@ Task<void> Guard::Keeping::arm_again(core::InstanceId instance) {
   }
 }
 
+// Whoever was drained anew keeps its timer, also when this comes late.
 Task<void> Guard::Keeping::disarm_all() {
-  for (const core::InstanceId& id : std::exchange(to_disarm, {})) co_await disarm(id);
+  const auto known = to_disarm;
+  for (const core::InstanceId& id : known) {
+    const AsyncMutex::Guard lock = co_await timers[id].lock();
+    if (to_disarm.count(id) == 0) continue;
+    co_await disarm(id);
+    to_disarm.erase(id);
+  }
 }
 
 Guard::~Guard() {
@@ -125,6 +160,7 @@ Task<void> Guard::keep_loop(std::shared_ptr<Keeping> keeping) {
     (void)co_await keeping->changed.wait_for(left);
     co_await keeping->disarm_all();
     if (keeping->stop) break;
+    co_await keeping->forget_ahead(false);
     if (steady_now_ms() < next) continue;
     next = steady_now_ms() + keeping->interval_ms;
     if (keeping->parts.coordination != nullptr) {
@@ -140,22 +176,22 @@ Task<void> Guard::keep_loop(std::shared_ptr<Keeping> keeping) {
     for (const Out& out : keeping->out()) {
       if (!keeping->stop) co_await keeping->arm_again(out.instance);
     }
+    co_await keeping->keep_ahead();
   }
   co_await keeping->disarm_all();
+  co_await keeping->forget_ahead(true);
   keeping->ended = true;
   keeping->over.notify();
 }
 
 void Guard::disarm_soon(core::InstanceId instance) {
   if (parts_.watchdog == nullptr || !keeping_) return;
-  keeping_->to_disarm.push_back(std::move(instance));
+  keeping_->to_disarm.insert(std::move(instance));
   keeping_->changed.notify();
 }
 
 Task<void> Guard::stop() {
   if (keeping_) {
-    for (const core::InstanceId& id : std::exchange(keeping_->ahead, {}))
-      keeping_->to_disarm.push_back(id);
     keeping_->stop = true;
     keeping_->changed.notify();
     const TimeMs end = steady_now_ms() + kStopWaitMs;
@@ -165,6 +201,13 @@ Task<void> Guard::stop() {
     (void)co_await with_timeout(parts_.coordination->release(), kKeepDeadlineMs,
                                 "giving the lease back");
   }
+}
+
+Task<void> Guard::settle() {
+  if (parts_.watchdog == nullptr || !keeping_) co_return;
+  keeping_->settled = true;
+  co_await keeping_->disarm_all();
+  co_await keeping_->forget_ahead(true);
 }
 
 Task<Status> Guard::check(core::InstanceId instance) {
@@ -177,6 +220,7 @@ Task<Status> Guard::arm(Out out) {
   if (parts_.watchdog == nullptr || !keeping_) co_return Status{};
   const AsyncMutex::Guard lock = co_await keeping_->timers[out.instance].lock();
   keeping_->ahead.erase(out.instance);
+  keeping_->to_disarm.erase(out.instance);
   if (keeping_->lasts(out)) co_return Status{};
   co_return co_await keeping_->arm(std::move(out));
 }
@@ -190,18 +234,21 @@ Task<void> Guard::arm_in_background(std::shared_ptr<Keeping> keeping, Out out) {
 }
 
 Task<void> Guard::arm_ahead(Out out) {
-  if (parts_.watchdog == nullptr || !keeping_ || keeping_->stop) co_return;
+  if (parts_.watchdog == nullptr || !keeping_ || keeping_->stop || keeping_->settled) co_return;
   if (keeping_->lasts(out) || !keeping_->arming.insert(out.instance).second) co_return;
-  keeping_->ahead.insert(out.instance);
+  keeping_->ahead[out.instance] = out.drain_left_ms;
   co_await detach(arm_in_background(keeping_, std::move(out)));
 }
 
 void Guard::inherit(core::InstanceId instance) {
-  if (parts_.watchdog != nullptr && keeping_) keeping_->ahead.insert(std::move(instance));
+  if (parts_.watchdog == nullptr || !keeping_) return;
+  keeping_->ahead[std::move(instance)] = std::nullopt;
+  keeping_->changed.notify();
 }
 
 Task<void> Guard::disarm(core::InstanceId instance) {
   if (parts_.watchdog == nullptr || !keeping_) co_return;
+  const AsyncMutex::Guard lock = co_await keeping_->timers[instance].lock();
   co_await keeping_->disarm(std::move(instance));
 }
 

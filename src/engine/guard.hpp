@@ -48,10 +48,14 @@ class Guard {
   Task<Status> check(core::InstanceId instance);
   Task<Status> arm(Out out);
   // In the background, for one that is about to be drained: arm() then has nothing left to do, as
-  // long as the timer lasts for the whole drain. Whom no drain came for is disarmed by stop().
+  // long as the timer lasts for the whole drain. It is kept alive until then; whom no drain came
+  // for is disarmed by settle() and stop().
   Task<void> arm_ahead(Out out);
-  // The controller that is gone may have armed this one ahead: disarmed by stop() like our own.
+  // The controller that is gone may have armed this one ahead: disarmed soon, in the background.
   void inherit(core::InstanceId instance);
+  // Before the end is durable: nobody takes an ended rollout over, so its timers must be gone. Only
+  // those stay whose instances are out. Nothing is armed ahead any more.
+  Task<void> settle();
   // What timers did while no controller was there, as entries for the journal; clear_alarms() once
   // they are durable.
   Task<std::vector<core::Event>> alarms();

@@ -17,6 +17,7 @@ class Timers final : public ports::Watchdog {
     co_return Status{};
   }
   Task<Status> disarm(core::InstanceId instance, std::int64_t) override {
+    co_await sleep_for(delay_ms);
     armed.erase(instance.value);
     co_return Status{};
   }
@@ -102,8 +103,51 @@ TEST(Guard, WhomNoDrainCameForIsDisarmedAtTheEnd) {
   EXPECT_EQ(timers.armed.count(kSecond.value), 0U);
 }
 
+// Found by the crash matrix: killed after the end was durable, before stop(). Nobody takes over
+// then.
+TEST(Guard, BeforeTheEndIsDurableWhomNoDrainCameForIsDisarmed) {
+  Timers timers;
+  timers.delay_ms = 30;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
+    co_await guard->arm_ahead({kSecond, 30'000});
+    co_await guard->settle();
+    EXPECT_EQ(timers.armed.count(kFirst.value), 1U) << "it is out";
+    EXPECT_EQ(timers.armed.count(kSecond.value), 0U);
+    co_await guard->arm_ahead({kSecond, 30'000});
+    co_await sleep_for(60);
+    EXPECT_EQ(timers.armed.count(kSecond.value), 0U);
+  });
+}
+
+TEST(Guard, WhomARejoinLetGoIsDisarmedBeforeTheEndIsDurable) {
+  Timers timers;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
+    guard->disarm_soon(kFirst);
+    co_await guard->settle();
+    EXPECT_TRUE(timers.armed.empty());
+  });
+}
+
+// The background was busy with another host when the instance left again.
+TEST(Guard, ADisarmingThatComesLateLeavesTheTimerOfTheNextDrain) {
+  Timers timers;
+  timers.delay_ms = 30;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    EXPECT_TRUE(co_await guard->arm({kSecond, 30'000}));
+    EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
+    guard->disarm_soon(kFirst);
+    guard->disarm_soon(kSecond);
+    co_await sleep_for(10);  // at the first of them
+    EXPECT_TRUE(co_await guard->arm({kSecond, 30'000}));
+    co_await sleep_for(100);
+    EXPECT_EQ(timers.armed.count(kSecond.value), 1U) << "it is out again";
+  });
+}
+
 // Found by the crash matrix: killed while the next one was armed ahead, its timer stayed.
-TEST(Guard, WhomADeadControllerMayHaveArmedAheadIsDisarmedAtTheEnd) {
+TEST(Guard, WhomADeadControllerMayHaveArmedAheadIsDisarmed) {
   Timers timers;
   timers.armed = {{kFirst.value, 30'000}, {kSecond.value, 30'000}};
   with_guard(&timers, [&](Guard* guard) -> Task<void> {
@@ -111,6 +155,8 @@ TEST(Guard, WhomADeadControllerMayHaveArmedAheadIsDisarmedAtTheEnd) {
     guard->inherit(kSecond);
     EXPECT_TRUE(co_await guard->arm({kFirst, 30'000}));
     EXPECT_EQ(timers.arms, 1) << "nobody knows how long the old timer lasts";
+    for (int i = 0; i < 500 && timers.armed.count(kSecond.value) != 0; ++i) co_await sleep_for(2);
+    EXPECT_EQ(timers.armed.count(kSecond.value), 0U) << "while the rollout goes on";
   });
   EXPECT_EQ(timers.armed.count(kFirst.value), 1U) << "it is out";
   EXPECT_EQ(timers.armed.count(kSecond.value), 0U);
