@@ -331,7 +331,10 @@ void see_health(State& state, const HealthSeen& event) {
   } else if (auto* soaking = std::get_if<Soaking>(&instance->phase)) {
     soaking->last_health = reading.evidence;
     if (reading.status == HealthStatus::fail) ++soaking->fails;
-    if (reading.status == HealthStatus::pass) soaking->fails = 0;  // no answer proves neither
+    if (reading.status == HealthStatus::pass) {  // no answer proves neither
+      soaking->fails = 0;
+      soaking->unproven = false;
+    }
     soaking->doubted |= soaking->fails > 0;
   }
 }
@@ -370,6 +373,10 @@ Phase fresh_phase(const State& state, Instance& instance, const Advanced& event,
       Soaking soaking;
       soaking.since = at;
       count_from_here(state, instance, soaking);
+      // Put back as it was, without a verification; where no check of the load balancer's would
+      // keep it out either, it serves once our own has passed.
+      soaking.unproven = !instance.acted && state.plan.policy.verify.health && instance.reading &&
+                         instance.reading->check == LbCheck::none;
       return soaking;
     }
     case PhaseName::rolling_back:
@@ -421,7 +428,8 @@ void advance(State& state, const Advanced& event, TimeMs at) {
     instance->failed_in = event.from;
     instance->failure = event.reason;
   }
-  if (event.to == PhaseName::done) instance->taken_out = false;  // seen back in, and kept
+  if (event.to == PhaseName::done) instance->taken_out = false;     // seen back in, and kept
+  if (event.to == PhaseName::skipped) instance->taken_out = false;  // out, and not by us
   if (event.to == PhaseName::soaking) {
     instance->taken_out = false;
     instance->back_ms = at - instance->started_at;

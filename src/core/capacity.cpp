@@ -39,7 +39,8 @@ bool serves(const Instance& instance) {
   const auto* soaking = std::get_if<Soaking>(&instance.phase);
   const bool given_up = std::holds_alternative<RollingBack>(instance.phase) ||
                         std::holds_alternative<Quarantined>(instance.phase);
-  const bool fails = (instance.failed && given_up) || (soaking != nullptr && soaking->doubted);
+  const bool fails = (instance.failed && given_up) ||
+                     (soaking != nullptr && (soaking->doubted || soaking->unproven));
   const bool in = instance.reading && instance.reading->state == TargetState::in;
   return in && !fails && !is_leaving(instance);
 }

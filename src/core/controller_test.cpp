@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/instance_fsm.hpp"
+#include "core/traffic.hpp"
 #include "core/verify.hpp"
 
 namespace hitless::core {
@@ -300,6 +301,61 @@ TEST(FoundBySimulator, WhatSomeoneElseTookOutBeforeOurDrainIsLeftAlone) {
   EXPECT_EQ(step.advance->to, PhaseName::skipped);
   instance.taken_out = true;  // with the intent of our drain it is ours
   EXPECT_FALSE(next_step(state, instance, kNow + 20).advance);
+}
+
+// Its drain was durable and its controller died; nobody knows whether it was carried out.
+TEST(FoundBySimulator, WhatSomebodyPutInMaintSinceItsControllerDiedIsLeftAlone) {
+  State state = started(3, 2);
+  Instance& first = state.instances.front();
+  first.phase = Draining{};
+  first.taken_out = first.seen_in = true;
+  apply_to(state, ControllerTookOver{2, "next"}, kNow);
+  const auto seen_as = [&](AdminState admin) {
+    State seen = state;
+    std::vector<TargetReport> reports(2);
+    for (TargetReport& report : reports) {
+      report.admin = admin;
+      report.in_flight = 0;
+    }
+    reports[1].admin = AdminState::maint;
+    TrafficSeen event;
+    event.readings.emplace_back(first.plan.id, merge(reports));
+    apply_to(seen, event, kNow + 1);
+    return seen;
+  };
+  State seen = seen_as(AdminState::maint);
+  const Step step = next_step(seen, seen.instances.front(), kNow + 1);
+  ASSERT_TRUE(step.advance);
+  EXPECT_EQ(step.advance->to, PhaseName::skipped);
+  apply_to(seen, *step.advance, kNow + 1);
+  EXPECT_FALSE(seen.instances.front().taken_out) << "it is not ours to put back";
+  seen.instances.front() = seen_as(AdminState::maint).instances.front();
+  seen.instances.front().acted = true;
+  EXPECT_FALSE(next_step(seen, seen.instances.front(), kNow + 1).advance) << "we changed it";
+  const State half = seen_as(AdminState::drain);
+  EXPECT_FALSE(next_step(half, half.instances.front(), kNow + 1).advance)
+      << "on the other node our drain was carried out";
+}
+
+// Put back as it was; its host had rebooted meanwhile, and no check of the load balancer's says so.
+TEST(FoundBySimulator, WhatNobodyCheckedBeforeItWentBackServesOnceItPassed) {
+  State state = started(3, 2);
+  Instance& first = state.instances.front();
+  first.phase = Rejoining{};
+  first.direction = Direction::backward;
+  first.reading->check = LbCheck::none;
+  const Advanced back{first.plan.id, PhaseName::rejoining, PhaseName::soaking, "live traffic"};
+  apply_to(state, back, kNow);
+  EXPECT_EQ(serving(state), 2);
+  HealthSeen well{first.plan.id, {}};
+  well.reading.status = HealthStatus::pass;
+  apply_to(state, well, kNow + 1);
+  EXPECT_EQ(serving(state), 3);
+
+  first.phase = Rejoining{};
+  first.acted = true;  // verified, just now
+  apply_to(state, back, kNow + 2);
+  EXPECT_EQ(serving(state), 3);
 }
 
 TEST(FoundBySimulator, WaitingToLeaveAgainHasAnEnd) {

@@ -110,8 +110,12 @@ bool may_leave_again(const State& state, const Instance& instance, const Drainin
 Step step_draining(const State& state, const Instance& instance, const Draining& draining,
                    TimeMs now) {
   const DrainPolicy& policy = state.plan.policy.drain;
-  // Its turn was decided by a controller that died before its drain was on its way.
-  if (instance.direction == Direction::forward && taken_by_someone_else(instance))
+  // Its turn was decided by a controller that died; before its drain was on its way, or somebody
+  // put it in maint since. Nothing was done to it.
+  const bool untouched = !instance.acted && !instance.config_touched;
+  const bool by_hand = !draining.commanded && untouched && instance.reading &&
+                       instance.reading->by_hand && !HITLESS_PLANTED(takes_over_foreign);
+  if (instance.direction == Direction::forward && (taken_by_someone_else(instance) || by_hand))
     return advance_to(instance, PhaseName::skipped, "out of rotation by someone else's hand");
   if (draining.confirmed) {
     return advance_to(instance, PhaseName::drained,

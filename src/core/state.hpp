@@ -66,7 +66,9 @@ struct Soaking {
   TimeMs since = 0;
   std::int64_t requests_at = 0, errors_at = 0, others_requests_at = 0, others_errors_at = 0;
   std::int64_t fails = 0;  // health, in a row
-  bool doubted = false;    // it failed once: no one may leave on its account
+  // It failed once, or nobody looked at it before it went back: no one may leave on its account.
+  bool doubted = false;
+  bool unproven = false;
   std::string epoch, last_health;
 };
 struct RollingBack {  // decided, waiting for its turn under the floor

@@ -34,11 +34,13 @@ TargetReading merge(std::span<const TargetReport> reports) {
   }
   bool any_in = false, any_out = false, any_absent = false, any_unknown = false;
   bool any_counted = false;
+  reading.by_hand = true;
   reading.check = LbCheck::none;
   reading.in_flight = reading.idle = reading.requests = reading.errors = 0;
   for (const TargetReport& report : reports) {
     any_in |= report.admin == AdminState::ready;
     any_out |= report.admin == AdminState::drain || report.admin == AdminState::maint;
+    reading.by_hand &= report.admin == AdminState::maint;
     any_absent |= report.admin == AdminState::absent;
     any_unknown |= report.admin == AdminState::unknown;
     reading.check = worse(reading.check, report.check);

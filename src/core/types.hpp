@@ -79,6 +79,7 @@ struct TargetReading {
   std::optional<std::int64_t> requests, errors;
   std::string epoch;
   std::string note;
+  bool by_hand = false;  // out by someone else's hand, on every node: we never use maint
   bool operator==(const TargetReading&) const = default;
 };
 

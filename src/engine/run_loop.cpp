@@ -65,6 +65,7 @@ class Rollout {
   [[nodiscard]] TimeMs now() const { return clock_.at(steady_now_ms()); }
   Task<Status> turn();
   Task<void> prepare_next();
+  void forget_skipped(const std::vector<core::Event>& events);
   Task<void> dispatch(core::Effect effect);
   Task<void> go_back_to_the_journal();
   [[nodiscard]] std::string rollout_id() const {
@@ -232,6 +233,7 @@ Task<Status> Rollout::turn() {
                      "This is a bug in hitless.");
     }
     next = controller_.decided(at);
+    forget_skipped(next.events);
     fold(std::exchange(next.events, {}), at);
   }
   if (Status status = co_await commit(at); !status) co_return status;
@@ -255,6 +257,16 @@ Task<void> Rollout::prepare_next() {
     if (!std::holds_alternative<core::Preflight>(instance.phase) || !instance.report) continue;
     --in_line;
     co_await guard_.arm_ahead({instance.plan.id, policy.drain.deadline_ms});
+  }
+}
+
+// It is out by someone else's hand: a timer that an earlier controller of ours armed for it goes.
+void Rollout::forget_skipped(const std::vector<core::Event>& events) {
+  for (const core::Event& event : events) {
+    const auto* advanced = std::get_if<core::Advanced>(&event);
+    if (advanced != nullptr && advanced->from == core::PhaseName::draining &&
+        advanced->to == core::PhaseName::skipped)
+      guard_.disarm_soon(advanced->instance);
   }
 }
 
