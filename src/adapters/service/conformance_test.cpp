@@ -35,7 +35,7 @@ class ServiceConformance : public ::testing::TestWithParam<SubjectMaker> {
     return wait_for(service_.verify(action, before));
   }
   // The first reading that is not indeterminate, or the last one after `limit`.
-  ServiceReading watch(Action action, const ServiceIdentity& before, DurationMs limit = 15'000) {
+  ServiceReading watch(Action action, const ServiceIdentity& before, DurationMs limit = 60'000) {
     const TimeMs end = wall_now_ms() + limit;
     for (;;) {
       ServiceReading reading = verify(action, before);
@@ -101,7 +101,7 @@ TEST_P(ServiceConformance, SilentFailureCaught) {
   const auto before = identity();
   subject_->break_silently();
   EXPECT_EQ(act(Action::reload, before).status, OutcomeStatus::ok) << "every command exits 0";
-  const auto reading = watch(Action::reload, before, subject_->silence_is_told ? 15'000 : 1'500);
+  const auto reading = watch(Action::reload, before, subject_->silence_is_told ? 60'000 : 1'500);
   EXPECT_EQ(reading.verdict,
             subject_->silence_is_told ? ServiceVerdict::not_applied : ServiceVerdict::indeterminate)
       << reading.evidence;
