@@ -37,6 +37,13 @@ if [ "$port" != 0 ]; then
   done | tag s
   echo "n $(ss -Htn state established "sport = :$port" 2>/dev/null | wc -l)"
 fi
+[ -z "$unit" ] || find /etc -xdev -type f -newermt "@$(($(date +%s) - ${since%s}))" 2>/dev/null | head -n 40 |
+  while IFS= read -r path; do
+    ours=
+    for file in "$@"; do [ "$path" = "$file" ] && ours=1; done
+    case $path in *.backup-* | */.hitless-*) ours=1 ;; esac
+    [ -n "$ours" ] || printf 'c name=%s by=other\n' "$path"
+  done
 for file in "$@"; do
   stat -L -c 'f %n %a %U:%G' -- "$file" 2>/dev/null || printf 'f %s missing\n' "$file"
 done
@@ -58,10 +65,11 @@ for file in "$@"; do stat -L -c 'f %n %a %U:%G' -- "$file" 2>/dev/null; done
 constexpr const char* kPathCharacters =
     "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+~-";
 
-const std::map<char, Source> kSources = {
-    {'u', Source::unit_status}, {'j', Source::journal},   {'m', Source::manager},
-    {'k', Source::kernel_log},  {'d', Source::disk},      {'s', Source::sockets},
-    {'n', Source::sockets},     {'f', Source::file_stat}, {'e', Source::error_log}};
+const std::map<char, Source> kSources = {{'u', Source::unit_status}, {'j', Source::journal},
+                                         {'m', Source::manager},     {'c', Source::changes},
+                                         {'k', Source::kernel_log},  {'d', Source::disk},
+                                         {'s', Source::sockets},     {'n', Source::sockets},
+                                         {'f', Source::file_stat},   {'e', Source::error_log}};
 
 std::string property(std::string_view unit_status, std::string_view name) {
   for (const std::string& line : split(unit_status, '\n')) {

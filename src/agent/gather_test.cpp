@@ -53,6 +53,11 @@ TEST(Gather, ALogLineStaysALogLine) {
   EXPECT_EQ(text_of(g, Source::journal), "u Result=oom-kill\nz\n");
 }
 
+TEST(Gather, WhatOthersChangedMeanwhileIsNamed) {
+  const Gathered g = parse_gathered("c name=/etc/app.env by=other\nz\n", app());
+  EXPECT_EQ(text_of(g, Source::changes), "name=/etc/app.env by=other\n");
+}
+
 TEST(Gather, WhatSystemdSaysIsASourceOfItsOwn) {
   const Gathered g = parse_gathered("m systemd[1]: app.service: Failed\nj app[7]: bye\nz\n", app());
   EXPECT_EQ(text_of(g, Source::manager), "systemd[1]: app.service: Failed\n");

@@ -144,6 +144,7 @@ std::vector<const Evidence*> in_order(const EvidenceStore& store) {
 
 struct Matches {
   Found found;
+  std::set<Category> by_themselves;  // something speaks for them that needs nothing beside it
   bool clients_interfered = false;
 };
 
@@ -159,11 +160,14 @@ Matches match(const Situation& situation, const EvidenceStore& store) {
         if (about_a_request(rule, text)) continue;
         const bool speaks = has_any(text, rule.any) && !has_any(text, rule.none);
         if (speaks) support(matches.found, rule, situation, line);
+        if (speaks && !rule.only_beside_others) matches.by_themselves.insert(rule.category);
         if (!speaks && line.tainted && has_any(lowered(line.quoted), rule.any))
           matches.clients_interfered = true;
       }
     }
   }
+  std::erase_if(matches.found,
+                [&](const auto& each) { return !matches.by_themselves.contains(each.first); });
   return matches;
 }
 

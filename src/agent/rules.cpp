@@ -65,13 +65,14 @@ void add_causes(std::vector<Rule>& table) {
              {"203/exec", "at step exec", "exec format error", "failed to locate executable"}, {},
              K::unit, {S::manager, S::journal});
   table.push_back({C::bad_exec, S::unit_status, {"execmainstatus=203"}, {}, K::unit});
-  table.push_back({C::bad_exec, S::config_diff, {"+execstart="}, {}, K::unit});
+  table.push_back({C::bad_exec, S::config_diff, {"+execstart="}, {}, K::unit, true});
   table.push_back(
-      {C::missing_setting, S::config_diff, {"-environment", "removed setting"}, {}, K::unit});
+      {C::missing_setting, S::config_diff, {"-environment", "removed setting"}, {}, K::unit, true});
   same_words(table, C::out_of_memory, {"out of memory", "oom-kill", "oom_kill", "killed process"},
              {}, K::unit, {S::kernel_log, S::manager, S::journal});
   table.push_back({C::out_of_memory, S::unit_status, {"result=oom-kill"}, {}, K::unit});
-  table.push_back({C::out_of_memory, S::config_diff, {"+memorymax=", "+memoryhigh="}, {}, K::unit});
+  table.push_back(
+      {C::out_of_memory, S::config_diff, {"+memorymax=", "+memoryhigh="}, {}, K::unit, true});
   table.push_back({C::certificate_expired, S::certificate, {"expired"}, {"not expired"}, K::unit});
   table.push_back({C::certificate_expired,
                    S::health,
@@ -80,7 +81,7 @@ void add_causes(std::vector<Rule>& table) {
                    K::unit});
   // In the words of our own TLS client, when it looked at the instance.
   table.push_back({C::certificate_expired, S::rollout, {"certificate has expired"}, {}, K::unit});
-  table.push_back({C::upstream_unreachable, S::config_diff, {"+server "}, {}, K::upstream});
+  table.push_back({C::upstream_unreachable, S::config_diff, {"+server "}, {}, K::upstream, true});
   table.push_back({C::upstream_unreachable,
                    S::error_log,
                    {"while connecting to upstream", "no live upstreams"},

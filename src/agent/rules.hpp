@@ -26,6 +26,8 @@ struct Rule {
   std::vector<std::string_view> any;   // one of these must be in the line, whatever their case
   std::vector<std::string_view> none;  // and none of these
   Component component;
+  // Says something only beside another source: a change that takes a setting away is no fault yet.
+  bool only_beside_others = false;
 };
 [[nodiscard]] const std::vector<Rule>& rules();
 

@@ -154,6 +154,26 @@ std::optional<KeptEvidence> get_evidence(ports::Journal& journal, const std::str
   return kept;
 }
 
+namespace {
+
+// Nothing failed: the kill switch stopped it. What a person stopped needs no diagnosis.
+std::vector<Case> stopped_by(ports::Journal& journal, const core::State& state) {
+  auto entries = journal.read(state.plan.rollout);
+  if (!entries) return {};
+  for (const core::Entry& entry : *entries) {
+    const auto* asked = std::get_if<core::OperatorAsked>(&entry.event);
+    if (asked == nullptr || !asked->actor.starts_with("kill switch")) continue;
+    Case stopped{state.plan.service, {}, {}};
+    stopped.kept.situation.service = state.plan.service;
+    stopped.kept.store.add(agent::Source::kill_switch, {}, entry.at, "engaged: " + asked->actor);
+    stopped.diagnosis = agent::reason(stopped.kept.situation, stopped.kept.store);
+    return {std::move(stopped)};
+  }
+  return {};
+}
+
+}  // namespace
+
 std::vector<Case> diagnosed_cases(ports::Journal& journal, const core::State& state) {
   std::vector<Case> cases;
   for (const core::Instance& instance : state.instances) {
@@ -164,6 +184,7 @@ std::vector<Case> diagnosed_cases(ports::Journal& journal, const core::State& st
     each.diagnosis = agent::reason(each.kept.situation, each.kept.store);
     cases.push_back(std::move(each));
   }
+  if (cases.empty() && !state.halted && state.stop_asked) return stopped_by(journal, state);
   if (!cases.empty() || !state.halted) return cases;
   Case refused{state.plan.service, refusal_evidence(state), {}};
   refused.diagnosis = agent::reason(refused.kept.situation, refused.kept.store);

@@ -118,9 +118,16 @@ struct Binder {
       sub->add_flag("--dry-run", o.dry_run, "only show the plan");
       sub->add_flag("--no-notify", o.no_notify, "send no notifications");
     };
-    on_one("watch",
-           "The live screen of a rollout that runs elsewhere; Ctrl-C only ends the watching",
-           "hitless watch");
+    CLI::App* watch =
+        on_one("watch",
+               "The live screen of a rollout that runs elsewhere; Ctrl-C only ends the watching. "
+               "With --triggers: what calls for a rollout, as proposals",
+               "hitless watch");
+    watch->add_flag("--triggers", o.triggers,
+                    "look for memory that grows, pending restarts and drift; names a service in "
+                    "place of the rollout, or all");
+    watch->add_option("--every", o.every, "--triggers: so often (60s)");
+    watch->add_flag("--once", o.once, "--triggers: one look; exit 2 when there is something");
     on_one("pause", "Take no further instance; what is in work comes back first",
            "hitless pause R-7f3a21");
     on_one("resume", "Go on after a pause, or end a rollout that was cut off", "hitless resume");

@@ -30,11 +30,13 @@ struct Options {
   std::vector<std::string> packages;  // patch
   bool without_way_back = false;      // patch
 
-  std::vector<std::string> words;  // ask
-  std::string asked;               // the sentence that a rollout came from
-  bool only_out = false;           // status: only what is out of rotation
-  bool no_model = false;           // ask: the vocabulary alone
-  bool second_opinion = false;     // incident --model
+  bool triggers = false, once = false;  // watch
+  std::string every = "60s";            // watch --triggers
+  std::vector<std::string> words;       // ask
+  std::string asked;                    // the sentence that a rollout came from
+  bool only_out = false;                // status: only what is out of rotation
+  bool no_model = false;                // ask: the vocabulary alone
+  bool second_opinion = false;          // incident --model
 
   std::string id;            // rollout, incident or error code
   std::int64_t at_seq = 0;   // show --at

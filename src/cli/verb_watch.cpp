@@ -7,6 +7,7 @@
 #include "cli/card.hpp"
 #include "cli/pick_rollout.hpp"
 #include "cli/progress.hpp"
+#include "cli/verb_triggers.hpp"
 #include "runtime/signals.hpp"
 
 namespace hitless::cli {
@@ -83,6 +84,7 @@ Task<void> follow(Watching* watching) {
 }  // namespace
 
 int verb_watch(App& app) {
+  if (app.options.triggers) return watch_triggers(app);
   auto row = pick_rollout(app, Pick::any);
   if (!row) return failed(app, row.error());
   auto journal = open_journal(app, false);

@@ -1,0 +1,138 @@
+#include "cli/trigger_look.hpp"
+
+#include <charconv>
+
+#include "base/text.hpp"
+#include "cli/narrate.hpp"
+#include "engine/planner.hpp"
+
+namespace hitless::cli {
+namespace {
+
+using agent::Trigger;
+using agent::Wish;
+
+constexpr DurationMs kLookDeadlineMs = 30'000;
+
+// $1: the unit. Anonymous memory of all its processes: what a leak grows, without the page cache.
+constexpr const char* kScript = R"sh(
+LC_ALL=C; export LC_ALL
+unit=$1
+echo "i $(systemctl show -p InvocationID --value -- "$unit" 2>/dev/null)"
+group=$(systemctl show -p ControlGroup --value -- "$unit" 2>/dev/null)
+for file in "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" "/sys/fs/cgroup/unified$group/cgroup.procs"; do
+  [ -n "$group" ] && [ -s "$file" ] || continue
+  while IFS= read -r pid; do cat "/proc/$pid/status" 2>/dev/null; done <"$file" |
+    awk '/^RssAnon:/ {sum += $2; n++} END {if (n) print "m " sum}'
+  break
+done
+if command -v needrestart >/dev/null 2>&1 || [ -x /usr/sbin/needrestart ]; then
+  PATH=$PATH:/usr/sbin needrestart -b -r l 2>/dev/null | sed 's/^/r /'
+else echo 'x needrestart is not installed'; fi
+echo z
+)sh";
+
+agent::Finding finding(Trigger trigger, const Wiring& wiring, const engine::InstanceParts& instance,
+                       Wish wish, std::string evidence) {
+  agent::Finding found;
+  found.trigger = trigger;
+  found.instance = instance.id.value;
+  found.evidence = std::move(evidence);
+  found.proposal.wish = wish;
+  found.proposal.service = wiring.parts.name;
+  found.proposal.hosts = {instance.host_name};
+  found.proposal.reason = std::string(agent::to_string(trigger)) + ": " + found.evidence;
+  return found;
+}
+
+struct Said {
+  std::string invocation, needrestart;
+  std::optional<std::int64_t> kib;
+  std::vector<std::string> unknown;
+  bool whole = false;
+};
+
+Said parse(std::string_view out) {
+  Said said;
+  for (const std::string& line : split(out, '\n')) {
+    if (line == "z") said.whole = true;
+    if (line.size() < 2 || line[1] != ' ') continue;
+    const std::string rest = line.substr(2);
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    if (line[0] == 'm' && error == std::errc()) said.kib = value;
+    if (line[0] == 'i') said.invocation = rest;
+    if (line[0] == 'r') said.needrestart += rest + "\n";
+    if (line[0] == 'x') said.unknown.push_back(rest);
+  }
+  return said;
+}
+
+void judge(const Wiring& wiring, const engine::InstanceParts& instance, const Said& said,
+           Histories& histories, TriggerLook& look) {
+  for (const std::string& each : said.unknown)
+    look.unknown.push_back(instance.host_name + ": " + each);
+  for (const std::string& unit : agent::pending_units(said.needrestart)) {
+    if (unit == wiring.unit)
+      look.findings.push_back(finding(Trigger::pending_restart, wiring, instance, Wish::restart,
+                                      unit + " still runs files that an upgrade has replaced"));
+  }
+  if (!said.kib || said.invocation.empty()) {
+    look.unknown.push_back(instance.id.value + ": its memory could not be read");
+    return;
+  }
+  agent::MemoryHistory& history = histories[instance.id.value];
+  history.add(said.invocation, {wall_now_ms(), *said.kib});
+  if (const auto grows = agent::growth(history))
+    look.findings.push_back(
+        finding(Trigger::memory_growth, wiring, instance, Wish::restart, agent::describe(*grows)));
+}
+
+Task<void> look_at_host(const Wiring* wiring, const engine::InstanceParts* instance,
+                        Histories* histories, TriggerLook* look) {
+  // As root where the host allows it: needrestart sees only its own processes otherwise.
+  auto ran = co_await instance->host->script(kScript, {wiring->unit}, kLookDeadlineMs, false);
+  if (!ran) {
+    look->unknown.push_back(describe(ran.error()));
+    co_return;
+  }
+  const Said said = parse(ran->out);
+  if (!said.whole) look->unknown.push_back(instance->host_name + ": the look broke off");
+  judge(*wiring, *instance, said, *histories, *look);
+}
+
+// What a plan to apply the fleet file's configuration would change.
+Task<void> look_for_drift(Wiring* wiring, TriggerLook* look) {
+  bool has_files = false;
+  for (const engine::InstanceParts& instance : wiring->parts.instances)
+    has_files |= !instance.files.empty();
+  if (!has_files) co_return;
+  engine::PlanOptions options;
+  options.intent = core::Intent::apply;
+  auto draft = co_await engine::make_plan(&wiring->parts, options);
+  if (!draft) {
+    look->unknown.push_back(wiring->parts.name + ": configuration: " + describe(draft.error()));
+    co_return;
+  }
+  for (const engine::InstanceDraft& each : draft->instances) {
+    const engine::InstanceParts* instance = engine::find(wiring->parts, each.id);
+    if (instance == nullptr || each.preflight.report.diff.empty()) continue;
+    look->findings.push_back(finding(Trigger::drift, *wiring, *instance, Wish::apply,
+                                     "the configuration there is not that of the fleet file (" +
+                                         draft->plan.change_summary + ")"));
+  }
+}
+
+}  // namespace
+
+Task<void> look_for_triggers(Wiring* wiring, Histories* histories, TriggerLook* look) {
+  std::vector<Task<void>> looks;
+  if (!wiring->unit.empty()) {
+    for (const engine::InstanceParts& instance : wiring->parts.instances)
+      looks.push_back(look_at_host(wiring, &instance, histories, look));
+  }
+  co_await join_all(std::move(looks));
+  co_await look_for_drift(wiring, look);
+}
+
+}  // namespace hitless::cli
