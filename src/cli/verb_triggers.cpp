@@ -72,8 +72,8 @@ std::size_t tell(Watched& watched, const TriggerLook& look) {
     if (!watched.said.contains(key)) print(*watched.app, found);
   }
   for (const std::string& each : look.unknown) {
-    now.insert("unknown " + each);
-    if (!watched.said.contains("unknown " + each))
+    const bool first = now.insert("unknown " + each).second;
+    if (first && !watched.said.contains("unknown " + each))
       fmt::print(stderr, "unknown: {}\n", watched.app->err.plain(escape_for_terminal(each)));
   }
   watched.said = std::move(now);

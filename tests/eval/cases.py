@@ -102,6 +102,7 @@ def haproxy_certificate(world):
     world.on_all("/etc/haproxy/haproxy.cfg", HAPROXY % "")
     for host in world.lab.hosts.values():
         host.sh("systemctl restart haproxy")
+        world.held_back.append(lambda h=host: h.systemctl("stop", "haproxy", check=False))
     next_config(world.lab, HAPROXY % " ssl crt /etc/haproxy/site.pem")
     text = fleet(world.lab, web={"kind": "haproxy", "unit": "haproxy.service", "health": {"http": "http://{address}:8443/healthz"},
                                  "config": [{"source": os.path.join(world.lab.tmp, "next", "{host}.conf"), "dest": "/etc/haproxy/haproxy.cfg"}]})
@@ -305,7 +306,7 @@ def no_journal(world):
 
 
 TLS_SITE = """server {
-    listen 8443 ssl;
+    listen 8444 ssl;
     ssl_certificate /etc/nginx/tls.pem;
     ssl_certificate_key /etc/nginx/tls.pem;
     location = /healthz { return 200 "ok\\n"; }
@@ -366,7 +367,7 @@ def expired_certificate(world):
     world.restart_all("nginx")
     before = {name: host.read("/etc/nginx/tls.pem") for name, host in world.lab.hosts.items()}
     change = {"config": [{"source": os.path.join(folder, "{host}.old.pem"), "dest": "/etc/nginx/tls.pem"}],
-              "health": {"http": "https://{address}:8443/healthz", "ca": os.path.join(folder, "ca.pem")}, "policy": SHORT}
+              "health": {"http": "https://{address}:8444/healthz", "ca": os.path.join(folder, "ca.pem")}, "policy": SHORT}
     text = fleet(world.lab, web=change)
     world.rollout("apply", "web", fleet=text, via="web")
     world.exit_code(ROLLED_BACK)
