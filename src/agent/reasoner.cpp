@@ -132,6 +132,15 @@ bool about_a_request(const Rule& rule, const std::string& line) {
          (line.find("client: ") != std::string::npos || line.find("[client") != std::string::npos);
 }
 
+// A server that the pool had before is not what the change added, whatever else its line says now.
+bool was_there_before(const Rule& rule, const Line& line, const std::vector<Line>& lines) {
+  if (rule.component != Component::upstream || rule.source != Source::config_diff) return false;
+  const std::string gone = "-server " + after(line.text, "+server ");
+  return std::any_of(lines.begin(), lines.end(), [&](const Line& other) {
+    return other.text.starts_with("-server ") && "-server " + after(other.text, "-server ") == gone;
+  });
+}
+
 // What came in does not depend on the order of the store: evidence is taken in the order of ids.
 std::vector<const Evidence*> in_order(const EvidenceStore& store) {
   std::vector<const Evidence*> all;
@@ -157,7 +166,7 @@ Matches match(const Situation& situation, const EvidenceStore& store) {
       if (evidence->source != rule.source) continue;
       for (const Line& line : lines) {
         const std::string text = lowered(line.text);
-        if (about_a_request(rule, text)) continue;
+        if (about_a_request(rule, text) || was_there_before(rule, line, lines)) continue;
         const bool speaks = has_any(text, rule.any) && !has_any(text, rule.none);
         if (speaks) support(matches.found, rule, situation, line);
         if (speaks && !rule.only_beside_others) matches.by_themselves.insert(rule.category);

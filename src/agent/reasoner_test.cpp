@@ -112,6 +112,11 @@ std::vector<Case> cases() {
        true,
        {{S::rollout, "failed in verifying: GET /healthz/deep -> HTTP 502"},
         {S::config_diff, "-    server 127.0.0.1:8080;\n+    server 127.0.0.1:8080 max_fails=0;\n"},
+        {S::error_log,
+         "2026/11/30 21:36:12 [error] 4814#4814: *255 connect() failed (111: Connection refused) "
+         "while "
+         "connecting to upstream, client: 10.213.0.1, server: _, request: \"GET /healthz/deep "
+         "HTTP/1.1\", upstream: \"http://127.0.0.1:8080/healthz\", host: \"10.213.0.101\""},
         {S::changes, "name=/etc/app.env by=other\n"}},
        C::change_elsewhere,
        "/etc/app.env",
