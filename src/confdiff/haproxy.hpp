@@ -42,7 +42,7 @@ struct HaproxyRule {
   std::string_view reason = {};
   bool ordered = false;  // acts in the order written
 };
-// Never fails: a keyword without a row is reload_watch.
+// Never fails: a keyword without a row is a restart.
 [[nodiscard]] const HaproxyRule& haproxy_rule(const std::string& section_kind,
                                               const std::vector<std::string>& words);
 

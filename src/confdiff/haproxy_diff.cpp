@@ -143,8 +143,8 @@ class HaproxyDiff {
       if (rule.topic == Topic::listen) one_sided(section, *line, kind);
       risky |= rule.topic == Topic::unknown;
     }
-    if (risky && is_new) {
-      change.change_class = ChangeClass::reload_watch;
+    if (risky) {
+      change.change_class = ChangeClass::restart;
       change.reason = "it contains a keyword without a rule";
     }
     changes_.add(std::move(change));

@@ -91,7 +91,7 @@ constexpr HaproxyRule kRules[] = {
 // clang-format on
 
 constexpr HaproxyRule kTls{"(tls)", 1, W, W, W, Topic::tls, "TLS setting", false};
-constexpr HaproxyRule kUnknown{"(unknown)", 1, W, W, W, Topic::unknown, "no rule for this keyword",
+constexpr HaproxyRule kUnknown{"(unknown)", 1, S, S, S, Topic::unknown, "no rule for this keyword",
                                false};
 
 const HaproxyRule* find(const std::string& keyword) {

@@ -139,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"http { access_log /a.log; }", "http { access_log /b.log; }",
              "+ http > access_log /b.log|||reload-watch\n- http > access_log "
              "/a.log|||reload-watch\n"},
-        Case{"http { }", "http { brotli on; }", "+ http > brotli||on|reload-watch\n"},
+        Case{"http { }", "http { brotli on; }", "+ http > brotli||on|restart\n"},
         Case{"http { server { ssl_certificate a.pem; } }",
              "http { server { ssl_certificate b.pem; } }",
              "~ http > server 80 > ssl_certificate|a.pem|b.pem|reload-watch\n"}));
@@ -242,6 +242,20 @@ INSTANTIATE_TEST_SUITE_P(
              "/healthz { } } }",
              "http { server { listen 80; location /healthz { } } server { listen 81; } }",
              "- http > server 81 > location /healthz|(0 directives)||reload\n"}));
+
+// What has no rule may well be read at the start alone: nobody can promise that a reload applies
+// it.
+TEST(NginxDiffContext, AnUnknownDirectiveIsARestart) {
+  const auto class_of = [](const std::string& before, const std::string& after) {
+    return diff(before, after).summary.change_class;
+  };
+  EXPECT_EQ(class_of("http { }", "http { made_up on; }"), ChangeClass::restart);
+  EXPECT_EQ(class_of("http { made_up on; }", "http { }"), ChangeClass::restart);
+  EXPECT_EQ(class_of("http { made_up on; }", "http { made_up off; }"), ChangeClass::restart);
+  EXPECT_EQ(class_of("http { }", "http { server { listen 81; made_up on; } }"),
+            ChangeClass::restart)
+      << "inside a block that is new";
+}
 
 TEST(NginxDiffContext, UnknownHealthAndPortAreNotTakenForGood) {
   EXPECT_EQ(told(diff("http { server { listen 80; location /x { } } }",

@@ -209,7 +209,7 @@ constexpr NginxRule kRules[] = {
 constexpr NginxRule kData{"(entry)", I::once, R, R, R, Topic::body, "", "", false};
 constexpr NginxRule kRegexEntry{"(regex entry)", I::once, R, R, R, Topic::body, "", kRegex, false};
 constexpr NginxRule kUnknown{
-    "(unknown)", I::once, W, W, W, Topic::unknown, "no rule for this directive", "", false};
+    "(unknown)", I::once, S, S, S, Topic::unknown, "no rule for this directive", "", false};
 constexpr NginxRule kTimeout{"(timeout)",     I::once,     W,  W,    W,
                              Topic::timeouts, "a timeout", "", false};
 constexpr NginxRule kTls{"(tls)", I::once, W, W, W, Topic::tls, "TLS setting or certificate",

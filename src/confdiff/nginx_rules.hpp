@@ -1,7 +1,8 @@
 // What is known about nginx's directives, as data: how two of them are matched, whether order
 // matters, and what a change of one takes. The table in the .cpp is meant to be read and corrected.
 //
-// A directive without a row is matched by name, and its change is reload_watch: never none.
+// A directive without a row is matched by name, and its change is a restart: a
+// reload might not apply it.
 #pragma once
 #include <string>
 #include <string_view>

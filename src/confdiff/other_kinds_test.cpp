@@ -64,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(
              "+ global > maxconn||9|reload-watch\n- global > stats "
              "socket|/run/h.sock||human-only\n"},
         Case{"global\n user a\n", "global\n user b\n", "~ global > user|a|b|restart\n"},
-        Case{"global\n", "global\n tune.foo 1\n", "+ global > tune.foo||1|reload-watch\n"},
+        Case{"global\n", "global\n tune.foo 1\n", "+ global > tune.foo||1|restart\n"},
         Case{"frontend f\n http-request deny if a\n http-request allow\n",
              "frontend f\n http-request allow\n http-request deny if a\n",
              "~ frontend f > order of http-request rules|||reload\n"},
@@ -126,6 +126,28 @@ INSTANTIATE_TEST_SUITE_P(
              "section|human-only\n"},
         Case{"[Socket]\nListenStream=80\n", "[Socket]\n",
              "- [Socket] > ListenStream=80|||human-only\n"}));
+
+TEST(OtherKinds, AnUnknownKeywordIsARestart) {
+  const auto class_of = [](Kind kind, const std::string& path, const std::string& before,
+                           const std::string& after) {
+    return diff_config(kind, {{path, before}}, {{path, after}}, path, Context{"/up", 80})
+        .summary.change_class;
+  };
+  const std::string cfg = "/etc/haproxy/haproxy.cfg", unit = "/etc/systemd/system/web.service";
+  EXPECT_EQ(class_of(Kind::haproxy, cfg, "global\n", "global\n made-up on\n"),
+            ChangeClass::restart);
+  EXPECT_EQ(class_of(Kind::haproxy, cfg, "backend b\n made-up 1\n", "backend b\n made-up 2\n"),
+            ChangeClass::restart);
+  EXPECT_EQ(class_of(Kind::haproxy, cfg, "global\n", "global\nbackend b\n made-up 1\n"),
+            ChangeClass::restart);
+  EXPECT_EQ(class_of(Kind::haproxy, cfg, "global\nbackend b\n made-up 1\n", "global\n"),
+            ChangeClass::restart);
+  EXPECT_EQ(class_of(Kind::systemd_unit, unit, "[Unit]\n", "[Unit]\nMadeUp=yes\n"),
+            ChangeClass::restart);
+  EXPECT_EQ(class_of(Kind::systemd_unit, unit, "[Service]\nExecStart=/a\n",
+                     "[Service]\nExecStart=/a\nMadeUp=yes\n"),
+            ChangeClass::restart);
+}
 
 TEST(SystemdUnit, MergesDropInsByRankAndName) {
   const Files files = {

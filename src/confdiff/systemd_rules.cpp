@@ -89,7 +89,7 @@ UnitRule general_rule(std::string_view key) {
       key == "RequiresMountsFor") {
     return {H, H, H, Topic::process, "what starts and stops together"};
   }
-  return {W, W, W, Topic::unknown, "no rule for this setting"};
+  return {S, S, S, Topic::unknown, "no rule for this setting"};
 }
 
 }  // namespace
