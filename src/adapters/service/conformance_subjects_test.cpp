@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "real_postgres.hpp"
+
 namespace hitless::service {
 namespace {
 
@@ -202,6 +204,38 @@ Made redis() {
   return made;
 }
 
+// The server that RealPostgres starts is stopped again: the unit starts it.
+Made postgresql() {
+  auto made = std::make_unique<Subject>();
+  Subject* s = made.get();
+  const auto server = std::make_shared<tests::RealPostgres>();
+  const std::string bin = tests::postgres_bin;
+  tests::must(tests::as_postgres() + bin + "pg_ctl -s -w -m immediate stop -D " + server->data());
+  s->config = server->data() + "/postgresql.conf";
+  const std::string settings = read_text(s->config);
+  const auto write = [s, server, settings](const std::string& more) {
+    write_file(s->config, settings + more);
+    server->own();
+  };
+  s->configure = [write](int generation) {
+    write("work_mem = " + std::to_string(generation) + "MB\n");
+  };
+  s->break_silently = [write] { write("work_mem = lots\n"); };
+  s->why_never_fatal = "a bad file is ignored as a whole, and the server goes on";
+  s->refused = "work_mem = lots\n";
+  s->unit.define("exec " + tests::as_postgres() + bin + "postgres -D " + server->data(),
+                 "kill -HUP $MAINPID");
+  PostgresqlConfig config;
+  config.unit = "test.service";
+  config.bin_dir = "/usr/lib/postgresql/15/bin";
+  config.config_files = {s->config};
+  config.socket_dir = server->folder();
+  config.port = tests::RealPostgres::port;
+  s->unit.service = make_postgresql_service(s->unit.host, config);
+  break_start_script(*s);
+  return made;
+}
+
 // A program of which only its unit is known, with a command that proves a reload.
 Made systemd() {
   auto made = std::make_unique<Subject>();
@@ -256,6 +290,7 @@ const std::vector<SubjectMaker>& subjects() {
                                              {"php_fpm", php_fpm},
                                              {"gunicorn", gunicorn},
                                              {"redis", redis},
+                                             {"postgresql", postgresql},
                                              {"systemd", systemd}};
   return all;
 }

@@ -91,38 +91,71 @@ std::optional<LoadWindow> load_window(const core::ServiceIdentity& identity,
   return LoadWindow{found, found};
 }
 
-std::optional<Check> judge_edits(const LoadWindow& window, std::string_view out) {
-  double now = 0, ticks = 0;
-  std::vector<File> after, between;
-  const auto wall = [&](std::int64_t at) {
-    return now - (ticks - static_cast<double>(at)) / kTicksPerSecond + kTolerance;
-  };
+namespace {
+
+// What times_script printed.
+struct Times {
+  double now = 0, ticks = 0;  // both clocks at one moment
+  std::vector<File> files;
+};
+
+Times read_times(std::string_view out) {
+  Times times;
   for (const std::string& line : split(out, '\n')) {
     const std::vector<std::string> parts = split(line, ' ');
     if (parts.size() < 3) continue;
     if (parts[0] == "n") {
-      now = std::strtod(parts[1].c_str(), nullptr);
-      ticks = std::strtod(parts[2].c_str(), nullptr);
-    } else if (parts[0] == "c" && now > 0 && ticks > 0) {
-      File file{std::strtod(parts[1].c_str(), nullptr), line.substr(parts[1].size() + 3)};
-      if (file.changed > wall(window.until)) {
-        after.push_back(std::move(file));
-      } else if (file.changed > wall(window.since)) {
-        between.push_back(std::move(file));
-      }
+      times.now = std::strtod(parts[1].c_str(), nullptr);
+      times.ticks = std::strtod(parts[2].c_str(), nullptr);
+    } else if (parts[0] == "c") {
+      times.files.push_back(
+          {std::strtod(parts[1].c_str(), nullptr), line.substr(parts[1].size() + 3)});
     }
   }
-  if (now <= 0 || ticks <= 0) return not_known("the host's clock could not be read");
+  return times;
+}
+
+// since, until: by the host's wall clock.
+std::optional<Check> judge_times(const Times& times, double since, double until) {
+  if (times.now <= 0 || times.ticks <= 0) return not_known("the host's clock could not be read");
+  std::vector<File> after, between;
+  for (const File& file : times.files) {
+    if (file.changed > until + kTolerance) {
+      after.push_back(file);
+    } else if (file.changed > since + kTolerance) {
+      between.push_back(file);
+    }
+  }
   if (!after.empty()) {
     return check(kPendingEdits, CheckStatus::warn,
-                 "changed since the program last read its configuration (" +
-                     moment(wall(window.until) - kTolerance) + "): " + list(after) +
-                     "; a reload or restart activates that, too",
+                 "changed since the program last read its configuration (" + moment(until) +
+                     "): " + list(after) + "; a reload or restart activates that, too",
                  "whose edit is it? Nobody's reload has tried it yet");
   }
   if (!between.empty())
     return not_known(list(between) + " changed after it started, maybe before a reload");
   return std::nullopt;
+}
+
+Task<Result<std::string>> ask_times(ports::Host* host, ConfigTree* tree) {
+  const auto known = co_await tree->known();
+  if (!known) co_return tl::unexpected<Error>(known.error());
+  auto ran = co_await host->script(kTimesScript, known->patterns, kTimesDeadlineMs, host->sudo());
+  if (!ran) co_return tl::unexpected<Error>(ran.error());
+  const std::string_view out = trim(ran->out);
+  if (ran->exit_code != 0 || ran->truncated || out.empty() || out.back() != 'z')
+    co_return fail(ErrorCode::failed, describe_exit(*ran));
+  co_return std::string(out);
+}
+
+}  // namespace
+
+std::optional<Check> judge_edits(const LoadWindow& window, std::string_view out) {
+  const Times times = read_times(out);
+  const auto wall = [&](std::int64_t at) {
+    return times.now - (times.ticks - static_cast<double>(at)) / kTicksPerSecond;
+  };
+  return judge_times(times, wall(window.since), wall(window.until));
 }
 
 Task<std::optional<Check>> pending_edits(ports::Host* host, ConfigTree* tree,
@@ -131,15 +164,18 @@ Task<std::optional<Check>> pending_edits(ports::Host* host, ConfigTree* tree,
   if (!identity.active || tree->roots().empty()) co_return std::nullopt;
   const auto window = load_window(identity, unit, loaded_at);
   if (!window) co_return not_known("it has no workers that tell when they started");
-  const auto known = co_await tree->known();
-  if (!known) co_return not_known(describe(known.error()));
-  const auto ran =
-      co_await host->script(kTimesScript, known->patterns, kTimesDeadlineMs, host->sudo());
-  if (!ran) co_return not_known(describe(ran.error()));
-  const std::string_view out = trim(ran->out);
-  if (ran->exit_code != 0 || ran->truncated || out.empty() || out.back() != 'z')
-    co_return not_known(describe_exit(*ran));
-  co_return judge_edits(*window, out);
+  const auto out = co_await ask_times(host, tree);
+  if (!out) co_return not_known(describe(out.error()));
+  co_return judge_edits(*window, *out);
+}
+
+Task<std::optional<Check>> pending_edits_since(ports::Host* host, ConfigTree* tree,
+                                               double loaded_s) {
+  if (tree->roots().empty()) co_return std::nullopt;
+  if (loaded_s <= 0) co_return not_known("it does not tell when it read its configuration");
+  const auto out = co_await ask_times(host, tree);
+  if (!out) co_return not_known(describe(out.error()));
+  co_return judge_times(read_times(*out), loaded_s, loaded_s);
 }
 
 }  // namespace hitless::service

@@ -30,6 +30,11 @@ Task<std::optional<core::Check>> pending_edits(ports::Host* host, ConfigTree* tr
                                                core::ServiceIdentity identity,
                                                std::optional<UnitStatus> unit, LoadedAt loaded_at);
 
+// The same for a program that tells itself when it read its configuration, in seconds since the
+// epoch by its host's clock.
+Task<std::optional<core::Check>> pending_edits_since(ports::Host* host, ConfigTree* tree,
+                                                     double loaded_s);
+
 // In ticks since boot, as ServiceIdentity::start_time. A file of before `since` is loaded, one of
 // after `until` is not, and of one between nobody can say.
 struct LoadWindow {

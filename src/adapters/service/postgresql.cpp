@@ -5,6 +5,7 @@
 #include "adapters/service/config_tree.hpp"
 #include "adapters/service/evidence.hpp"
 #include "adapters/service/observer.hpp"
+#include "adapters/service/pending_edits.hpp"
 #include "adapters/service/postgresql_facts.hpp"
 #include "adapters/service/preflight.hpp"
 #include "adapters/service/services.hpp"
@@ -82,6 +83,8 @@ class PostgresqlService final : public ports::Service {
       checks.push_back(unknown_check("PostgreSQL", facts.error()));
     } else {
       for (Check& each : judge(*facts)) checks.push_back(std::move(each));
+      if (auto pending = co_await pending_edits_since(host_, &tree_, facts->loaded_s))
+        checks.push_back(std::move(*pending));
     }
     if (!config_.config_files.empty()) checks.push_back(co_await test_config({}));
     co_return checks;

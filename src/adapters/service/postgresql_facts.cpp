@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include "adapters/service/evidence.hpp"
 #include "base/text.hpp"
@@ -31,6 +32,7 @@ SET search_path = pg_catalog;
 SELECT 'version ' || current_setting('server_version');
 SELECT 'started ' || to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US');
 SELECT 'loaded ' || to_char(pg_conf_load_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US');
+SELECT 'loaded_s ' || extract(epoch FROM pg_conf_load_time());
 SELECT 'recovery ' || pg_is_in_recovery();
 SELECT 'sessions ' || count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid();
 SELECT 'pending ' || name FROM pg_settings WHERE pending_restart ORDER BY name;
@@ -118,6 +120,7 @@ Result<PostgresqlFacts> parse_postgresql_facts(std::string_view out) {
     if (word == "version") facts.version = rest;
     if (word == "started") facts.started = rest;
     if (word == "loaded") facts.loaded = rest;
+    if (word == "loaded_s") facts.loaded_s = std::strtod(rest.c_str(), nullptr);
     if (word == "pending") facts.pending.push_back(rest);
     if (word == "error") facts.file_errors.push_back(rest);
     if (word == "hba") facts.hba_errors.push_back(rest);

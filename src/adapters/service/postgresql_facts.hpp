@@ -13,6 +13,7 @@ namespace hitless::service {
 
 struct PostgresqlFacts {
   std::string started, loaded;  // pg_postmaster_start_time(), pg_conf_load_time()
+  double loaded_s = 0;          // the latter in seconds since the epoch; 0: not told
   std::string version;
   bool in_recovery = false;
   std::int64_t sessions = 0;             // of clients, ours not counted

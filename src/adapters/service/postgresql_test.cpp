@@ -19,7 +19,7 @@ using tests::sh;
 TEST(PostgresqlFacts, AnAnswerThatIsCutIsNone) {
   const std::string whole =
       "version 15.3\nstarted 2026-01-01 00:00:00.000001\nloaded 2026-01-02 00:00:00.000002\n"
-      "recovery false\nsessions 3\npending max_connections\nerror /a:3 work_mem: bad\nhba line 2: "
+      "loaded_s 1767312000.000002\nrecovery false\nsessions 3\npending max_connections\nerror /a:3 work_mem: bad\nhba line 2: "
       "x\n"
       "context DateStyle user\nend\n";
   const auto facts = parse_postgresql_facts(whole);
