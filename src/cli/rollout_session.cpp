@@ -16,6 +16,7 @@
 #include "cli/failpoint.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
+#include "cli/loaded_configs.hpp"
 #include "cli/notifying.hpp"
 #include "cli/pick_rollout.hpp"
 #include "cli/progress.hpp"
@@ -240,6 +241,7 @@ Opened open_session(RolloutSession& session, App& app, const std::string& servic
   if (!fleet) return {nullptr, kConfig};
   auto wiring = wire_for(*fleet, service, intent, sources);
   if (!wiring) return {nullptr, failed(app, wiring.error(), kConfig)};
+  remember_loaded_configs(**wiring, state_dir(app));
   if (!app.options.no_notify) {
     auto sinks = wire_sinks(*fleet);
     if (!sinks) return {nullptr, failed(app, sinks.error(), kConfig)};

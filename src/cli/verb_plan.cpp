@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
+#include "cli/loaded_configs.hpp"
 #include "cli/plan_file.hpp"
 #include "cli/screen_plan.hpp"
 #include "cli/waiting.hpp"
@@ -69,6 +70,7 @@ int verb_plan(App& app) {
   const core::Intent intent = core::intent_named(app.options.intent);
   auto wiring = wire_for(*fleet, app.options.service, intent);
   if (!wiring) return failed(app, wiring.error(), kConfig);
+  remember_loaded_configs(**wiring, state_dir(app));
   engine::PlanOptions options;
   options.intent = intent;
   options.if_needed = app.options.if_needed;
