@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/text.hpp"
+#include "cli/aws_inventory.hpp"
 #include "runtime/http.hpp"
 #include "runtime/process.hpp"
 
@@ -49,8 +50,11 @@ Task<void> get(std::string url, std::string token, Result<std::string>* out) {
   }
 }
 
-fleet::Outside outside() {
+fleet::Outside outside(std::string state_dir) {
   fleet::Outside out;
+  out.target_group = [dir = std::move(state_dir)](const fleet::TargetGroupQuestion& question) {
+    return ask_target_group(question, dir);
+  };
   out.run = [](std::vector<std::string> argv) {
     Result<std::string> text = fail(ErrorCode::internal, "nothing was run");
     run_until_done([&] { return run_command(std::move(argv), &text); });
@@ -68,7 +72,7 @@ fleet::Outside outside() {
 
 std::optional<fleet::Fleet> load_fleet_or_complain(const App& app,
                                                    std::vector<fleet::Diagnostic>* findings) {
-  fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app), outside());
+  fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app), outside(state_dir(app)));
   if (!loaded.diagnostics.empty())
     std::fputs(app.err.plain(fleet::render(loaded.diagnostics, app.err.color)).c_str(), stderr);
   if (findings != nullptr) *findings = std::move(loaded.diagnostics);

@@ -1,6 +1,6 @@
-// Inventories that are not files: the output of a command, and a Consul catalogue. Both are asked
-// anew each time the fleet file is read; their text counts for the fleet's digest, so that a plan
-// made with other hosts is stale. What they say is as untrusted as any file.
+// Inventories that are not files: the output of a command, a Consul catalogue, and AWS target
+// groups. All are asked anew each time the fleet file is read; their text counts for the fleet's
+// digest, so that a plan made with other hosts is stale. What they say is as untrusted as any file.
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -23,6 +23,7 @@ class Asker {
   void run() {
     if (root_.node("inventory_command") != nullptr) command();
     if (root_.node("consul") != nullptr) consul();
+    if (root_.node("aws") != nullptr) aws();
   }
 
  private:
@@ -87,6 +88,76 @@ class Asker {
     take_(named);
   }
 
+  void aws() {
+    const Reader aws = root_.object("aws", aws_table());
+    Inventory inventory;
+    std::string all;
+    for (const std::string& group : aws.words("target_groups")) {
+      const std::string at = truncate_utf8("target group " + group, kMaxShown);
+      if (!context_.outside.target_group)
+        return refuse("aws", Error{ErrorCode::refused, "AWS is not asked from here", at, {}});
+      auto members = context_.outside.target_group(
+          {group, aws.text("region"), aws.text("profile"), aws.text("endpoint")});
+      Status ok;
+      if (!members) {
+        ok = tl::unexpected(members.error());
+      } else {
+        all += group + "\n" + *members;
+        ok = add_members(group, *members, inventory);
+      }
+      if (!ok) {
+        Error error = ok.error();
+        if (error.where.empty()) error.where = at;
+        return refuse("aws", error);
+      }
+    }
+    if (inventory.hosts.empty()) return;  // check_tree has refused it
+    Inventory named = std::move(inventory);
+    if (!Source::from_text(std::move(all), "AWS target groups", context_.diagnostics, named.source))
+      return;
+    take_(named);
+  }
+
+  // arn:aws:elasticloadbalancing:eu-west-1:123:targetgroup/web/6d0ecf → web
+  static std::string group_name(const std::string& group) {
+    const std::size_t begin = group.find(":targetgroup/");
+    if (begin == std::string::npos) return group;
+    const std::string rest = group.substr(begin + 13);
+    return rest.substr(0, rest.find('/'));
+  }
+
+  static Status add_members(const std::string& group, const std::string& members,
+                            Inventory& inventory) {
+    const std::string name = group_name(group);
+    if (auto ok = check_identifier(name); !ok) return ok;
+    for (const std::string& line : split(members, '\n')) {
+      if (line.empty()) continue;
+      const std::size_t blank = line.find(' ');
+      if (blank == std::string::npos) return fail(ErrorCode::internal, "a member without address");
+      if (auto ok = add_host(line.substr(0, blank), line.substr(blank + 1), name, inventory); !ok)
+        return ok;
+    }
+    if (inventory.groups[name].hosts.empty())
+      return fail(ErrorCode::not_found, "it has no members", {},
+                  "an empty group would be taken for a fleet with nothing to do");
+    return {};
+  }
+
+  static Status add_host(const std::string& host, const std::string& address,
+                         const std::string& group, Inventory& inventory) {
+    if (inventory.hosts.size() >= Inventory::kMaxHosts)
+      return fail(ErrorCode::invalid, fmt::format("more than {} hosts", Inventory::kMaxHosts));
+    for (const std::string& name : {host, address}) {
+      if (auto ok = check_host_address(name); !ok)
+        return fail(ErrorCode::invalid, "not a host's name or address: `" +
+                                            escape_for_terminal(truncate_utf8(name, 80)) + "`");
+    }
+    if (inventory.hosts.emplace(host, Span{}).second) inventory.order.push_back(host);
+    inventory.host_vars[host]["ansible_host"] = {address, Span{}};
+    inventory.groups[group].hosts.push_back(host);
+    return {};
+  }
+
   static Status add(const std::string& service, const std::string& body, Inventory& inventory) {
     boost::system::error_code problem;
     const boost::json::value tree = boost::json::parse(body, problem);
@@ -100,16 +171,7 @@ class Asker {
       const std::string node = text_of(item, "Node");
       std::string address = text_of(item, "ServiceAddress");
       if (address.empty()) address = text_of(item, "Address");
-      if (inventory.hosts.size() >= Inventory::kMaxHosts)
-        return fail(ErrorCode::invalid, fmt::format("more than {} hosts", Inventory::kMaxHosts));
-      for (const std::string& name : {node, address}) {
-        if (auto ok = check_host_address(name); !ok)
-          return fail(ErrorCode::invalid, "not a host's name or address: `" +
-                                              escape_for_terminal(truncate_utf8(name, 80)) + "`");
-      }
-      if (inventory.hosts.emplace(node, Span{}).second) inventory.order.push_back(node);
-      inventory.host_vars[node]["ansible_host"] = {address, Span{}};
-      inventory.groups[service].hosts.push_back(node);
+      if (Status ok = add_host(node, address, service, inventory); !ok) return ok;
     }
     return {};
   }

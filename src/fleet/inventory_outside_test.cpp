@@ -36,6 +36,35 @@ Outside says(Result<std::string> text) {
   return outside;
 }
 
+constexpr const char* kAws = R"(version: 1
+aws: { target_groups: ["arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web/6d0e"], region: eu-west-1 }
+services:
+  web: { kind: nginx, hosts: ["group:web"], port: 80, health: { tcp: "{address}:80" }, policy: { floor: 1 } }
+)";
+
+TEST(InventoryOutside, TargetGroupsOfAws) {
+  std::string said = "web01 10.0.0.11\nweb02 10.0.0.12\n";
+  Outside outside;
+  outside.target_group = [&](const TargetGroupQuestion& question) {
+    EXPECT_EQ(question.region, "eu-west-1");
+    EXPECT_EQ(question.profile, "");
+    return Result<std::string>(said);
+  };
+  const LoadResult result = load_fleet_text(kAws, "hitless.yaml", outside);
+  ASSERT_TRUE(result.fleet) << render(result.diagnostics, false);
+  EXPECT_EQ(result.fleet->host("web02")->address, "10.0.0.12");
+  EXPECT_EQ(result.fleet->service("web")->instances.size(), 2U);
+  said = "web01 10.0.0.11\n";
+  EXPECT_NE(load_fleet_text(kAws, "hitless.yaml", outside).fleet->digest, result.fleet->digest);
+  for (const char* bad : {"", "web01\n", "web01 -oProxyCommand=x\n", "-x 10.0.0.1\n"}) {
+    said = bad;
+    const LoadResult refused = load_fleet_text(kAws, "hitless.yaml", outside);
+    EXPECT_FALSE(refused.fleet) << bad;
+    EXPECT_NE(find(refused, "HL0606"), nullptr) << codes_of(refused);
+  }
+  EXPECT_FALSE(load_fleet_text(kAws, "hitless.yaml", {}).fleet) << "nobody is asked from here";
+}
+
 TEST(InventoryOutside, TheListOfAnsibleInventory) {
   const LoadResult result = load_fleet_text(kFleet, "hitless.yaml", says(std::string(kList)));
   ASSERT_TRUE(result.fleet) << codes_of(result);

@@ -50,6 +50,7 @@ struct Table {
 
 [[nodiscard]] const Table& root_table();
 [[nodiscard]] const Table& consul_table();
+[[nodiscard]] const Table& aws_table();
 [[nodiscard]] const Table& ssh_table();
 [[nodiscard]] const Table& host_table();
 [[nodiscard]] const Table& load_balancer_table();

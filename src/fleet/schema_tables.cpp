@@ -36,6 +36,8 @@ const Table& root_table() {
                 "time the fleet file is read.")),
        key("consul", object(consul_table()), "",
            "Services of a Consul catalogue, each taken over as a group of hosts."),
+       key("aws", object(aws_table()), "",
+           "Target groups of AWS, each taken over as a group of hosts."),
        key("ssh", object(ssh_table()), "", "How the OpenSSH client is called."),
        key("hosts", map(Format::host_name, object(host_table())), "",
            "Machines by name; what is said here wins over the inventory."),
@@ -65,6 +67,22 @@ const Table& consul_table() {
        needed(also({"service"}, key("services", one_or_list(text(Format::name)), "",
                                     "Names in the catalogue; each becomes a group."))),
        key("token", text(Format::secret), "", "ACL token, sent as X-Consul-Token.")},
+      "",
+      {},
+      {}};
+  return table;
+}
+
+const Table& aws_table() {
+  static const Table table{
+      "aws",
+      "Target groups of AWS, asked each time the fleet file is read",
+      {needed(also({"target_group"},
+                   key("target_groups", one_or_list(text(Format::text)), "",
+                       "Names or ARNs; each becomes a group, under the target group's name."))),
+       key("region", text(Format::name), "", "Default: as the environment and ~/.aws say."),
+       key("profile", text(Format::name), "", "Of ~/.aws; default: as the environment says."),
+       key("endpoint", text(Format::http_url), "", "Another endpoint than AWS's own.")},
       "",
       {},
       {}};

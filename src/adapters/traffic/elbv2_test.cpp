@@ -4,13 +4,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 
-#include <fstream>
 #include <set>
 
+#include "adapters/traffic/elbv2_members.hpp"
 #include "adapters/traffic/haproxy_for_tests.hpp"
-#include "runtime/child.hpp"
+#include "fake_aws.hpp"
 #include "runtime/http.hpp"
 #include "tiny_server.hpp"
 
@@ -54,36 +53,17 @@ class FakeAws {
         {"name":"other-tg","protocol":"TCP","port":$A,"type":"instance","lb":"web",
          "targets":[["$1",$A]]}])" +
                          more + "}";
-    for (const auto& [from, to] :
-         std::map<std::string, std::string>{{"$1", kId1},
-                                            {"$2", kId2},
-                                            {"$L", std::to_string(lb_port)},
-                                            {"$A", std::to_string(a.port())},
-                                            {"$B", std::to_string(b.port())}}) {
-      for (std::size_t at; (at = config.find(from)) != std::string::npos;)
-        config.replace(at, from.size(), to);
-    }
-    std::ofstream(dir_.path() + "/config.json") << config;
-    auto child = Child::start({"python3", HITLESS_SOURCE_DIR "/tests/fakes/aws/aws_fake.py",
-                               dir_.path() + "/config.json", dir_.path()});
-    if (!child) throw std::runtime_error(describe(child.error()));
-    child_.emplace(std::move(*child));
-    std::string line;
-    for (int i = 0; i < 600 && line.find('\n') == std::string::npos; ++i) {
-      pollfd wait{child_->out.get(), POLLIN, 0};
-      if (::poll(&wait, 1, 100) <= 0) continue;
-      char text[100];
-      const ssize_t count = ::read(child_->out.get(), text, sizeof text);
-      if (count == 0) break;
-      if (count > 0) line.append(text, static_cast<std::size_t>(count));
-    }
-    if (!line.starts_with("ready ")) throw std::runtime_error("the fake of AWS did not start");
-    url = "http://127.0.0.1:" + line.substr(6, line.find('\n') - 6);
+    aws_.emplace(tests::filled(config, {{"$1", kId1},
+                                        {"$2", kId2},
+                                        {"$L", std::to_string(lb_port)},
+                                        {"$A", std::to_string(a.port())},
+                                        {"$B", std::to_string(b.port())}}));
+    url = aws_->url();
     wait_until_healthy();
   }
 
-  void faults(const std::string& json) const { ask("POST", "/_fake", json); }
-  [[nodiscard]] std::string calls() const { return ask("GET", "/_fake", ""); }
+  void faults(const std::string& json) const { aws_->faults(json); }
+  [[nodiscard]] std::string calls() const { return aws_->calls(); }
   [[nodiscard]] int count(const std::string& action) const {
     const std::string text = calls();
     int n = 0;
@@ -110,15 +90,7 @@ class FakeAws {
     Elbv2Pool pool;
     pool.lb = "alb";
     pool.group = group;
-    const std::map<std::string, std::string> variables = {{"AWS_ACCESS_KEY_ID", "AKIDT"},
-                                                          {"AWS_SECRET_ACCESS_KEY", "shh"},
-                                                          {"AWS_ENDPOINT_URL", url},
-                                                          {"AWS_REGION", "eu-west-1"}};
-    pool.account =
-        *aws::Account::open({}, [variables](const std::string& name) -> std::optional<std::string> {
-          const auto it = variables.find(name);
-          return it == variables.end() ? std::nullopt : std::optional(it->second);
-        });
+    pool.account = tests::fake_aws_account(url);
     pool.targets = {{kOne, kId1, "web01", "127.0.0.1", a.port(), ""},
                     {kTwo, kId2, "web02", "127.0.0.1", b.port(), ""}};
     pool.poll_ms = 100;
@@ -130,18 +102,6 @@ class FakeAws {
   std::string url;
 
  private:
-  std::string ask(const char* method, const std::string& path, const std::string& body) const {
-    auto answer = await<Result<HttpResponse>>([&] {
-      HttpRequest request;
-      request.method = method;
-      request.url = url + path;
-      request.body = body;
-      request.max_body_bytes = 64u << 20;
-      return http_request(std::move(request));
-    });
-    if (!answer) throw std::runtime_error(describe(answer.error()));
-    return answer->body;
-  }
   void wait_until_healthy() const {
     const auto driver = make_elbv2(pool());
     const bool up = eventually([&] {
@@ -154,8 +114,7 @@ class FakeAws {
     if (!up) throw std::runtime_error("the fake's targets do not become healthy");
   }
 
-  traffic::TempDir dir_;
-  std::optional<Child> child_;
+  std::optional<tests::FakeAwsProcess> aws_;
 };
 
 core::TargetReport read_one(ports::Traffic& driver, const InstanceId& id) {
@@ -295,6 +254,28 @@ TEST(Elbv2, MistakesOfTheConfigurationAreTold) {
   EXPECT_EQ(read_one(*make_elbv2(pool), kTwo).admin, AdminState::ready);
   pool.targets = {{kTwo, "--help", "x", "y", 1, ""}};
   EXPECT_FALSE(check_elbv2(pool));
+}
+
+// One that is out is not registered any more, and is one of the fleet all the same.
+TEST(Elbv2, TheMembersOfAGroupAsHosts) {
+  FakeAws aws;
+  const auto members = [&](const std::vector<std::string>& known,
+                           const std::string& group = "web-tg") {
+    return await<Result<std::vector<elbv2::GroupMember>>>(
+        [&] { return elbv2::group_members(aws.pool().account, group, known); });
+  };
+  const auto all = members({});
+  ASSERT_TRUE(all) << describe(all.error());
+  ASSERT_EQ(all->size(), 2U);
+  EXPECT_EQ(all->at(1).id, kId2);
+  EXPECT_EQ(all->at(1).name, "web02");
+  EXPECT_EQ(all->at(1).address, "127.0.0.1");
+  const auto driver = make_elbv2(aws.pool());
+  ASSERT_TRUE(drain(*driver, kTwo));
+  ASSERT_TRUE(eventually([&] { return members({})->size() == 1; }));
+  EXPECT_EQ(members({kId1, kId2})->size(), 2U) << "its machine is there";
+  EXPECT_EQ(members({kId1, "i-0aaaaaaaaaaaaaaa9"})->size(), 1U) << "that one's is gone";
+  EXPECT_FALSE(members({}, "none-tg"));
 }
 
 TEST(Elbv2, CloudWatchTotalsRiseWithWhatWasSent) {

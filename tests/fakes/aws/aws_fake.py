@@ -8,7 +8,7 @@ with it, tests/fakes/aws/awscli_test.py), and its load balancer is a real HAProx
 
 Faults are switched by POST /_fake with a JSON object, for example {"throttle": 3}, {"fail": ["DescribeTargetHealth",
 "HealthUnavailable", 500, 2]}, {"lose_reply": 1}, {"stale_reads": 2}, {"drain_lag_s": 3}, {"clock_offset_s": 3600}, or
-somebody else's hand {"deregister": [ARN, ID, PORT]};
+somebody else's hand {"deregister": [ARN, ID, PORT]} or {"register": …};
 GET /_fake gives what was called. Only for this machine: it listens on 127.0.0.1."""
 import http.server
 import json
@@ -225,6 +225,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             wanted = json.loads(body)
             if by_hand := wanted.pop("deregister", None):
                 fake.elb.deregister(by_hand[0], [{"Id": by_hand[1], "Port": by_hand[2]}])
+            if by_hand := wanted.pop("register", None):
+                fake.elb.register(by_hand[0], [{"Id": by_hand[1], "Port": by_hand[2]}])
             with fake.faults.lock:
                 fake.faults.set.update(wanted)
             return self.reply(200, "{}", "application/json")

@@ -52,6 +52,7 @@ def describe_instances(instances, params):
     rows = []
     for each in instances.values():
         facts = {"network-interface.addresses.private-ip-address": each["ip"], "private-ip-address": each["ip"],
+                 "instance-id": each["id"],
                  "instance-state-name": each.get("state", "running"), "tag:Name": each.get("name", "")}
         facts.update({"tag:" + k: v for k, v in each.get("tags", {}).items()})
         unknown = [f for f in filters if f not in facts and not f.startswith("tag:")]
