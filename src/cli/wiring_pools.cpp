@@ -4,10 +4,13 @@
 
 #include "adapters/traffic/caddy.hpp"
 #include "adapters/traffic/command.hpp"
+#include "adapters/traffic/envoy.hpp"
 #include "adapters/traffic/haproxy.hpp"
+#include "adapters/traffic/ipvs.hpp"
 #include "adapters/traffic/nginx_lb.hpp"
 #include "adapters/traffic/pgbouncer.hpp"
 #include "adapters/traffic/touch_file.hpp"
+#include "adapters/traffic/traefik.hpp"
 #include "fleet/words.hpp"
 
 namespace hitless::cli {
@@ -172,6 +175,16 @@ const char* name_of(fleet::LbKind kind) {
       return "elbv2";
     case fleet::LbKind::pgbouncer:
       return "pgbouncer";
+    case fleet::LbKind::envoy:
+      return "envoy";
+    case fleet::LbKind::nginx_plus:
+      return "nginx_plus";
+    case fleet::LbKind::traefik:
+      return "traefik";
+    case fleet::LbKind::consul:
+      return "consul";
+    case fleet::LbKind::ipvs:
+      return "ipvs";
     case fleet::LbKind::caddy:
       break;
   }
@@ -194,6 +207,16 @@ Made wire_pool(const PoolWiring& pool) {
       return make_nginx_pool(pool);
     case fleet::LbKind::touch_file:
       return make_touch_file_pool(pool);
+    case fleet::LbKind::envoy:
+      return make_envoy_pool(pool);
+    case fleet::LbKind::nginx_plus:
+      return make_nginx_plus_pool(pool);
+    case fleet::LbKind::traefik:
+      return make_traefik_pool(pool);
+    case fleet::LbKind::consul:
+      return make_consul_pool(pool);
+    case fleet::LbKind::ipvs:
+      return make_ipvs_pool(pool);
     case fleet::LbKind::caddy:
       break;
   }
@@ -244,8 +267,14 @@ Status add_watched(const fleet::LoadBalancer& lb, const fleet::Target& target, c
 
 ports::PrivilegedCommands privileged_commands(const fleet::LoadBalancer& lb) {
   if (lb.kind == fleet::LbKind::pgbouncer) return pgbouncer_privileged_commands();
-  return lb.kind == fleet::LbKind::nginx ? nginx_lb_commands(nginx_files(lb))
-                                         : ports::PrivilegedCommands{};
+  if (lb.kind == fleet::LbKind::nginx) return nginx_lb_commands(nginx_files(lb));
+  if (const auto* envoy = std::get_if<fleet::EnvoyLb>(&lb.options))
+    return envoy_commands(envoy->endpoints);
+  if (const auto* traefik = std::get_if<fleet::TraefikLb>(&lb.options))
+    return traefik_commands(traefik->file);
+  if (const auto* ipvs = std::get_if<fleet::IpvsLb>(&lb.options))
+    return ipvs_commands(ipvs->binary);
+  return {};
 }
 
 ports::PrivilegedCommands privileged_commands(const fleet::Fleet& fleet,

@@ -37,6 +37,11 @@ struct PoolWiring {
 [[nodiscard]] Result<std::unique_ptr<ports::Traffic>> wire_pool(const PoolWiring& pool);
 
 [[nodiscard]] Result<std::unique_ptr<ports::Traffic>> make_elbv2_pool(const PoolWiring& from);
+[[nodiscard]] Result<std::unique_ptr<ports::Traffic>> make_envoy_pool(const PoolWiring& from);
+[[nodiscard]] Result<std::unique_ptr<ports::Traffic>> make_nginx_plus_pool(const PoolWiring& from);
+[[nodiscard]] Result<std::unique_ptr<ports::Traffic>> make_traefik_pool(const PoolWiring& from);
+[[nodiscard]] Result<std::unique_ptr<ports::Traffic>> make_consul_pool(const PoolWiring& from);
+[[nodiscard]] Result<std::unique_ptr<ports::Traffic>> make_ipvs_pool(const PoolWiring& from);
 
 // Every pool of the service, in the order of load balancers and pools.
 [[nodiscard]] Result<std::vector<std::unique_ptr<ports::Traffic>>> wire_pools(

@@ -63,7 +63,20 @@ struct Endpoint {
 };
 
 // Which program or service it is. What the fleet file may say of each: fleet/lb_kinds.hpp.
-enum class LbKind { haproxy, command, nginx, touch_file, caddy, elbv2, pgbouncer };
+enum class LbKind {
+  haproxy,
+  command,
+  nginx,
+  touch_file,
+  caddy,
+  elbv2,
+  pgbouncer,
+  envoy,
+  nginx_plus,
+  traefik,
+  consul,
+  ipvs
+};
 
 struct LbNode {
   std::string name;
@@ -97,6 +110,33 @@ struct CaddyLb {
   DurationMs timeout_ms = 0;
 };
 
+struct EnvoyLb {
+  std::string endpoints;  // the file of its endpoints, on every node
+  int panic_percent = 0;
+  DurationMs timeout_ms = 0;
+};
+
+struct NginxPlusLb {
+  std::string user;  // empty: its API asks for none
+  Secret password;
+  DurationMs timeout_ms = 0;
+};
+
+struct TraefikLb {
+  std::string file;  // of its file provider, on every node
+  DurationMs timeout_ms = 0;
+};
+
+struct ConsulLb {
+  std::string url;  // of the agent, as seen from each instance's host
+  Secret token;
+  DurationMs settle_ms = 0, timeout_ms = 0;
+};
+
+struct IpvsLb {
+  std::string binary;
+};
+
 struct Elbv2Lb {
   std::string region, profile, endpoint;  // empty: as the environment and ~/.aws say
   std::optional<DurationMs> settle_ms;    // empty: by the kind of load balancer
@@ -115,7 +155,8 @@ struct LoadBalancer {
   Mark mark;
   LbKind kind = LbKind::haproxy;
   std::vector<LbNode> nodes;  // none for kinds that have no nodes
-  std::variant<HaproxyLb, CommandLb, NginxLb, TouchFileLb, CaddyLb, Elbv2Lb, PgbouncerLb>
+  std::variant<HaproxyLb, CommandLb, NginxLb, TouchFileLb, CaddyLb, Elbv2Lb, PgbouncerLb, EnvoyLb,
+               NginxPlusLb, TraefikLb, ConsulLb, IpvsLb>
       options;  // its own
 };
 
@@ -325,8 +366,15 @@ struct LoadResult {
   std::vector<Diagnostic> diagnostics;
 };
 
+struct TargetGroupQuestion {
+  std::string group;                      // name or ARN
+  std::string region, profile, endpoint;  // empty: as the environment and ~/.aws say
+};
+
 // What inventories that are not files are asked through. Empty: then they are an error.
 struct Outside {
+  // "NAME ADDRESS" of each member, a line each, in a steady order.
+  std::function<Result<std::string>(TargetGroupQuestion)> target_group;
   // Standard output of the command; it must end well, in time, and say no more than 1 MiB.
   std::function<Result<std::string>(std::vector<std::string> argv)> run;
   // Body of a GET that was answered with 200; token: a header's value, may be empty.

@@ -16,9 +16,10 @@ namespace hitless::fleet {
 using namespace types;
 
 std::span<const LbKindEntry> lb_kind_entries() {
-  static const std::array entries{haproxy_entry(),  command_entry(),    elbv2_entry(),
-                                  nginx_entry(),    touch_file_entry(), caddy_entry(),
-                                  pgbouncer_entry()};
+  static const std::array entries{haproxy_entry(),   command_entry(),    elbv2_entry(),
+                                  nginx_entry(),     touch_file_entry(), caddy_entry(),
+                                  pgbouncer_entry(), envoy_entry(),      nginx_plus_entry(),
+                                  traefik_entry(),   consul_entry(),     ipvs_entry()};
   return entries;
 }
 
@@ -184,6 +185,39 @@ Endpoint endpoint_of(const std::string& text) {
 
 Key node_name_key() {
   return needed(key("name", text(Format::name), "", "Shown in plans and logs."));
+}
+
+Table http_node_table(std::string name, std::string about, std::string url, std::string about_url) {
+  return {std::move(name),
+          std::move(about),
+          {node_name_key(),
+           also({"admin", "api"},
+                key("url", text(Format::http_url), std::move(url), std::move(about_url))),
+           key("host", text(Format::host_name), "",
+               "curl runs there, over its ssh connection; default: on this machine.")},
+          "",
+          {},
+          {}};
+}
+
+Key http_timeout_key() {
+  return key("timeout", duration(), "2s", "For one call of its API; at most 2.5s.");
+}
+
+void decode_http_nodes(const LoadContext& context, const Reader& reader, const Table& table,
+                       LoadBalancer& lb) {
+  decode_nodes(context, reader, table, lb, [](const Reader& each, LbNode& made) {
+    made.url = each.text("url");
+    while (made.url.ends_with('/')) made.url.pop_back();
+  });
+}
+
+void validate_http_timeout(const LoadContext& context, const LoadBalancer& lb,
+                           DurationMs timeout_ms) {
+  constexpr DurationMs kMinMs = 100, kMaxMs = 2'500;  // the engine waits 3 s for a reading
+  if (timeout_ms >= kMinMs && timeout_ms <= kMaxMs) return;
+  context.error("HL0108", context.place({"load_balancers", lb.name, "timeout"}),
+                fmt::format("`timeout` of `{}` wants 100ms to 2.5s", lb.name), "out of range");
 }
 
 const std::vector<std::string>& instance_places() {

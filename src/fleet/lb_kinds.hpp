@@ -49,6 +49,11 @@ struct LbKindEntry {
 [[nodiscard]] LbKindEntry nginx_entry();
 [[nodiscard]] LbKindEntry touch_file_entry();
 [[nodiscard]] LbKindEntry caddy_entry();
+[[nodiscard]] LbKindEntry envoy_entry();
+[[nodiscard]] LbKindEntry nginx_plus_entry();
+[[nodiscard]] LbKindEntry traefik_entry();
+[[nodiscard]] LbKindEntry consul_entry();
+[[nodiscard]] LbKindEntry ipvs_entry();
 
 // ---- for the entries ----------------------------------------------------------------------------
 // The list under `nodes:`, each read with `table`; what is special about the kind is added by more.
@@ -57,6 +62,14 @@ void decode_nodes(const LoadContext& context, const Reader& reader, const Table&
 // Names differ, hosts are defined.
 void validate_nodes(const LoadContext& context, const LoadBalancer& lb);
 [[nodiscard]] Key node_name_key();
+// For kinds with an API that curl asks from the node: nodes with `url` and `host`, and `timeout`.
+[[nodiscard]] Table http_node_table(std::string name, std::string about, std::string url,
+                                    std::string about_url);
+[[nodiscard]] Key http_timeout_key();
+void decode_http_nodes(const LoadContext& context, const Reader& reader, const Table& table,
+                       LoadBalancer& lb);
+void validate_http_timeout(const LoadContext& context, const LoadBalancer& lb,
+                           DurationMs timeout_ms);
 [[nodiscard]] Endpoint endpoint_of(const std::string& text);      // of a value of Format::socket
 [[nodiscard]] const std::vector<std::string>& instance_places();  // {host} {service} {port} …
 

@@ -116,6 +116,42 @@ TEST(LbKinds, ATouchFileNeedsAPortAndATimeToBeNoticed) {
   EXPECT_NE(find(zero, "HL0108"), nullptr) << codes_of(zero);
 }
 
+TEST(LbKinds, KindsWithAnApiOrAFileHaveTheirOwnKeys) {
+  const auto result = load_text(
+      fleet_with("  e: { kind: envoy, endpoints: /etc/envoy/eds.json, panic_threshold: 20%, nodes: "
+                 "[ { name: n, "
+                 "host: lb1 } ] }\n"
+                 "  p: { kind: nginx_plus, user: me, password: \"${env:X}\", nodes: [ { name: n, url: "
+                 "\"http://127.0.0.1:1/api/8/\" } ] }\n"
+                 "  t: { kind: traefik, file: /etc/traefik/web.yml, nodes: [ { name: n } ] }\n"
+                 "  c: { kind: consul, settle: 5s }\n"
+                 "  i: { kind: ipvs, nodes: [ { name: n, host: lb1 } ] }\n",
+                 "[ { lb: e, cluster: web }, { lb: p, upstream: web }, { lb: t, service: web }, { "
+                 "lb: c, service: "
+                 "web }, { lb: i, virtual_service: \"tcp:10.0.0.9:80\" } ]"));
+  ASSERT_TRUE(result.fleet) << render(result.diagnostics, false);
+  const auto& lbs = result.fleet->load_balancers;
+  EXPECT_EQ(std::get<EnvoyLb>(lbs.at("e").options).panic_percent, 20);
+  EXPECT_EQ(lbs.at("e").nodes[0].url, "http://127.0.0.1:9901");
+  EXPECT_EQ(lbs.at("p").nodes[0].url, "http://127.0.0.1:1/api/8");
+  EXPECT_EQ(std::get<NginxPlusLb>(lbs.at("p").options).user, "me");
+  EXPECT_EQ(std::get<ConsulLb>(lbs.at("c").options).url, "http://127.0.0.1:8500");
+  EXPECT_EQ(std::get<IpvsLb>(lbs.at("i").options).binary, "/usr/sbin/ipvsadm");
+  const auto& targets = result.fleet->service("web")->instances[1].targets;
+  EXPECT_EQ(targets[0].member, "10.0.0.2:80");
+  EXPECT_EQ(targets[2].member, "http://10.0.0.2:80");
+  EXPECT_EQ(targets[3].member, "web") << "the same on every host";
+  EXPECT_EQ(targets[4].pool, "tcp:10.0.0.9:80");
+
+  const auto toml = load_text(
+      fleet_with("  t: { kind: traefik, file: /etc/traefik/web.toml, nodes: [ { name: n } ] }\n",
+                 "[ { lb: t, service: web } ]"));
+  EXPECT_NE(find(toml, "HL0232"), nullptr) << codes_of(toml);
+  const auto slow = load_text(fleet_with("  c: { kind: consul, settle: 5s, timeout: 9s }\n",
+                                         "[ { lb: c, service: web } ]"));
+  EXPECT_NE(find(slow, "HL0108"), nullptr) << codes_of(slow);
+}
+
 TEST(LbKinds, EveryKindHasAnEntryAndTheSchemaABranch) {
   const auto schema = boost::json::parse(json_schema()).as_object();
   const auto& definitions = schema.at("definitions").as_object();

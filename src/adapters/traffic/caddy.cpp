@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "adapters/traffic/caddy_reply.hpp"
+#include "adapters/traffic/every_node.hpp"
+#include "adapters/traffic/node_http.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
 
@@ -15,8 +17,7 @@ using core::InstanceId;
 
 constexpr int kEditTries = 5;  // while others edit the same list
 constexpr int kHttpPreconditionFailed = 412;
-constexpr DurationMs kExecSlackMs = 500;  // curl ends itself before its host is given up
-constexpr DurationMs kSettleMs = 300;     // the old configuration's handlers finish their picks
+constexpr DurationMs kSettleMs = 300;  // the old configuration's handlers finish their picks
 
 struct Listed {
   CaddyUpstreams upstreams;
@@ -30,7 +31,7 @@ class Caddy final : public ports::Traffic {
   [[nodiscard]] std::string describe() const override {
     std::vector<std::string> names;
     for (const CaddyNode& node : pool_.nodes) names.push_back(node.name);
-    return escape_for_terminal(pool_.id + " @ " + join(names, ", "));
+    return pool_at(pool_.id, names);
   }
   Task<Result<ports::TrafficCapabilities>> capabilities() override;
   Task<std::vector<core::TargetReport>> read() override;
@@ -45,10 +46,11 @@ class Caddy final : public ports::Traffic {
     for (std::size_t i = 0; i < none.size(); ++i) none[i].node = pool_.nodes[i].name;
     co_return none;
   }
+  [[nodiscard]] bool has_counters() const override { return false; }
 
  private:
   using Node = const CaddyNode*;
-  Task<Result<CaddyReply>> call(Node node, std::vector<std::string> options, std::string body);
+  Task<Result<NodeReply>> call(Node node, std::vector<std::string> headers, std::string patch);
   Task<Result<Listed>> list(Node node);
   Task<void> read_node(Node node, std::vector<core::TargetReport>* out);
   Task<Status> change_node(Node node, std::string dial, bool in);
@@ -58,39 +60,17 @@ class Caddy final : public ports::Traffic {
   Status config_;
 };
 
-Task<Result<CaddyReply>> Caddy::call(Node node, std::vector<std::string> options,
-                                     std::string body) {
+Task<Result<NodeReply>> Caddy::call(Node node, std::vector<std::string> headers,
+                                    std::string patch) {
   if (!config_) co_return tl::unexpected(config_.error());
-  std::vector<std::string> argv = {
-      "curl",
-      "-q",
-      "-sS",
-      "-D",
-      "/dev/stderr",
-      "--noproxy",
-      "*",
-      "--proto",
-      "=http,https",
-      "--max-filesize",
-      "1048576",
-      "-m",
-      fmt::format("{:.1f}", static_cast<double>(pool_.timeout_ms) / 1000)};
-  argv.insert(argv.end(), options.begin(), options.end());
-  argv.insert(argv.end(), {"--url", node->url + "/id/" + pool_.id + "/upstreams"});
-  auto ran = co_await node->host->exec(std::move(argv), std::move(body),
-                                       pool_.timeout_ms + kExecSlackMs, false);
-  if (!ran) {
-    Error error = ran.error();
-    if (error.where.empty()) error.where = node->name;
-    co_return tl::unexpected(std::move(error));
-  }
-  if (ran->exit_code != 0 || ran->truncated)
-    co_return fail(ErrorCode::unavailable,
-                   "its admin API cannot be asked: " +
-                       redact(escape_for_terminal(truncate_utf8(trim(ran->err), 200))),
-                   node->name, "curl is needed there, and Caddy's admin API at " + node->url);
-  auto reply = parse_caddy_reply(ran->err, ran->out);
-  if (!reply) reply.error().where = node->name;
+  NodeCall call;
+  call.url = node->url + "/id/" + pool_.id + "/upstreams";
+  call.headers = std::move(headers);
+  call.timeout_ms = pool_.timeout_ms;
+  if (!patch.empty()) call.method = "PATCH";
+  call.body = std::move(patch);
+  auto reply = co_await call_from(node->host, "Caddy's admin API", std::move(call));
+  if (!reply && reply.error().where.empty()) reply.error().where = node->name;
   co_return reply;
 }
 
@@ -168,16 +148,10 @@ Task<Status> Caddy::change_node(Node node, std::string dial, bool in) {
     if (listed->etag.empty())
       co_return fail(ErrorCode::refused, "its admin API gives no ETag, so an edit is not safe",
                      node->name, "Caddy 2.5.2 or later is needed");
-    std::vector<std::string> options = {"-X",
-                                        "PATCH",
-                                        "-H",
-                                        "Content-Type: application/json",
-                                        "-H",
-                                        "If-Match: " + listed->etag,
-                                        "--data-binary",
-                                        "@-"};
+    std::vector<std::string> headers = {"Content-Type: application/json",
+                                        "If-Match: " + listed->etag};
     std::string body = in ? with_dial(now, dial) : without_dial(now, dial);
-    auto reply = co_await call(node, std::move(options), std::move(body));
+    auto reply = co_await call(node, std::move(headers), std::move(body));
     if (!reply) co_return tl::unexpected(reply.error());
     if (reply->status != 200 && (reply->status != kHttpPreconditionFailed || left <= 1))
       co_return fail(ErrorCode::failed,
@@ -193,9 +167,7 @@ Task<Status> Caddy::change_node(Node node, std::string dial, bool in) {
 Task<Status> Caddy::change(InstanceId target, bool in) {
   if (!config_) co_return config_;
   const auto member = std::ranges::find(pool_.members, target, &CaddyMember::instance);
-  if (member == pool_.members.end())
-    co_return fail(ErrorCode::not_found,
-                   escape_for_terminal(target.value) + " is not in " + describe());
+  if (member == pool_.members.end()) co_return not_in_pool(target, describe());
   for (const CaddyNode& node : pool_.nodes)
     if (auto ok = co_await change_node(&node, member->dial, in); !ok) co_return ok;
   co_return Status{};
@@ -239,14 +211,10 @@ Status check_caddy(const CaddyPool& pool) {
   if (pool.nodes.empty()) return fail(ErrorCode::invalid, pool.lb + " has no nodes");
   for (const CaddyNode& node : pool.nodes) {
     if (auto ok = check_identifier(node.name); !ok) return ok;
-    const bool http = node.url.starts_with("http://") || node.url.starts_with("https://");
-    // curl would expand what stands in brackets and braces.
-    if (!http || node.url.find_first_of("[]{}# \t\r\n") != std::string::npos ||
-        node.url.ends_with('/'))
-      return fail(
-          ErrorCode::invalid,
-          "not the URL of an admin API: " + escape_for_terminal(truncate_utf8(node.url, 80)),
-          node.name, "such as http://127.0.0.1:2019, without a path");
+    if (auto ok = traffic::check_node_url(node.url); !ok) {
+      ok.error().where = node.name;
+      return ok;
+    }
   }
   return {};
 }

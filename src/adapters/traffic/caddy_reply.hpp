@@ -1,4 +1,4 @@
-// What curl brings from Caddy's admin API, and the list of upstreams in it.
+// The list of upstreams as Caddy's admin API has it.
 #pragma once
 #include <string>
 #include <string_view>
@@ -7,14 +7,6 @@
 #include "base/error.hpp"
 
 namespace hitless::traffic {
-
-struct CaddyReply {
-  int status = 0;
-  std::string etag, body;
-};
-// head: what `curl -D` writes, all status and header lines and the trailers: Caddy 2.6 sends its
-// ETag behind the body.
-[[nodiscard]] Result<CaddyReply> parse_caddy_reply(std::string_view head, std::string_view body);
 
 struct CaddyUpstreams {
   std::vector<std::string> dials;

@@ -36,6 +36,7 @@ class CommandTraffic final : public ports::Traffic {
   Task<Status> rejoin(core::InstanceId target) override;
   Task<Status> close_remaining(core::InstanceId target) override;
   Task<std::vector<ports::PoolCounters>> counters() override;
+  [[nodiscard]] bool has_counters() const override { return counts_; }
 
  private:
   using Member = const CommandMember*;
@@ -58,6 +59,7 @@ class CommandTraffic final : public ports::Traffic {
   }
 
   CommandPool pool_;
+  bool counts_ = true;  // until a state without requests was seen
 };
 
 std::vector<std::pair<const CommandNode*, const CommandMember*>> CommandTraffic::places_of(
@@ -98,6 +100,7 @@ Task<Result<CommandState>> CommandTraffic::look(Node node, Member member) {
     error.where = node->name;
     co_return tl::unexpected(std::move(error));
   }
+  counts_ = counts_ && (state->requests || state->admin == AdminState::absent);
   if (member->count.empty() || state->admin == AdminState::absent) co_return state;
   state->in_flight.reset();  // the count command is the one that was asked to count
   auto counted = co_await run(node, member->count, kLookDeadlineMs, "count");

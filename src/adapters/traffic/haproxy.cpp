@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "adapters/traffic/every_node.hpp"
 #include "adapters/traffic/haproxy_capabilities.hpp"
 #include "adapters/traffic/haproxy_node.hpp"
 #include "base/names.hpp"
@@ -36,7 +37,7 @@ class Haproxy final : public ports::Traffic {
   [[nodiscard]] std::string describe() const override {
     std::vector<std::string> names;
     for (const auto& node : nodes_) names.push_back(node->name());
-    return escape_for_terminal(pool_.backend + " @ " + join(names, ", "));
+    return pool_at(pool_.backend, names);
   }
   Task<Result<ports::TrafficCapabilities>> capabilities() override;
   Task<std::vector<core::TargetReport>> read() override;
@@ -46,19 +47,14 @@ class Haproxy final : public ports::Traffic {
   Task<std::vector<ports::PoolCounters>> counters() override;
 
  private:
-  using StatusSlot = std::optional<Status>;
-  using FoundSlot = std::optional<Result<Found>>;
-
   [[nodiscard]] Result<std::string> server_of(const core::InstanceId& target) const;
   Task<Result<Found>> find(NodeLink* node, std::string server);
-  Task<void> find_into(NodeLink* node, std::string server, FoundSlot* out);
   Task<Result<std::vector<Found>>> find_everywhere(std::string server);
-  Task<void> read_node(NodeLink* node, std::vector<core::TargetReport>* out);
-  Task<void> count_node(NodeLink* node, ports::PoolCounters* out);
-  Task<void> drain_node(NodeLink* node, std::string server, StatusSlot* out);
-  Task<void> ready_node(NodeLink* node, std::string server, bool is_ready, StatusSlot* out);
-  Task<void> close_node(NodeLink* node, std::string server, std::vector<std::int64_t> old,
-                        StatusSlot* out);
+  Task<std::vector<core::TargetReport>> read_node(NodeLink* node);
+  Task<ports::PoolCounters> count_node(NodeLink* node);
+  Task<Status> drain_node(NodeLink* node, std::string server);
+  Task<Status> ready_node(NodeLink* node, std::string server, bool is_ready);
+  Task<Status> close_node(NodeLink* node, std::string server, std::vector<std::int64_t> old);
   Task<Result<std::vector<bool>>> wait_for_checks(std::string server);
   [[nodiscard]] Status refuse_rejoin(const NodeLink& node, const std::string& server,
                                      const Found& found) const;
@@ -71,26 +67,12 @@ class Haproxy final : public ports::Traffic {
   std::vector<std::unique_ptr<NodeLink>> nodes_;
 };
 
-// All that went wrong in one error: the first one's code, all the texts.
-Status first_failure(const std::vector<std::optional<Status>>& outcomes) {
-  Status result;
-  for (const auto& outcome : outcomes) {
-    if (!outcome || *outcome) continue;
-    if (result) {
-      result = *outcome;
-    } else {
-      result.error().what += "; " + hitless::describe(outcome->error());
-    }
-  }
-  return result;
-}
-
 Result<std::string> Haproxy::server_of(const core::InstanceId& target) const {
   if (!config_) return tl::unexpected(config_.error());
   for (const auto& [instance, server] : pool_.servers) {
     if (instance == target) return server;
   }
-  return fail(ErrorCode::not_found, escape_for_terminal(target.value) + " is not in " + describe());
+  return not_in_pool(target, describe());
 }
 
 Task<Result<Found>> Haproxy::find(NodeLink* node, std::string server) {
@@ -112,34 +94,27 @@ Task<Result<Found>> Haproxy::find(NodeLink* node, std::string server) {
   co_return found;
 }
 
-Task<void> Haproxy::find_into(NodeLink* node, std::string server, FoundSlot* out) {
-  out->emplace(co_await find(node, std::move(server)));
-}
-
 Task<Result<std::vector<Found>>> Haproxy::find_everywhere(std::string server) {
-  std::vector<FoundSlot> slots(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    tasks.push_back(find_into(nodes_[i].get(), server, &slots[i]));
-  }
-  co_await join_all(std::move(tasks));
+  std::vector<Task<Result<Found>>> reads;
+  for (const auto& node : nodes_) reads.push_back(find(node.get(), server));
   std::vector<Found> all;
-  for (FoundSlot& slot : slots) {
-    if (!*slot) co_return tl::unexpected(slot->error());
-    all.push_back(std::move(**slot));
+  for (Result<Found>& found : co_await all_of(std::move(reads))) {
+    if (!found) co_return tl::unexpected(found.error());
+    all.push_back(std::move(*found));
   }
   co_return all;
 }
 
 // ---- read
 // -----------------------------------------------------------------------------------------
-Task<void> Haproxy::read_node(NodeLink* node, std::vector<core::TargetReport>* out) {
+Task<std::vector<core::TargetReport>> Haproxy::read_node(NodeLink* node) {
   Result<NodeView> view = fail(ErrorCode::invalid, "not asked");
   if (config_) {
     view = co_await node->look();
   } else {
     view = tl::unexpected(config_.error());
   }
+  std::vector<core::TargetReport> reports;
   for (const auto& [instance, server] : pool_.servers) {
     core::TargetReport report;
     if (view) {
@@ -152,22 +127,18 @@ Task<void> Haproxy::read_node(NodeLink* node, std::vector<core::TargetReport>* o
     report.lb = pool_.lb;
     report.node = node->name();
     report.pool = pool_.backend;
-    out->push_back(std::move(report));
+    reports.push_back(std::move(report));
   }
+  co_return reports;
 }
 
 Task<std::vector<core::TargetReport>> Haproxy::read() {
-  std::vector<std::vector<core::TargetReport>> by_node(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    tasks.push_back(read_node(nodes_[i].get(), &by_node[i]));
-  }
-  co_await join_all(std::move(tasks));
+  std::vector<Task<std::vector<core::TargetReport>>> reads;
+  for (const auto& node : nodes_) reads.push_back(read_node(node.get()));
   std::vector<core::TargetReport> all;
-  for (auto& reports : by_node) {
+  for (auto& reports : co_await all_of(std::move(reads)))
     all.insert(all.end(), std::make_move_iterator(reports.begin()),
                std::make_move_iterator(reports.end()));
-  }
   co_return all;
 }
 
@@ -179,11 +150,13 @@ void add_to(std::optional<std::int64_t>& sum, const std::optional<std::int64_t>&
   }
 }
 
-Task<void> Haproxy::count_node(NodeLink* node, ports::PoolCounters* out) {
+Task<ports::PoolCounters> Haproxy::count_node(NodeLink* node) {
+  ports::PoolCounters made;
+  ports::PoolCounters* const out = &made;
   out->node = node->name();
-  if (!config_) co_return;
+  if (!config_) co_return made;
   auto view = co_await node->look();
-  if (!view || !view->stat.backend || !view->old_unknown.empty()) co_return;
+  if (!view || !view->stat.backend || !view->old_unknown.empty()) co_return made;
   out->epoch = node->epoch_for_counters(*view);
   out->requests = out->responses_5xx = out->connect_errors = out->response_errors = 0;
   out->server_aborts = out->retries = out->redispatches = out->queued = 0;
@@ -201,62 +174,43 @@ Task<void> Haproxy::count_node(NodeLink* node, ports::PoolCounters* out) {
     add_to(out->redispatches, row.redispatches);
     add_to(out->queued, row.queued);
   }
+  co_return made;
 }
 
 Task<std::vector<ports::PoolCounters>> Haproxy::counters() {
-  std::vector<ports::PoolCounters> all(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
-    tasks.push_back(count_node(nodes_[i].get(), &all[i]));
-  co_await join_all(std::move(tasks));
-  co_return all;
+  std::vector<Task<ports::PoolCounters>> reads;
+  for (const auto& node : nodes_) reads.push_back(count_node(node.get()));
+  co_return co_await all_of(std::move(reads));
 }
 
 // ---- drain
 // ----------------------------------------------------------------------------------------
-Task<void> Haproxy::drain_node(NodeLink* node, std::string server, StatusSlot* out) {
+Task<Status> Haproxy::drain_node(NodeLink* node, std::string server) {
   for (int i = 0; i < max_drain_tries; ++i) {
     auto before = co_await find(node, server);
-    if (!before) {
-      out->emplace(tl::unexpected(before.error()));
-      co_return;
-    }
+    if (!before) co_return tl::unexpected(before.error());
     // `state drain` would lift a maint that someone else set.
-    if (before->admin.state == AdminState::maint || before->admin.by_drain_command) {
-      out->emplace();
-      co_return;
-    }
+    if (before->admin.state == AdminState::maint || before->admin.by_drain_command)
+      co_return Status{};
     Status told = co_await node->tell("set server " + place(server) + " state drain");
-    if (!told) {
-      out->emplace(std::move(told));
-      co_return;
-    }
+    if (!told) co_return told;
     auto after = co_await find(node, server);
-    if (!after) {
-      out->emplace(tl::unexpected(after.error()));
-      co_return;
-    }
+    if (!after) co_return tl::unexpected(after.error());
     const bool same_worker = epoch_of(before->view.worker) == epoch_of(after->view.worker);
-    if (is_out(after->admin.state) && (same_worker || after->admin.by_drain_command)) {
-      out->emplace();
-      co_return;
-    }
+    if (is_out(after->admin.state) && (same_worker || after->admin.by_drain_command))
+      co_return Status{};
   }
-  out->emplace(
-      fail(ErrorCode::failed, "drain of " + place(server) + " does not last: it reads back ready",
-           node->name(), "is something else (an agent-check, another tool) setting it ready?"));
+  co_return fail(ErrorCode::failed,
+                 "drain of " + place(server) + " does not last: it reads back ready", node->name(),
+                 "is something else (an agent-check, another tool) setting it ready?");
 }
 
 Task<Status> Haproxy::drain(core::InstanceId target) {
   auto server = server_of(target);
   if (!server) co_return tl::unexpected(server.error());
-  std::vector<StatusSlot> outcomes(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    tasks.push_back(drain_node(nodes_[i].get(), *server, &outcomes[i]));
-  }
-  co_await join_all(std::move(tasks));
-  co_return first_failure(outcomes);
+  std::vector<Task<Status>> steps;
+  for (const auto& node : nodes_) steps.push_back(drain_node(node.get(), *server));
+  co_return co_await all_steps(std::move(steps));
 }
 
 // ---- rejoin
@@ -301,26 +255,16 @@ Task<Result<std::vector<bool>>> Haproxy::wait_for_checks(std::string server) {
   }
 }
 
-Task<void> Haproxy::ready_node(NodeLink* node, std::string server, bool is_ready, StatusSlot* out) {
-  if (is_ready) {
-    out->emplace();
-    co_return;
-  }
+Task<Status> Haproxy::ready_node(NodeLink* node, std::string server, bool is_ready) {
+  if (is_ready) co_return Status{};
   Status told = co_await node->tell("set server " + place(server) + " state ready");
-  if (!told) {
-    out->emplace(std::move(told));
-    co_return;
-  }
+  if (!told) co_return told;
   auto after = co_await find(node, server);
-  if (!after) {
-    out->emplace(tl::unexpected(after.error()));
-  } else if (after->admin.state != AdminState::ready) {
-    const std::string why = after->admin.why.empty() ? after->status : after->admin.why;
-    out->emplace(fail(ErrorCode::failed, place(server) + " is still out after `ready`: " + why,
-                      node->name()));
-  } else {
-    out->emplace();
-  }
+  if (!after) co_return tl::unexpected(after.error());
+  if (after->admin.state == AdminState::ready) co_return Status{};
+  const std::string why = after->admin.why.empty() ? after->status : after->admin.why;
+  co_return fail(ErrorCode::failed, place(server) + " is still out after `ready`: " + why,
+                 node->name());
 }
 
 Task<Status> Haproxy::rejoin(core::InstanceId target) {
@@ -328,23 +272,19 @@ Task<Status> Haproxy::rejoin(core::InstanceId target) {
   if (!server) co_return tl::unexpected(server.error());
   const auto ready = co_await wait_for_checks(*server);
   if (!ready) co_return tl::unexpected(ready.error());
-  std::vector<StatusSlot> outcomes(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    tasks.push_back(ready_node(nodes_[i].get(), *server, (*ready)[i], &outcomes[i]));
-  }
-  co_await join_all(std::move(tasks));
-  co_return first_failure(outcomes);
+  std::vector<Task<Status>> steps;
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    steps.push_back(ready_node(nodes_[i].get(), *server, (*ready)[i]));
+  co_return co_await all_steps(std::move(steps));
 }
 
 // ---- close remaining
 // ------------------------------------------------------------------------------
-Task<void> Haproxy::close_node(NodeLink* node, std::string server, std::vector<std::int64_t> old,
-                               StatusSlot* out) {
-  const std::string command = "shutdown sessions server " + place(server);
-  Status told = co_await node->tell(command);
+Task<Status> Haproxy::close_node(NodeLink* node, std::string server,
+                                 std::vector<std::int64_t> old) {
+  Status told = co_await node->tell("shutdown sessions server " + place(server));
   if (told && !old.empty()) told = co_await node->close_in_old_workers(server, std::move(old));
-  out->emplace(std::move(told));
+  co_return told;
 }
 
 Task<Status> Haproxy::close_remaining(core::InstanceId target) {
@@ -358,13 +298,10 @@ Task<Status> Haproxy::close_remaining(core::InstanceId target) {
                    place(*server) + " is in rotation: its sessions are not closed",
                    nodes_[i]->name(), "drain it first");
   }
-  std::vector<StatusSlot> outcomes(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    tasks.push_back(close_node(nodes_[i].get(), *server, (*all)[i].view.old_pids, &outcomes[i]));
-  }
-  co_await join_all(std::move(tasks));
-  Status result = first_failure(outcomes);
+  std::vector<Task<Status>> steps;
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    steps.push_back(close_node(nodes_[i].get(), *server, (*all)[i].view.old_pids));
+  Status result = co_await all_steps(std::move(steps));
   for (std::size_t i = 0; result && i < all->size(); ++i) {
     if ((*all)[i].view.old_unknown.empty()) continue;
     result = fail(ErrorCode::unavailable,

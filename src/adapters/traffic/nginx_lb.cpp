@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "adapters/traffic/every_node.hpp"
 #include "adapters/traffic/nginx_lb_node.hpp"
 #include "adapters/traffic/nginx_upstream.hpp"
 #include "base/names.hpp"
@@ -29,7 +30,7 @@ class NginxLb final : public ports::Traffic {
   [[nodiscard]] std::string describe() const override {
     std::vector<std::string> names;
     for (const auto& node : nodes_) names.push_back(node->name());
-    return escape_for_terminal(pool_.upstream + " @ " + join(names, ", "));
+    return pool_at(pool_.upstream, names);
   }
   Task<Result<ports::TrafficCapabilities>> capabilities() override;
   Task<std::vector<core::TargetReport>> read() override;
@@ -44,6 +45,7 @@ class NginxLb final : public ports::Traffic {
     for (std::size_t i = 0; i < none.size(); ++i) none[i].node = nodes_[i]->name();
     co_return none;
   }
+  [[nodiscard]] bool has_counters() const override { return false; }
 
  private:
   Task<void> read_node(NginxLbLink* node, std::vector<core::TargetReport>* out);
@@ -173,9 +175,7 @@ Task<Status> NginxLb::carry_out() {
 Task<Status> NginxLb::want(InstanceId target, bool out) {
   if (!config_) co_return config_;
   const auto member = std::ranges::find(pool_.members, target, &NginxLbMember::instance);
-  if (member == pool_.members.end())
-    co_return fail(ErrorCode::not_found,
-                   escape_for_terminal(target.value) + " is not in " + describe());
+  if (member == pool_.members.end()) co_return not_in_pool(target, describe());
   const std::string server = member->server;
   wishes_[server] = out;
   done_.erase(server);

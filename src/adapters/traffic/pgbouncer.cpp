@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adapters/traffic/every_node.hpp"
 #include "adapters/traffic/pgbouncer_node.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
@@ -36,7 +37,7 @@ class Pgbouncer final : public ports::Traffic {
   [[nodiscard]] std::string describe() const override {
     std::vector<std::string> names;
     for (const auto& node : nodes_) names.push_back(node->name());
-    return escape_for_terminal(pool_.database + " @ " + join(names, ", "));
+    return pool_at(pool_.database, names);
   }
   Task<Result<ports::TrafficCapabilities>> capabilities() override;
   Task<std::vector<core::TargetReport>> read() override;
@@ -46,17 +47,14 @@ class Pgbouncer final : public ports::Traffic {
   Task<std::vector<ports::PoolCounters>> counters() override;
 
  private:
-  using Slot = std::optional<Status>;
-
   [[nodiscard]] Status check_target(const core::InstanceId& target) const;
   Task<Result<Seen>> see(PgbouncerLink* node, bool limits_anew = false);
   Task<Status> drain_node(PgbouncerLink* node);
   Task<Status> pause_for(PgbouncerLink* node, DurationMs longest_wait_ms, PgbouncerLimits limits);
   Task<Status> rejoin_node(PgbouncerLink* node);
-  Task<void> into(Task<Status> task, Slot* out) { out->emplace(co_await std::move(task)); }
   Task<Status> on_every_node(std::function<Task<Status>(PgbouncerLink*)> step);
-  Task<void> read_node(PgbouncerLink* node, core::TargetReport* out);
-  Task<void> count_node(PgbouncerLink* node, ports::PoolCounters* out);
+  Task<core::TargetReport> read_node(PgbouncerLink* node);
+  Task<ports::PoolCounters> count_node(PgbouncerLink* node);
   Task<Status> add_capabilities(PgbouncerLink* node, ports::TrafficCapabilities* out);
   [[nodiscard]] tl::unexpected<Error> no_database(const std::string& node,
                                                   const PgbouncerView& view) const;
@@ -110,7 +108,9 @@ Task<Result<Seen>> Pgbouncer::see(PgbouncerLink* node, bool limits_anew) {
 
 // ---- read
 // -----------------------------------------------------------------------------------------
-Task<void> Pgbouncer::read_node(PgbouncerLink* node, core::TargetReport* out) {
+Task<core::TargetReport> Pgbouncer::read_node(PgbouncerLink* node) {
+  core::TargetReport made;
+  core::TargetReport* const out = &made;
   Result<Seen> seen = fail(ErrorCode::invalid, "not asked");
   if (config_) {
     seen = co_await see(node);
@@ -124,7 +124,7 @@ Task<void> Pgbouncer::read_node(PgbouncerLink* node, core::TargetReport* out) {
   if (!seen) {
     if (seen.error().code == ErrorCode::not_found) out->admin = AdminState::absent;
     out->note = hitless::describe(seen.error());
-    co_return;
+    co_return made;
   }
   out->admin = seen->admin;
   out->check = core::LbCheck::none;
@@ -136,42 +136,39 @@ Task<void> Pgbouncer::read_node(PgbouncerLink* node, core::TargetReport* out) {
     out->in_flight.reset();
     out->note = node->name() + ": " + pool_.database + " uses " + session_pooling();
   }
+  co_return made;
 }
 
 Task<std::vector<core::TargetReport>> Pgbouncer::read() {
-  std::vector<core::TargetReport> all(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
-    tasks.push_back(read_node(nodes_[i].get(), &all[i]));
-  co_await join_all(std::move(tasks));
-  co_return all;
+  std::vector<Task<core::TargetReport>> reads;
+  for (const auto& node : nodes_) reads.push_back(read_node(node.get()));
+  co_return co_await all_of(std::move(reads));
 }
 
-Task<void> Pgbouncer::count_node(PgbouncerLink* node, ports::PoolCounters* out) {
-  out->node = node->name();
+Task<ports::PoolCounters> Pgbouncer::count_node(PgbouncerLink* node) {
+  ports::PoolCounters made;
+  made.node = node->name();
   Result<PgbouncerView> view = fail(ErrorCode::invalid, "not asked");
   if (config_) view = co_await node->look();
   if (!view) {
-    out->problem = hitless::describe(config_ ? view.error() : config_.error());
-    co_return;
+    made.problem = hitless::describe(config_ ? view.error() : config_.error());
+    co_return made;
   }
   const auto found = view->databases.find(pool_.database);
   if (found == view->databases.end()) {
-    out->problem = "its [databases] have no " + pool_.database;
-    co_return;
+    made.problem = "its [databases] have no " + pool_.database;
+    co_return made;
   }
-  out->epoch = view->epoch;
-  out->requests = found->second.queries;
-  out->queued = found->second.waiting;
+  made.epoch = view->epoch;
+  made.requests = found->second.queries;
+  made.queued = found->second.waiting;
+  co_return made;
 }
 
 Task<std::vector<ports::PoolCounters>> Pgbouncer::counters() {
-  std::vector<ports::PoolCounters> all(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
-    tasks.push_back(count_node(nodes_[i].get(), &all[i]));
-  co_await join_all(std::move(tasks));
-  co_return all;
+  std::vector<Task<ports::PoolCounters>> reads;
+  for (const auto& node : nodes_) reads.push_back(count_node(node.get()));
+  co_return co_await all_of(std::move(reads));
 }
 
 // ---- drain
@@ -222,21 +219,9 @@ Task<Status> Pgbouncer::drain_node(PgbouncerLink* node) {
 }
 
 Task<Status> Pgbouncer::on_every_node(std::function<Task<Status>(PgbouncerLink*)> step) {
-  std::vector<Slot> outcomes(nodes_.size());
-  std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
-    tasks.push_back(into(step(nodes_[i].get()), &outcomes[i]));
-  co_await join_all(std::move(tasks));
-  Status result;
-  for (const Slot& outcome : outcomes) {
-    if (!outcome || *outcome) continue;
-    if (result) {
-      result = *outcome;
-    } else {
-      result.error().what += "; " + hitless::describe(outcome->error());
-    }
-  }
-  co_return result;
+  std::vector<Task<Status>> steps;
+  for (const auto& node : nodes_) steps.push_back(step(node.get()));
+  co_return co_await all_steps(std::move(steps));
 }
 
 Task<Status> Pgbouncer::drain(core::InstanceId target) {

@@ -57,6 +57,7 @@ class TouchFile final : public ports::Traffic {
     none.node = "file";
     co_return std::vector<ports::PoolCounters>{none};
   }
+  [[nodiscard]] bool has_counters() const override { return false; }
 
  private:
   using Member = const TouchFileMember*;
