@@ -11,6 +11,20 @@
 #include <stdexcept>
 
 namespace hitless::conformance {
+
+int free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool fine = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  ::close(fd);
+  if (!fine) throw std::runtime_error("no free port");
+  return ntohs(address.sin_port);
+}
+
 namespace {
 
 constexpr int kPollMs = 20;

@@ -10,6 +10,9 @@
 
 namespace hitless::conformance {
 
+// A port that is free now; somebody may take it before it is used.
+[[nodiscard]] int free_port();
+
 class Backend {
  public:
   explicit Backend(std::string name);

@@ -41,6 +41,7 @@ Row run(const WorldMaker& maker) {
     const Cell& cell = row.cells.back();
     const char* word = cell.kind == Cell::Kind::holds          ? "holds"
                        : cell.kind == Cell::Kind::not_promised ? "not promised"
+                       : cell.kind == Cell::Kind::none         ? "-"
                                                                : "BROKEN";
     fmt::print("{:<11} {:<15} {}{}{}\n", maker.name, property.name, word,
                cell.why.empty() ? "" : ": ", cell.why);
@@ -61,6 +62,7 @@ std::string matrix(const std::vector<Row>& rows) {
     for (const Cell& cell : row.cells)
       text += cell.kind == Cell::Kind::holds          ? " holds |"
               : cell.kind == Cell::Kind::not_promised ? " not promised |"
+              : cell.kind == Cell::Kind::none         ? " – |"
                                                       : " **BROKEN** |";
     text += "\n";
   }

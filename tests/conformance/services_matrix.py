@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the service conformance suite and prints the matrix driver × property, in Markdown.
+"""Runs the service conformance suite and makes the matrix driver × property, in Markdown (for report.py).
 
 A cell is yes (it holds), no (it does not), or - (the driver cannot come into that situation; the reason is below the
-table). Ends with 0 only when no cell is "no" and every driver was asked everything. The last line is the figure.
+table).
 """
 import json
 import os
@@ -52,26 +52,23 @@ def cells(report):
     return found
 
 
-def main():
+def matrix():
+    """The lines of the page, drivers, answers that hold, that do not apply, that are broken or missing, and whether all is well"""
     report, done = run()
     found = cells(report)
     drivers = sorted({driver for driver, _ in found})
-    print("| driver | " + " | ".join(PROPERTIES.values()) + " |")
-    print("|---" * (len(PROPERTIES) + 1) + "|")
+    lines = ["| driver | " + " | ".join(PROPERTIES.values()) + " |", "|---" * (len(PROPERTIES) + 1) + "|"]
     for driver in drivers:
         row = [found.get((driver, prop), ("**not asked**", ""))[0] for prop in PROPERTIES]
-        print(f"| {driver.replace('_', '-')} | " + " | ".join(row) + " |")
-    print()
+        lines.append(f"| {driver.replace('_', '-')} | " + " | ".join(row) + " |")
+    lines.append("")
     for (driver, prop), (text, reason) in sorted(found.items()):
         if text == "-":
-            print(f"- {driver.replace('_', '-')}, {PROPERTIES[prop]}: {reason}")
-    holds = sum(text in ("yes", "-") for text, _ in found.values())
-    wanted = len(drivers) * len(PROPERTIES)
-    if holds != wanted or done.returncode != 0:
+            lines.append(f"- {driver.replace('_', '-')}, {PROPERTIES[prop]}: {reason}")
+    said = [text for text, _ in found.values()]
+    hold, missing = said.count("yes"), said.count("-")
+    broken = len(drivers) * len(PROPERTIES) - hold - missing
+    fine = broken == 0 and hold > 0 and done.returncode == 0
+    if not fine:
         print(done.stdout[-6000:], file=sys.stderr)
-    print(f"\nservices: {holds} of {wanted} answers hold, {len(drivers)} drivers")
-    return 0 if holds == wanted and wanted > 0 and done.returncode == 0 else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return lines, len(drivers), hold, missing, broken, fine

@@ -35,7 +35,17 @@ Result<ports::TrafficCapabilities> World::capabilities() {
   return with<Result<ports::TrafficCapabilities>>([](auto* d) { return d->capabilities(); });
 }
 std::vector<core::TargetReport> World::read() {
-  return with<std::vector<core::TargetReport>>([](auto* d) { return d->read(); });
+  auto reports = with<std::vector<core::TargetReport>>([](auto* d) { return d->read(); });
+  for (core::TargetReport& report : reports) {
+    if (!report.uncounted || report.admin == core::AdminState::unknown) continue;
+    run_until_done([&]() -> Task<void> {
+      const auto host = host::make_local_host("web", "127.0.0.1");
+      const auto count =
+          co_await host->connections_on(backend(report.instance.value.substr(4)).port());
+      if (count) report.in_flight = *count;
+    });
+  }
+  return reports;
 }
 core::TargetReport World::read(const std::string& instance) {
   for (core::TargetReport& report : read())
@@ -46,6 +56,13 @@ core::TargetReport World::read(const std::string& instance) {
 }
 std::vector<ports::PoolCounters> World::counters() {
   return with<std::vector<ports::PoolCounters>>([](auto* d) { return d->counters(); });
+}
+
+bool World::has_counters() {
+  return with<bool>([](auto* d) -> Task<bool> {
+    (void)co_await d->capabilities();
+    co_return d->has_counters();
+  });
 }
 
 namespace {
@@ -64,28 +81,43 @@ Status World::rejoin(const std::string& instance, int cut_after_ms) {
       [=](auto* d) { return cut(d->rejoin(core::InstanceId{"web@" + instance}), cut_after_ms); });
 }
 
-std::vector<std::string> World::send(int n) const {
-  std::vector<std::string> who;
-  for (int i = 0; i < n; ++i) {
-    const Answer answer = get(front(), "/");
-    who.push_back(answer.status == 200 ? answer.body : "");
+namespace {
+
+class HeldRequest final : public Held {
+ public:
+  HeldRequest(Request request, std::string instance)
+      : request_(std::move(request)), instance_(std::move(instance)) {}
+  bool ended_well() override {
+    const Answer answer = request_.answer();
+    return answer.status == 200 && answer.body == instance_;
   }
-  return who;
+
+ private:
+  Request request_;
+  std::string instance_;
+};
+
+}  // namespace
+
+void World::send(int n) {
+  for (int i = 0; i < n; ++i) (void)get(front(), "/");
 }
 
-bool World::reaches(const std::string& instance, int tries) const {
-  const auto who = send(tries);
-  return std::ranges::find(who, instance) != who.end();
+bool World::reaches(const std::string& instance, int tries) {
+  for (int i = 0; i < tries; ++i)
+    if (const Answer answer = get(front(), "/"); answer.status == 200 && answer.body == instance)
+      return true;
+  return false;
 }
 
-Request World::hold_at(const std::string& instance) {
+std::unique_ptr<Held> World::hold_at(const std::string& instance) {
   constexpr int kTries = 20;  // it balances in turn
   Backend& wanted = backend(instance);
   Backend& other = backend(instance == "a" ? "b" : "a");
   for (int i = 0; i < kTries; ++i) {
     Request request(front(), "/hold");
     if (!eventually([&] { return wanted.held() > 0 || other.held() > 0; })) break;
-    if (wanted.held() > 0) return request;
+    if (wanted.held() > 0) return std::make_unique<HeldRequest>(std::move(request), instance);
     other.release();
     (void)request.answer();
   }
@@ -93,11 +125,12 @@ Request World::hold_at(const std::string& instance) {
 }
 
 std::vector<WorldMaker> all_worlds() {
-  return {{"haproxy", haproxy_world},
-          {"nginx", nginx_world},
-          {"caddy", caddy_world},
-          {"touch_file", touch_file_world},
-          {"command", command_world}};
+  return {{"haproxy", haproxy_world},       {"nginx", nginx_world},
+          {"caddy", caddy_world},           {"elbv2", elbv2_world},
+          {"pgbouncer", pgbouncer_world},   {"envoy", envoy_world},
+          {"nginx_plus", nginx_plus_world}, {"traefik", traefik_world},
+          {"consul", consul_world},         {"ipvs", ipvs_world},
+          {"touch_file", touch_file_world}, {"command", command_world}};
 }
 
 }  // namespace hitless::conformance

@@ -13,6 +13,12 @@
 
 namespace hitless::conformance {
 
+class Held {
+ public:
+  virtual ~Held() = default;
+  [[nodiscard]] virtual bool ended_well() = 0;  // waits for its end
+};
+
 class World {
  public:
   virtual ~World() = default;
@@ -30,23 +36,28 @@ class World {
   // From now on the load balancer cannot be asked; and again it can.
   virtual void blind() = 0;
   virtual void see() = 0;
+  // False: nobody can reload or restart it (AWS runs it).
+  [[nodiscard]] virtual bool has_process() const { return true; }
   // How long the load balancer may need to notice (for drivers that settle), and a health check.
   [[nodiscard]] virtual int notices_ms() const { return 0; }
 
   // ---- the driver, blocking ---------------------------------------------------------------------
   [[nodiscard]] Result<ports::TrafficCapabilities> capabilities();
+  // What the driver leaves uncounted is counted by the instance's sockets, as the engine does it.
   [[nodiscard]] std::vector<core::TargetReport> read();
   [[nodiscard]] core::TargetReport read(const std::string& instance);
   Status drain(const std::string& instance, int cut_after_ms = 0);  // > 0: we die then
   Status rejoin(const std::string& instance, int cut_after_ms = 0);
   [[nodiscard]] std::vector<ports::PoolCounters> counters();
+  [[nodiscard]] bool has_counters();
 
   // ---- clients ----------------------------------------------------------------------------------
-  // Who answered n requests; "" for each that got no 200.
-  [[nodiscard]] std::vector<std::string> send(int n) const;
-  [[nodiscard]] bool reaches(const std::string& instance, int tries = 20) const;
-  // A request that is being worked on at the instance.
-  [[nodiscard]] Request hold_at(const std::string& instance);
+  // Requests over HTTP, unless the load balancer speaks something else.
+  virtual void send(int n);
+  [[nodiscard]] virtual bool reaches(const std::string& instance, int tries = 20);
+  // A request that is being worked on at the instance, until it is released.
+  [[nodiscard]] virtual std::unique_ptr<Held> hold_at(const std::string& instance);
+  virtual void release(const std::string& instance) { backend(instance).release(); }
   [[nodiscard]] Backend& backend(const std::string& instance) { return instance == "a" ? a : b; }
 
   Backend a{"a"}, b{"b"};
@@ -69,11 +80,18 @@ struct WorldMaker {
 [[nodiscard]] std::unique_ptr<World> touch_file_world();
 [[nodiscard]] std::unique_ptr<World> nginx_world();
 [[nodiscard]] std::unique_ptr<World> caddy_world();
+[[nodiscard]] std::unique_ptr<World> elbv2_world();
+[[nodiscard]] std::unique_ptr<World> pgbouncer_world();
+[[nodiscard]] std::unique_ptr<World> envoy_world();
+[[nodiscard]] std::unique_ptr<World> nginx_plus_world();
+[[nodiscard]] std::unique_ptr<World> traefik_world();
+[[nodiscard]] std::unique_ptr<World> consul_world();
+[[nodiscard]] std::unique_ptr<World> ipvs_world();
 
 // ---- properties
 // -----------------------------------------------------------------------------------
 struct Cell {
-  enum class Kind { holds, not_promised, broken } kind = Kind::holds;
+  enum class Kind { holds, not_promised, none, broken } kind = Kind::holds;
   std::string why;
 };
 struct Property {

@@ -1,7 +1,3 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,20 +9,6 @@
 
 namespace hitless::conformance {
 namespace {
-
-// A port that is free now; Caddy is tried again with others should somebody take it.
-int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool fine = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(fd);
-  if (!fine) throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
-}
 
 class CaddyWorld final : public World {
  public:
