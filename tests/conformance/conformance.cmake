@@ -9,4 +9,4 @@ target_compile_definitions(hitless-conformance PRIVATE
   HITLESS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" HITLESS_BINARY_DIR="${CMAKE_BINARY_DIR}")
 target_precompile_headers(hitless-conformance PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
 add_test(NAME conformance COMMAND hitless-conformance --doc ${CMAKE_SOURCE_DIR}/docs/CONFORMANCE.md)
-set_tests_properties(conformance PROPERTIES TIMEOUT 300 LABELS slow)
+set_tests_properties(conformance PROPERTIES TIMEOUT 600 LABELS slow)

@@ -205,8 +205,8 @@ ports::PrivilegedCommands ipvs_commands(const std::string& binary) {
                                      {IpvsPool{}.state_folder}};
   ports::CommandWords words = start;
   words.insert(words.end(),
-               {CommandWord::pattern("-[tuf]"), CommandWord::pattern("[0-9a-fA-F.:[\\]]+"),
-                CommandWord::patterns("[0-9a-fA-F.:[\\]]+")});
+               {CommandWord::pattern("-[tuf]"), CommandWord::pattern("[][0-9a-fA-F.:]+"),
+                CommandWord::patterns("[][0-9a-fA-F.:]+")});
   all.commands.push_back(std::move(words));
   return all;
 }

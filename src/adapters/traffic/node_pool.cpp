@@ -10,6 +10,11 @@ namespace hitless::traffic {
 using core::AdminState;
 using core::TargetReport;
 
+NodePool::NodePool(PoolShape shape) : shape_(std::move(shape)) {
+  for (std::size_t i = 0; i < shape_.nodes.size(); ++i)
+    changing_.push_back(std::make_unique<AsyncMutex>());
+}
+
 std::string NodePool::describe() const {
   return pool_at(shape_.pool, shape_.nodes);
 }
@@ -65,7 +70,8 @@ Task<Status> NodePool::change(core::InstanceId target, bool in) {
   for (std::size_t i = 0; i < shape_.nodes.size(); ++i)
     steps.push_back(
         [](NodePool* self, std::size_t node, std::size_t which, bool into) -> Task<Status> {
-          Status ok = co_await self->change_node(node, which, into);
+          const AsyncMutex::Guard lock = co_await self->changing_[node]->lock();
+      Status ok = co_await self->change_node(node, which, into);
           if (!ok) ok = tl::unexpected(self->at(node, ok.error()));
           co_return ok;
         }(this, i, member, in));

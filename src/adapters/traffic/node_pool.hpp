@@ -4,6 +4,7 @@
 // A report that stays unknown says why and has no numbers. What in_flight a driver leaves open is
 // counted by the instance's own sockets. Nothing is kept over a crash.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct PoolShape {
 
 class NodePool : public ports::Traffic {
  public:
-  explicit NodePool(PoolShape shape) : shape_(std::move(shape)) {}
+  explicit NodePool(PoolShape shape);
 
   [[nodiscard]] std::string describe() const override;
   Task<Result<ports::TrafficCapabilities>> capabilities() final;
@@ -52,6 +53,7 @@ class NodePool : public ports::Traffic {
   Task<ports::PoolCounters> count_one(std::size_t node);
 
   PoolShape shape_;
+  std::vector<std::unique_ptr<AsyncMutex>> changing_;  // of each node: one change at a time
 };
 
 }  // namespace hitless::traffic
