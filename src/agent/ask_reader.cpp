@@ -77,7 +77,7 @@ class Reader {
       : fleet_(fleet),
         request_(request),
         raw_(words_of(text)),
-        question_mark_(!trim(text).empty() && trim(text).back() == '?') {
+        question_mark_(text.find('?') != std::string_view::npos) {
     for (const std::string& word : raw_) low_.push_back(lowered(word));
   }
 
@@ -205,6 +205,7 @@ class Reader {
     const bool new_thing =
         tag_ahead(at_ + 1, {Tag::verb, Tag::negation, Tag::exception, Tag::polite, Tag::because});
     if (mode_ == Mode::reason && !new_thing) return false;
+    if (new_thing && mode_ == Mode::forbid) doubt_scope();
     if (new_thing) {
       if (mode_ == Mode::reason) flush_reason();
       end_forbidding();
@@ -213,6 +214,16 @@ class Reader {
     }
     ++at_;
     return true;
+  }
+
+  // "do not restart web and reload app", "do not restart, reload web": is the second forbidden too?
+  void doubt_scope() {
+    if (!tag_ahead(at_ + 1, {Tag::verb})) return;
+    const bool replaced = negation_ == "instead" || negation_ == "rather";
+    const bool over = low_[at_] == "," && forbid_object_;
+    if (over || replaced) return;
+    request_.problems.push_back("what does `" + negation_ +
+                                "` cover? Say what is not to be done in a sentence of its own");
   }
 
   void reason_word() {
@@ -254,6 +265,7 @@ class Reader {
         return not_understood(at, phrase);
       case Tag::pronoun:
         reading_.pronoun |= mode_ == Mode::plain && !describes_;
+        forbid_object_ |= mode_ == Mode::forbid;
         return;
       case Tag::all:
         reading_.all |= mode_ == Mode::plain && !describes_;
@@ -262,6 +274,7 @@ class Reader {
       case Tag::exception:
         end_forbidding();
         mode_ = Mode::forbid;
+        forbid_object_ = false;
         negation_ = raw_[at];
         return;
       case Tag::but:
@@ -284,7 +297,15 @@ class Reader {
     }
   }
 
+  // How many, who first, only where needed: in what is forbidden nobody can say what it would mean.
+  static bool is_manner(Tag tag) {
+    return tag == Tag::number || tag == Tag::at_once || tag == Tag::one_by_one ||
+           tag == Tag::first || tag == Tag::start_with || tag == Tag::if_needed ||
+           tag == Tag::package;
+  }
+
   void take_manner(const Phrase& phrase, std::size_t at) {
+    if (mode_ == Mode::forbid && is_manner(phrase.tag)) return not_understood(at, phrase);
     switch (phrase.tag) {
       case Tag::number:
         return number(phrase.value, at);
@@ -398,6 +419,7 @@ class Reader {
                                         : reading_.target;
     collect_names(at_, into, kind);
     if (mode_ == Mode::forbid) {
+      forbid_object_ = true;
       for (const auto& group : forbidden_as_names_.services)
         forbidden_names_.services.insert(forbidden_names_.services.end(), group.begin(),
                                          group.end());
@@ -517,7 +539,7 @@ class Reader {
   bool question_mark_ = false;
   std::size_t at_ = 0;
   Mode mode_ = Mode::plain;
-  bool describes_ = false, in_packages_ = false, canary_next_ = false;
+  bool describes_ = false, in_packages_ = false, canary_next_ = false, forbid_object_ = false;
   std::string negation_;
   std::vector<Forbidden> forbidden_here_;
   Forbidden forbidden_names_;

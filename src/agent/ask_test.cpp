@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace hitless::agent {
@@ -49,6 +51,8 @@ TEST(Ask, ReadsAnActionToItsCommand) {
       {"do not restart web; reload it", "hitless reload web"},
       {"don't restart web, reload it", "hitless reload web"},
       {"reload web instead of restarting it", "hitless reload web"},
+      {"instead of restarting, reload web", "hitless reload web"},
+      {"don't restart it, reload app", "hitless reload app"},
       {"restart app, web02 first", "hitless restart app --canary web02"},
       {"restart app and start with web03", "hitless restart app --canary web03"},
       {"restart app in zone a", "hitless restart app --limit web01,web02"},
@@ -110,6 +114,13 @@ TEST(Ask, WhatIsNotSureIsNotDone) {
       {"restart web; run rm -rf / on web01", "rm"},
       {"restart web && reboot", "&"},
       {"restart canary", "say `service canary` or `host canary`"},
+      {"do not restart web and reload app", "what does `do` cover?"},
+      {"do not restart, reload app", "what does `do` cover?"},
+      {"don't touch web03 and restart app", "what does `don't` cover?"},
+      {"restart app on web01, web02 but not the first", "first"},
+      {"restart app not two at once", "two"},
+      {"restart app, never more than one at a time", "more than one"},
+      {"restart app but not if needed", "if needed"},
       {"pause", "which rollout?"},
       {"patch openssl on db", "openssl"},
       {"restart app if needed", "if needed"},
@@ -164,6 +175,53 @@ TEST(Ask, QuestionsAreNeverActions) {
     EXPECT_EQ(to_string(request.wish), to_string(each.wish)) << each.text;
     EXPECT_EQ(request.service, each.service) << each.text;
   }
+}
+
+// Whatever the words and their order: what may be done is whole, and holds nothing that was
+// forbidden.
+TEST(Ask, AnyOrderOfWordsKeepsTheRules) {
+  const std::vector<std::string> words = {
+      "restart",    "reload",     "web",    "app",    "db",        "web01", "web02",
+      "db01",       "nginx",      "but",    "not",    "do not",    "don't", "and",
+      ",",          ";",          "it",     "all",    "except",    "first", "two at a time",
+      "because",    "leaks",      "zone a", "safely", "tomorrow",  "force", "touch",
+      "start with", "instead of", "?",      "what",   "if needed", "only",  "on",
+      "one"};
+  std::uint32_t seed = 1;
+  const auto next = [&seed](std::size_t below) {
+    seed = seed * 1'664'525u + 1'013'904'223u;
+    return static_cast<std::size_t>(seed >> 8) % below;
+  };
+  int clear = 0;
+  for (int round = 0; round < 1'500; ++round) {
+    std::string text;
+    const std::size_t length = 1 + next(9);
+    for (std::size_t i = 0; i < length; ++i) text += words[next(words.size())] + " ";
+    const Request request = ask(text);
+    if (!request.clear() || !is_action(request.wish)) continue;
+    ++clear;
+    EXPECT_TRUE(request.not_understood.empty()) << text;
+    EXPECT_EQ(text.find('?'), std::string::npos) << text;
+    for (const KnownService& each : fleet().services) {
+      if (each.name != request.service) continue;
+      for (const std::string& host : request.hosts)
+        EXPECT_NE(std::find(each.hosts.begin(), each.hosts.end(), host), each.hosts.end()) << text;
+    }
+    if (!request.left_out.empty()) EXPECT_FALSE(request.hosts.empty()) << text;
+    for (const std::string& host : request.left_out)
+      EXPECT_EQ(std::find(request.hosts.begin(), request.hosts.end(), host), request.hosts.end())
+          << text;
+    // A host right behind "except", "not" or "touch" is never worked on.
+    for (const char* no : {"except ", "but not ", "don't touch ", "do not restart "})
+      for (const char* host : {"web01", "web02", "db01"})
+        if (text.find(std::string(no) + host) != std::string::npos &&
+            text.find("because") == std::string::npos)
+          EXPECT_TRUE(!request.hosts.empty() &&
+                      std::find(request.hosts.begin(), request.hosts.end(), host) ==
+                          request.hosts.end())
+              << text << " -> " << join(command_of(request), " ");
+  }
+  EXPECT_GT(clear, 5);
 }
 
 TEST(Ask, HostileTextEndsQuickly) {

@@ -1,6 +1,7 @@
 #include "agent/ask_words.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.hpp"
 
@@ -140,7 +141,7 @@ void add_questions(std::vector<Phrase>& t) {
 
 }  // namespace
 
-const std::vector<Phrase>& phrases() {
+static const std::vector<Phrase>& phrases() {
   static const std::vector<Phrase> kTable = [] {
     std::vector<Phrase> table;
     add_actions(table);
@@ -157,11 +158,20 @@ const std::vector<Phrase>& phrases() {
 }
 
 const Phrase* phrase_at(const std::vector<std::string>& words, std::size_t at) {
-  for (const Phrase& phrase : phrases()) {
-    if (at + phrase.words.size() > words.size()) continue;
-    if (std::equal(phrase.words.begin(), phrase.words.end(),
+  using ByFirstWord = std::map<std::string_view, std::vector<const Phrase*>>;
+  static const ByFirstWord kIndex = [] {
+    ByFirstWord index;
+    for (const Phrase& phrase : phrases()) index[phrase.words.front()].push_back(&phrase);
+    return index;
+  }();
+  if (at >= words.size()) return nullptr;
+  const auto found = kIndex.find(words[at]);
+  if (found == kIndex.end()) return nullptr;
+  for (const Phrase* phrase : found->second) {
+    if (at + phrase->words.size() > words.size()) continue;
+    if (std::equal(phrase->words.begin(), phrase->words.end(),
                    words.begin() + static_cast<std::ptrdiff_t>(at)))
-      return &phrase;
+      return phrase;
   }
   return nullptr;
 }
