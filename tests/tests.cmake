@@ -39,6 +39,9 @@ set_tests_properties(llm.model PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TES
 add_test(NAME aws.fake COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/fakes/aws/awscli_test.py)
 add_test(NAME aws.rollout COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/aws/rollout_test.py)
 set_tests_properties(aws.fake aws.rollout PROPERTIES TIMEOUT 600 ENVIRONMENT "${HITLESS_TEST_ENV}")
+# A rollout over the fakes of load balancers that cannot be installed here.
+add_test(NAME lbs.rollout COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/fakes/lb/rollout_test.py)
+set_tests_properties(lbs.rollout PROPERTIES TIMEOUT 600 ENVIRONMENT "${HITLESS_TEST_ENV}")
 
 # Rollouts of a real PostgreSQL behind a real PgBouncer, under pgbench.
 add_test(NAME postgres.rollout COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/postgres/rollout_test.py)
