@@ -209,12 +209,15 @@ json::object& object_at(json::object& parent, std::string_view name) {
   return found->as_object();
 }
 
+json::value& health_of(json::object& host) {
+  json::value* status = field(host, "health_status");
+  return status == nullptr ? host["health_status"] : *status;
+}
+
 void drain_endpoint(json::object& host) {
   json::object mark;
   if (const json::value* before = field(host, "health_status")) mark["before"] = *before;
-  json::value* status = field(host, "health_status");
-  if (status == nullptr) status = &host["health_status"];
-  *status = "DRAINING";
+  health_of(host) = "DRAINING";
   object_at(object_at(host, "metadata"), "filter_metadata")[kMark] = std::move(mark);
 }
 
@@ -225,7 +228,7 @@ void bring_back(json::object& host) {
   const json::value* before =
       mark != nullptr && mark->is_object() ? mark->as_object().if_contains("before") : nullptr;
   if (before != nullptr) {
-    *field(host, "health_status") = *before;
+    health_of(host) = *before;
   } else {
     host.erase("health_status");
     host.erase("healthStatus");

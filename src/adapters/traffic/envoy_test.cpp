@@ -51,6 +51,11 @@ TEST(EnvoyFile, ADrainIsTakenBackToTheLetter) {
     ASSERT_TRUE(back);
     EXPECT_EQ(boost::json::parse(*back), boost::json::parse(text)) << *back;
   }
+  // Somebody took the status away and left our mark: put back as it was, and nothing breaks.
+  const std::string marked = envoy_endpoints(
+      {{80, R"(,"metadata":{"filter_metadata":{"hitless":{"before":"HEALTHY"}}})"}});
+  const auto healed = edit_endpoint(marked, "web", "127.0.0.1:80", true);
+  EXPECT_TRUE(healed && healed->find("HEALTHY") != std::string::npos);
   const auto theirs = find_endpoint(envoy_endpoints({{80, R"(,"health_status":"DRAINING")"}}),
                                     "web", "127.0.0.1:80");
   EXPECT_TRUE(theirs && theirs->draining && !theirs->ours);
