@@ -92,6 +92,12 @@ void World::land_on_lb(int index, int n, bool again) {
     if (server.admin == Admin::maint && !server.by_us) return answer(core::OutcomeStatus::failed);
     rule_rejoin(flight);
     set_admin(n, i, Admin::ready, true);
+    // What still keeps it out is not our doing.
+    Host& host = hosts_[i];
+    if (!host.serves && host.running && host.healthy && in_on_all_nodes(i)) {
+      host.bad_by_us = false;
+      host.bad_since = now_;
+    }
     say("ready");
   } else {
     server.in_flight = 0;

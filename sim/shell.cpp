@@ -243,7 +243,10 @@ void World::reply(int index, OutcomeStatus status) {
   if (is_lb_command(kind) && status == OutcomeStatus::ok && ++flight.node < scenario_.nodes) {
     return send_to_lb(index);
   }
-  finish_flight(index, outcome_of(status));
+  core::Outcome outcome = outcome_of(status);
+  if (kind == EffectKind::install_config && status == OutcomeStatus::ok)
+    outcome.before = identity_of(hosts_[flight.host]);
+  finish_flight(index, std::move(outcome));
 }
 
 // Its deadline has passed.

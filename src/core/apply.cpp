@@ -182,6 +182,9 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
       acting->installed = ok;
       acting->looked_since = false;
       if (ok && effect.direction == Direction::backward) instance.config_restored = true;
+      // Who runs now has not read what was installed. Who was seen before may be gone meanwhile,
+      // and then a new process would prove nothing.
+      if (ok && outcome.before && instance.reboots == 0) instance.before = *outcome.before;
     }
     if (effect.kind == EffectKind::act) finish_act(instance, *acting, effect, outcome);
   } else if (auto* verifying = std::get_if<Verifying>(&instance.phase)) {

@@ -23,6 +23,7 @@ bool may_serve(const Instance& instance) {
   switch (instance.reading->state) {
     case TargetState::in:
     case TargetState::unknown:
+    case TargetState::leaving:  // some node still sends it work, or answers with old numbers
       return true;
     case TargetState::in_unhealthy:
       return instance.reading->check != LbCheck::fail;

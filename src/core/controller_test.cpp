@@ -337,6 +337,36 @@ TEST(FoundBySimulator, WhatSomebodyPutInMaintSinceItsControllerDiedIsLeftAlone) 
       << "on the other node our drain was carried out";
 }
 
+// Its host rebooted between the last look and the installing; the restart was then lost on its way.
+// What ran since the reboot had not read the new configuration, and passed for the restarted one.
+TEST(FoundBySimulator, WhoRunsWhenTheConfigurationIsInstalledProvesNothing) {
+  State state = started(3, 2);
+  Instance& first = state.instances.front();
+  first.phase = Acting{};
+  first.before.main_pid = 1;
+  const Effect effect = effect_on(state, EffectKind::install_config, kNow + 10'000);
+  apply_to(state, EffectIntended{effect}, kNow);
+  EffectFinished finished{effect.id, {}};
+  finished.outcome.status = OutcomeStatus::ok;
+  finished.outcome.before = ServiceIdentity{};
+  finished.outcome.before->main_pid = 2;
+  apply_to(state, finished, kNow + 1);
+  EXPECT_EQ(first.before.main_pid, 2);
+}
+
+// On one of two nodes, or so an old answer says: our rejoin has just put it back on both.
+TEST(FoundBySimulator, WhatSomeNodeStillSendsWorkToMayServe) {
+  State state = started(4, 3);
+  Instance& back = state.instances.front();
+  back.phase = RollingBack{};
+  back.direction = Direction::backward;
+  back.taken_out = back.acted = true;
+  back.reading = reading_of(TargetState::leaving);
+  EXPECT_TRUE(may_take_out(state, back).granted) << "3 others serve";
+  state.instances.back().reading = reading_of(TargetState::out);
+  EXPECT_FALSE(may_take_out(state, back).granted);
+}
+
 // Put back as it was; its host had rebooted meanwhile, and no check of the load balancer's says so.
 TEST(FoundBySimulator, WhatNobodyCheckedBeforeItWentBackServesOnceItPassed) {
   State state = started(3, 2);

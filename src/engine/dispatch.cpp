@@ -135,10 +135,17 @@ Task<Outcome> do_install(const EffectContext* context, const InstanceParts* inst
     if (!installed) co_return outcome_of(installed.error());
     co_return std::move(*installed);
   }
-  if (effect->direction == core::Direction::backward) {
-    co_return outcome_of(co_await install_previous(instance, context->backups));
-  }
-  co_return outcome_of(co_await install_new(instance, context->plan->files));
+  const Status installed = effect->direction == core::Direction::backward
+                               ? co_await install_previous(instance, context->backups)
+                               : co_await install_new(instance, context->plan->files);
+  if (!installed) co_return outcome_of(installed);
+  // Who runs now has not read it: only who comes after proves anything.
+  auto identity = co_await instance->service->identity();
+  if (!identity) co_return outcome_of(identity.error());
+  Outcome outcome;
+  outcome.status = OutcomeStatus::ok;
+  outcome.before = std::move(*identity);
+  co_return outcome;
 }
 
 Task<void> check_into(Guard* guard, core::InstanceId id, Status* out) {
