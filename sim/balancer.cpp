@@ -92,9 +92,9 @@ void World::land_on_lb(int index, int n, bool again) {
     if (server.admin == Admin::maint && !server.by_us) return answer(core::OutcomeStatus::failed);
     rule_rejoin(flight);
     set_admin(n, i, Admin::ready, true);
-    // What still keeps it out is not our doing.
+    // What still keeps it out is not our doing, and cannot be seen where the numbers are old.
     Host& host = hosts_[i];
-    if (!host.serves && host.running && host.healthy && in_on_all_nodes(i)) {
+    if (!host.serves && host.running && host.healthy && in_on_all_nodes(i) && any_node_is_stale()) {
       host.bad_by_us = false;
       host.bad_since = now_;
     }

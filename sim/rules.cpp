@@ -88,6 +88,13 @@ bool World::in_on_all_nodes(int i) const {
   return true;
 }
 
+bool World::any_node_is_stale() const {
+  for (int n = 0; n < scenario_.nodes; ++n) {
+    if (nodes_[n].stale) return true;
+  }
+  return false;
+}
+
 bool World::any_node_lies() const {
   for (int n = 0; n < scenario_.nodes; ++n) {
     if (nodes_[n].fails_open) return true;

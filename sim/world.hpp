@@ -154,6 +154,7 @@ class World {
   void rule_end();
   void rule_settled();
   void rule_replay(const core::State& live);
+  [[nodiscard]] bool any_node_is_stale() const;
   [[nodiscard]] bool any_node_lies() const;
   [[nodiscard]] bool in_on_all_nodes(int host) const;
   [[nodiscard]] bool lb_ever_lied() const;
