@@ -65,6 +65,9 @@ int verb_schema(App& app);
 int verb_completion(App& app);
 int verb_report(App& app);
 int verb_demo(App& app);
+int verb_approve(App& app);
+int verb_kill_switch(App& app);
+int verb_mcp(App& app);
 
 // From main(): parse, pick the verb, run it.
 int run(int argc, char** argv);

@@ -79,4 +79,13 @@ std::optional<fleet::Fleet> load_fleet_or_complain(const App& app,
   return std::move(loaded.fleet);
 }
 
+Result<fleet::Fleet> load_fleet_quietly(const App& app) {
+  fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app), outside());
+  if (loaded.fleet) return std::move(*loaded.fleet);
+  return fail(ErrorCode::invalid,
+              "the fleet file has errors: " +
+                  truncate_utf8(fleet::render(loaded.diagnostics, false), 2'000),
+              fleet_path(app), "`hitless check` shows all of them");
+}
+
 }  // namespace hitless::cli

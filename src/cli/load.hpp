@@ -11,4 +11,7 @@ namespace hitless::cli {
 [[nodiscard]] std::optional<fleet::Fleet> load_fleet_or_complain(
     const App& app, std::vector<fleet::Diagnostic>* findings = nullptr);
 
+// The same without printing: what is wrong comes back as the error, its first lines.
+[[nodiscard]] Result<fleet::Fleet> load_fleet_quietly(const App& app);
+
 }  // namespace hitless::cli

@@ -75,6 +75,8 @@ struct Binder {
     sub->add_flag("--no-input", o.no_input, "never ask; needs --yes");
     sub->add_flag("--dry-run", o.dry_run, "only show the plan");
     sub->add_flag("--no-notify", o.no_notify, "send no notifications");
+    // Set by `hitless mcp`; it only takes rights away.
+    sub->add_option("--by-agent", o.agent, "an agent of this name runs it")->group("");
     selection(sub);
     return sub;
   }
@@ -172,7 +174,49 @@ struct Binder {
     ask->add_flag("--no-model", o.no_model, "only the vocabulary, also where a model is set up");
   }
 
+  // What agents do, and what holds them.
+  void agents() {
+    CLI::App* approve = verb("approve", "Let a plan run that somebody else asked for; counts once",
+                             "hitless approve P-1a2b3c4d");
+    approve->add_option("plan", o.plan_file, "its file, or its id when an agent proposed it")
+        ->required();
+    approve->add_flag("-y,--yes", o.yes, "do not ask");
+    approve->add_flag("--no-input", o.no_input, "never ask; needs --yes");
+    CLI::App* kill =
+        verb("kill-switch", "Stop every rollout at its next safe point, and let no new one begin",
+             "hitless kill-switch engage --reason 'database is down'");
+    kill->add_option("action", o.kill_action, "engage, release or status")
+        ->required()
+        ->check(CLI::IsMember({"engage", "release", "status"}));
+    kill->add_option("--reason", o.reason, "engage: why, for whoever finds it");
+    kill->add_flag("-y,--yes", o.yes, "release: do not ask");
+    kill->add_flag("--no-input", o.no_input, "never ask");
+    CLI::App* mcp = verb("mcp", "Serve the agents' tools over the Model Context Protocol",
+                         "hitless mcp --allow propose");
+    mcp->add_option("--http", o.mcp_http,
+                    "listen on 127.0.0.1:PORT (token in $HITLESS_MCP_TOKEN) instead of standard "
+                    "input and output");
+    mcp->add_option("--allow", o.mcp_allow, "read, propose (plans) or act (rollouts)")
+        ->check(CLI::IsMember({"read", "propose", "act"}));
+  }
+
+  void audit() {
+    CLI::App* sub =
+        verb("audit", "The journal: verify it, export it, its signed head, replay all rollouts",
+             "hitless audit verify --key /mnt/usb/journal.pub --head heads.txt");
+    sub->add_option("action", o.audit_action, "verify, export, head or replay")
+        ->required()
+        ->check(CLI::IsMember({"verify", "export", "head", "replay"}));
+    sub->add_option("what", o.id,
+                    "export: only this rollout; replay: the journal in this state folder");
+    sub->add_option("--key", o.audit_key,
+                    "verify: the public key, from a copy that was kept elsewhere");
+    sub->add_option("--head", o.audit_head,
+                    "verify: against a signed head from before (its line, or a file of them)");
+  }
+
   void verbs() {
+    agents();
     CLI::App* check = verb("check", "Validate the fleet file; all errors at once", "hitless check");
     check->add_flag("--offline", o.offline,
                     "do not ask the load balancers whether pools and servers exist");
@@ -211,18 +255,7 @@ struct Binder {
         ->add_option("rollout", o.id, "its id")
         ->required();
     report();
-    CLI::App* audit =
-        verb("audit", "The journal: verify it, export it, its signed head, replay all rollouts",
-             "hitless audit verify --key /mnt/usb/journal.pub --head heads.txt");
-    audit->add_option("action", o.audit_action, "verify, export, head or replay")
-        ->required()
-        ->check(CLI::IsMember({"verify", "export", "head", "replay"}));
-    audit->add_option("what", o.id,
-                      "export: only this rollout; replay: the journal in this state folder");
-    audit->add_option("--key", o.audit_key,
-                      "verify: the public key, from a copy that was kept elsewhere");
-    audit->add_option("--head", o.audit_head,
-                      "verify: against a signed head from before (its line, or a file of them)");
+    audit();
     verb("explain", "What an error code means and how to mend it", "hitless explain HL0104")
         ->add_option("code", o.id, "its code; without one, all codes");
     verb("schema", "The JSON Schema of the fleet file", "hitless schema > hitless.schema.json");

@@ -46,6 +46,11 @@ struct Options {
   std::string audit_head;    // audit verify --head
   std::string out;           // report --out
   std::string shell;         // completion
+  std::string agent;         // --by-agent: who runs it is not a person
+  std::string reason;        // kill-switch engage
+  std::string kill_action;   // engage, release, status
+  std::string mcp_http;      // mcp --http: address:port; empty: stdio
+  std::string mcp_allow = "read";
 };
 
 struct Parsed {

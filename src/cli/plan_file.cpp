@@ -20,6 +20,11 @@ Error broken(const std::string& path, const std::string& why) {
                "make a new one with `hitless plan SERVICE`"};
 }
 
+std::string text_at(const boost::json::object& from, const char* key) {
+  const boost::json::value* found = from.if_contains(key);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
 Result<SavedPlan> parse(const std::string& path, const std::string& text) {
   boost::system::error_code ec;
   const boost::json::value value = boost::json::parse(text, ec);
@@ -46,6 +51,13 @@ Result<SavedPlan> parse(const std::string& path, const std::string& text) {
     }
     saved.fingerprint.emplace_back((*pair)[0].as_string().c_str(), (*pair)[1].as_string().c_str());
   }
+  saved.proposer = text_at(*object, "proposer");
+  saved.for_whom = text_at(*object, "for_whom");
+  saved.reason = text_at(*object, "reason");
+  if (const auto* list = object->if_contains("evidence"); list != nullptr && list->is_array()) {
+    for (const boost::json::value& id : list->get_array())
+      if (id.is_string()) saved.evidence.emplace_back(id.get_string());
+  }
   if (journal::hash_plan(saved.plan) != saved.plan.hash) {
     return tl::unexpected<Error>(
         broken(path, "it was altered after it was saved (its hash does not match)"));
@@ -63,6 +75,14 @@ std::string plan_file_text(const SavedPlan& saved) {
   for (const auto& [name, value] : saved.fingerprint) {
     text += std::string(first ? "" : ",") + "[" + journal::quote_json(name) + "," +
             journal::quote_json(value) + "]";
+    first = false;
+  }
+  text += "],\"proposer\":" + journal::quote_json(saved.proposer) +
+          ",\"for_whom\":" + journal::quote_json(saved.for_whom) +
+          ",\"reason\":" + journal::quote_json(saved.reason) + ",\"evidence\":[";
+  first = true;
+  for (const std::string& id : saved.evidence) {
+    text += (first ? "" : ",") + journal::quote_json(id);
     first = false;
   }
   return text + "]}\n";

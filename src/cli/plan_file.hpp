@@ -3,6 +3,7 @@
 // validity.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "engine/planner.hpp"
@@ -15,6 +16,10 @@ struct SavedPlan {
   core::Plan plan;
   engine::Fingerprint fingerprint;
   TimeMs saved_at = 0;
+  std::string proposer;  // who asked for it; empty: a file from before it was kept
+  std::string for_whom;  // the person that an agent works for; empty: the proposer is a person
+  std::string reason;    // as the proposer gave it
+  std::vector<std::string> evidence;  // ids that the proposer stands on
 };
 
 [[nodiscard]] std::string plan_file_text(const SavedPlan& saved);

@@ -4,7 +4,10 @@
 
 #include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
+#include "cli/approvals.hpp"
 #include "cli/confirm.hpp"
+#include "cli/kill_switch.hpp"
+#include "cli/permission.hpp"
 #include "cli/rollout_session.hpp"
 #include "cli/screen_plan.hpp"
 #include "cli/waiting.hpp"
@@ -14,9 +17,10 @@ namespace hitless::cli {
 namespace {
 
 // A saved plan runs only while everything it stands on is as it was.
-std::optional<int> check_stale(const App& app, const SavedPlan& saved,
+// One that has its approval may be older: that has an end of its own.
+std::optional<int> check_stale(const App& app, const SavedPlan& saved, DurationMs valid_ms,
                                const engine::PlanDraft& now) {
-  if (wall_now_ms() - saved.saved_at > kPlanValidMs) {
+  if (wall_now_ms() - saved.saved_at > valid_ms) {
     return failed(app,
                   Error{ErrorCode::refused,
                         "the plan is stale: it was saved " +
@@ -65,7 +69,8 @@ Task<std::optional<int>> finish_cut_off(RolloutSession* session) {
 }
 
 Task<std::optional<int>> prepare(RolloutSession* session, const PlannedRun* wanted,
-                                 core::Plan* plan, engine::RecentPreflights* preflights) {
+                                 core::Plan* plan, engine::RecentPreflights* preflights,
+                                 bool by_approval) {
   App& app = *session->app;
   if (!app.options.dry_run) {
     if (auto code = co_await finish_cut_off(session)) co_return code;
@@ -81,7 +86,8 @@ Task<std::optional<int>> prepare(RolloutSession* session, const PlannedRun* want
     co_return failed(app, draft.error(),
                      draft.error().code == ErrorCode::invalid ? kUsage : kError);
   if (wanted->saved) {
-    if (auto code = check_stale(app, *wanted->saved, *draft)) co_return code;
+    const DurationMs valid_ms = by_approval ? kAwaitingApprovalMs + kApprovalValidMs : kPlanValidMs;
+    if (auto code = check_stale(app, *wanted->saved, valid_ms, *draft)) co_return code;
     draft->plan = wanted->saved->plan;
   }
   draft->plan.hash = journal::hash_plan(draft->plan);
@@ -99,8 +105,25 @@ Task<std::optional<int>> prepare(RolloutSession* session, const PlannedRun* want
 Task<void> plan_and_run(RolloutSession* session, const PlannedRun* wanted) {
   core::Plan plan;
   engine::RecentPreflights preflights;
-  if (auto code = co_await prepare(session, wanted, &plan, &preflights)) {
+  Permission permission;
+  if (!session->app->options.dry_run) {
+    auto given = permission_of(*session, *wanted);
+    if (!given) {
+      session->exit_code = failed(*session->app, given.error(), kBlocked);
+      co_return;
+    }
+    permission = std::move(*given);
+  }
+  session->actor = permission.actor;
+  if (auto code = co_await prepare(session, wanted, &plan, &preflights, permission.by_approval)) {
     session->exit_code = *code;
+    co_return;
+  }
+  // Looked at once more: somebody may have thought about it for long.
+  Status ok = check_kill_switch(state_dir(*session->app));
+  if (ok && permission.by_approval) ok = use_approval(*session->journal, *wanted->saved);
+  if (!ok) {
+    session->exit_code = failed(*session->app, ok.error(), kBlocked);
     co_return;
   }
   // Who reads of it later sees the words that it came from.

@@ -20,6 +20,7 @@ struct PlannedRun {
   engine::PlanOptions options;
   std::optional<SavedPlan> saved;  // run exactly this one
   Sources sources = Sources::required;
+  bool safe_direction = false;                       // going back: needs no approval
   std::function<Task<Status>(Wiring*)> before_plan;  // may change what is to be installed
 };
 

@@ -15,6 +15,7 @@
 #include "cli/evidence_store.hpp"
 #include "cli/failpoint.hpp"
 #include "cli/hands.hpp"
+#include "cli/kill_switch.hpp"
 #include "cli/load.hpp"
 #include "cli/loaded_configs.hpp"
 #include "cli/notifying.hpp"
@@ -36,13 +37,26 @@ constexpr DurationMs kTickMs = 200;
 constexpr int kLookBack = 50;  // rollouts
 
 struct Ticking {
-  bool stop = false;
+  bool stop = false, killed = false;
   Signal stopping, ended;
 };
 
-Task<void> tick(Progress* progress, Ticking* ticking) {
+// What is in work comes back, nothing more is begun.
+void heed_kill_switch(RolloutSession* session, Ticking* ticking) {
+  if (ticking->killed) return;
+  const KillSwitch found = read_kill_switch(state_dir(*session->app));
+  if (!found.engaged) return;
+  ticking->killed = true;
+  fmt::print(stderr, "the kill switch is {}: stopping at the next safe point\n",
+             escape_for_terminal(describe(found)));
+  session->clients->hurry();
+  session->wishes.push(core::OperatorWish::stop, "kill switch, " + describe(found));
+}
+
+Task<void> tick(RolloutSession* session, Progress* progress, Ticking* ticking) {
   while (!ticking->stop) {
     progress->on_tick(wall_now_ms());
+    heed_kill_switch(session, ticking);
     (void)co_await ticking->stopping.wait_for(kTickMs);
   }
   ticking->ended.notify();
@@ -99,11 +113,11 @@ Task<Result<core::State>> run_with_progress(RolloutSession* session, engine::Run
         session->wishes.push(wish, std::move(actor));
       });
   if (!control) print_error(app, control.error());
-  co_await detach(tick(progress.get(), &ticking));
+  co_await detach(tick(session, progress.get(), &ticking));
 
   run.parts = &session->wiring->parts;
   run.journal = session->journal.get();
-  run.actor = actor_name();
+  run.actor = session->actor.empty() ? actor_name() : session->actor;
   run.guard = guard_of(*session, rollout);
   run.wishes = &session->wishes;
   run.on_point = session->point;
@@ -266,8 +280,9 @@ Opened open_session(RolloutSession& session, App& app, const std::string& servic
 Task<void> run_new(RolloutSession* session, core::Plan plan, engine::RecentPreflights preflights) {
   App& app = *session->app;
   if (!session->sinks.empty()) {
-    SendReport sent =
-        co_await announce(app, &session->sinks, started_notification(plan, actor_name()));
+    SendReport sent = co_await announce(
+        app, &session->sinks,
+        started_notification(plan, session->actor.empty() ? actor_name() : session->actor));
     if (sent.required_failed) {
       session->exit_code =
           failed(app,

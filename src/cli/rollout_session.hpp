@@ -32,6 +32,7 @@ struct RolloutSession {
   engine::Wishes wishes;
   std::vector<core::Entry> entries;  // of the rollout, those of earlier controllers too
   std::size_t entries_before = 0;    // of earlier controllers
+  std::string actor;                 // of a new rollout; empty: who is at the command line
   int exit_code = kError;
   std::function<void(std::string_view)> point;  // for tests that kill it there; may be empty
 };

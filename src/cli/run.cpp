@@ -37,6 +37,9 @@ constexpr Verb kVerbs[] = {
     {"watch", verb_watch},
     {"report", verb_report},
     {"ask", verb_ask},
+    {"approve", verb_approve},
+    {"kill-switch", verb_kill_switch},
+    {"mcp", verb_mcp},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
+#include "cli/approvals.hpp"
 #include "cli/hands.hpp"
 #include "cli/load.hpp"
 #include "cli/loaded_configs.hpp"
@@ -27,7 +28,7 @@ Task<void> make(const Wiring* wiring, engine::PlanOptions options, Result<engine
 
 int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draft) {
   draft.plan.hash = journal::hash_plan(draft.plan);
-  const SavedPlan saved{draft.plan, draft.fingerprint, wall_now_ms()};
+  const SavedPlan saved{draft.plan, draft.fingerprint, wall_now_ms(), person_name(), {}, {}, {}};
   std::string path =
       app.options.plan_file.empty() ? app.options.service + ".plan" : app.options.plan_file;
   const core::Check* blocking = draft.blocking();

@@ -66,6 +66,7 @@ int verb_rollback(App& app) {
   wanted.service = row.service;
   wanted.options.intent = core::Intent::apply;
   wanted.sources = Sources::optional;
+  wanted.safe_direction = true;
   for (const core::Instance& instance : found->state.instances) {
     if (still_changed(instance)) wanted.options.limit.push_back(instance.plan.id.value);
   }

@@ -1,4 +1,5 @@
 // restart, reload, apply, reboot, patch: plan, confirm, run, tell.
+#include "cli/plan_store.hpp"
 #include "cli/planned_run.hpp"
 #include "core/names.hpp"
 
@@ -23,7 +24,7 @@ std::optional<int> another_plan(const App& app, const core::Plan& plan) {
 int verb_rollout(App& app) {
   PlannedRun wanted;
   if (!app.options.plan_file.empty()) {
-    auto saved = load_plan(app.options.plan_file);
+    auto saved = load_plan(plan_path(app, app.options.plan_file));
     if (!saved) return failed(app, saved.error());
     if (auto other = another_plan(app, saved->plan)) return *other;
     wanted.service = saved->plan.service;

@@ -70,6 +70,21 @@ void decode_phases(const Reader& policy, Policy& made) {
   made.rejoin.max_error_ratio = rejoin.number("max_error_ratio");
 }
 
+void decode_autonomy(const Reader& policy, Policy& made) {
+  const Reader autonomy = policy.object("autonomy", autonomy_table());
+  for (const char* intent : {"restart", "reload", "apply", "reboot", "patch"}) {
+    std::string level = autonomy.text(intent);
+    if (level.empty()) level = autonomy.text("default");
+    if (level.empty()) continue;
+    made.autonomy[intent] = level == "observe"   ? Autonomy::observe
+                            : level == "propose" ? Autonomy::propose
+                            : level == "approve" ? Autonomy::approve
+                                                 : Autonomy::automatic;
+  }
+  made.approve_own_agent = policy.flag("approve_own_agent");
+  made.actions_per_hour = policy.whole("actions_per_hour");
+}
+
 }  // namespace
 
 void decode_policy(LoadContext& context, Service& service, const Node& node) {
@@ -88,6 +103,7 @@ void decode_policy(LoadContext& context, Service& service, const Node& node) {
   made.reboot_deadline_ms = policy.duration("reboot_deadline");
   made.install_deadline_ms = policy.duration("install_deadline");
   resolve_canaries(context, policy, service);
+  decode_autonomy(policy, made);
   decode_phases(policy, made);
 }
 

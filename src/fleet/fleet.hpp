@@ -238,6 +238,10 @@ struct HealthCheck {
 
 enum class OnDeadline { abort, force, wait };
 
+// How far whoever is not a person may go (docs/AGENT.md). unset: people as always, agents need an
+// approval.
+enum class Autonomy { unset, observe, propose, approve, automatic };
+
 struct Policy {
   std::int64_t floor = 0;             // resolved: percentages and the default are numbers here
   std::int64_t at_once = 1;           // resolved: "auto" is instances − floor, at least 1
@@ -247,6 +251,9 @@ struct Policy {
   bool zone_by_zone = true;
   bool watchdog = true;  // no instance is taken out without a timer that brings it back
   DurationMs reboot_deadline_ms = 0, install_deadline_ms = 0;
+  std::map<std::string, Autonomy> autonomy;  // of each intent; none: unset
+  bool approve_own_agent = false;     // a person may approve what an agent of theirs proposed
+  std::int64_t actions_per_hour = 0;  // rollouts that agents start; 0: no limit
   struct Drain {
     DurationMs deadline_ms = 0, quiet_ms = 0, settle_ms = 0;
     OnDeadline on_deadline = OnDeadline::abort;

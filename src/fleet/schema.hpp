@@ -65,6 +65,7 @@ struct Table {
 [[nodiscard]] const Table& health_table();
 [[nodiscard]] const Table& dependency_table();
 [[nodiscard]] const Table& policy_table();
+[[nodiscard]] const Table& autonomy_table();
 [[nodiscard]] const Table& drain_table();
 [[nodiscard]] const Table& verify_table();
 [[nodiscard]] const Table& rejoin_table();

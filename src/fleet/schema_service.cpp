@@ -190,9 +190,32 @@ const Table& policy_table() {
        key("reboot_deadline", duration(), "10m",
            "For a host to come back from a reboot with everything well on it."),
        key("install_deadline", duration(), "10m", "For packages to be installed by `patch`."),
+       key("autonomy", object(autonomy_table()), "",
+           "How far agents may go, and what needs an approval (docs/AGENT.md)."),
+       key("approve_own_agent", boolean(), "false",
+           "A person may approve what an agent that works for them has proposed."),
+       key("actions_per_hour", whole(0, 1'000), "0",
+           "Rollouts of this service that agents may start in an hour; 0: no limit."),
        also({"drain_timeout"}, key("drain", object(drain_table()), "", "Taking an instance out.")),
        key("verify", object(verify_table()), "", "Proving that it runs again."),
        key("rejoin", object(rejoin_table()), "", "Putting it back.")},
+      "",
+      {},
+      {}};
+  return table;
+}
+
+const Table& autonomy_table() {
+  const auto level = [](const char* name, const char* about) {
+    return key(name, choice({"observe", "propose", "approve", "auto"}), "", about);
+  };
+  static const Table table{
+      "autonomy",
+      "observe: agents only look; propose: they make plans, people run them; approve: after an "
+      "approval by somebody else, people too; auto: without one",
+      {level("default", "For every intent that is not named here."),
+       level("restart", "For restart."), level("reload", "For reload."),
+       level("apply", "For apply."), level("reboot", "For reboot."), level("patch", "For patch.")},
       "",
       {},
       {}};

@@ -1,0 +1,84 @@
+#include "cli/permission.hpp"
+
+#include "cli/approvals.hpp"
+#include "cli/kill_switch.hpp"
+#include "core/names.hpp"
+
+namespace hitless::cli {
+namespace {
+
+constexpr int kLookBack = 200;  // rollouts
+constexpr DurationMs kHourMs = 3'600'000;
+
+tl::unexpected<Error> no_approval(const PlannedRun& wanted) {
+  const std::string intent(core::to_string(wanted.options.intent));
+  return fail(ErrorCode::refused,
+              "the policy of " + wanted.service + " wants an approval for " + intent, {},
+              "`hitless plan " + wanted.service + " --for " + intent +
+                  "`, somebody else runs `hitless approve " + wanted.service +
+                  ".plan`, then `hitless " + intent + " --plan " + wanted.service + ".plan`");
+}
+
+Status within_budget(RolloutSession& session, const std::string& service) {
+  const fleet::Service* found = session.fleet->service(service);
+  const std::int64_t limit = found != nullptr ? found->policy.actions_per_hour : 0;
+  if (limit == 0) return {};
+  if (agent_actions_of_last_hour(*session.journal, service, wall_now_ms()) < limit) return {};
+  return fail(ErrorCode::refused,
+              "agents have started " + std::to_string(limit) + " rollouts of " + service +
+                  " in the last hour: that is all that its policy gives them",
+              {}, "a person can run the plan, or wait (actions_per_hour)");
+}
+
+std::string actor_of(const App& app, const PlannedRun& wanted, const std::string& approver) {
+  std::string actor = app.options.agent.empty()
+                          ? actor_name()
+                          : std::string(kAgentActor) + app.options.agent + " for " +
+                                (wanted.saved ? wanted.saved->for_whom : actor_name());
+  if (!approver.empty()) actor += " (approved by " + approver + ")";
+  return actor;
+}
+
+}  // namespace
+
+std::int64_t agent_actions_of_last_hour(ports::Journal& journal, const std::string& service,
+                                        TimeMs now) {
+  const auto rows = journal.rollouts(kLookBack);
+  std::int64_t count = 0;
+  if (!rows) return kLookBack;  // unknown is never good
+  for (const ports::RolloutRow& row : *rows) {
+    if (row.service == service && row.actor.starts_with(kAgentActor) &&
+        row.started_at > now - kHourMs)
+      ++count;
+  }
+  return count;
+}
+
+Result<Permission> permission_of(RolloutSession& session, const PlannedRun& wanted) {
+  const App& app = *session.app;
+  if (Status ok = check_kill_switch(state_dir(app)); !ok) return tl::unexpected<Error>(ok.error());
+  if (wanted.safe_direction) return Permission{false, actor_of(app, wanted, {})};
+  const bool agent = !app.options.agent.empty();
+  const fleet::Autonomy autonomy =
+      autonomy_of(*session.fleet, session.wiring->service_names(), wanted.options.intent);
+  const Needs needs = needs_of(autonomy, agent);
+  if (needs == Needs::person)
+    return fail(ErrorCode::refused,
+                "the policy of " + wanted.service + " (autonomy: " +
+                    std::string(name_of(autonomy)) + ") leaves running plans to people",
+                {},
+                "a person runs `hitless " + std::string(core::to_string(wanted.options.intent)) +
+                    " --plan …`");
+  if (agent) {
+    if (Status ok = within_budget(session, wanted.service); !ok)
+      return tl::unexpected<Error>(ok.error());
+  }
+  if (needs == Needs::nothing) return Permission{false, actor_of(app, wanted, {})};
+  if (!wanted.saved) return no_approval(wanted);
+  if (Status ok = check_approval(*session.journal, *wanted.saved); !ok)
+    return tl::unexpected<Error>(ok.error());
+  const auto approval = find_approval(*session.journal, wanted.saved->plan.hash);
+  return Permission{true, actor_of(app, wanted, approval ? approval->approver : std::string())};
+}
+
+}  // namespace hitless::cli

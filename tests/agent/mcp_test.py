@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""`hitless mcp` on a real fleet on loopback: tools on both transports, plans, approvals, rollouts, the kill switch.
+The planted checks: what must be refused is tried on each way in."""
+import os
+import pathlib
+import re
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from support import (ABORTED, BLOCKED, OK, STALE, TOKEN, USAGE, Failed, Http, Load, Stdio, World, call,  # noqa: E402
+                     wait_until)
+
+READ = {"fleet_list", "service_status", "lb_state", "policy_explain", "journal_search", "error_log_search", "config_diff",
+        "config_validate", "rollout_get", "rollout_events", "incident_get", "evidence_get"}
+SAFE = {"rollout_pause", "rollout_abort", "kill_switch_engage"}
+PROPOSE = {"plan_create", "plan_simulate", "diagnosis_submit"}
+ACT = {"plan_apply"}
+BOB = {"SUDO_USER": "bob"} if os.getuid() == 0 else None  # another person, where sudo can be played
+
+
+class Mcp(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = World().__enter__()
+        cls.addClassCleanup(cls.world.__exit__)
+
+    def setUp(self):
+        self.world.policy = {}
+        self.world.hitless("kill-switch", "release", "--yes")
+
+    def plan(self, server, **more):
+        failed, made = call(server, "plan_create", service="web", intent="restart", reason="it leaks memory", **more)
+        self.assertFalse(failed, made)
+        return made
+
+    def ended(self, server, rollout):
+        seen = {}
+
+        def has_ended():
+            failed, state = call(server, "rollout_get", rollout_id=rollout)
+            seen.update(state if not failed else {"state": "none", "reason": state})
+            return seen["state"] in ("ended", "refused")
+        wait_until(has_ended, "the rollout ends", 90)
+        return seen
+
+    def test_what_is_offered_and_refused_on_each_transport(self):
+        never = re.compile("approve|release|policy_edit|shell|exec|write|fetch|upload")
+        for transport in (Stdio, Http):
+            for allow, names in (("read", READ | SAFE), ("propose", READ | SAFE | PROPOSE),
+                                 ("act", READ | SAFE | PROPOSE | ACT)):
+                with self.subTest(transport=transport.__name__, allow=allow), \
+                        transport(self.world, "--allow", allow) as server:
+                    listed = server.request("tools/list")["tools"]
+                    self.assertEqual({tool["name"] for tool in listed}, names)
+                    self.assertEqual([t["name"] for t in listed], sorted(t["name"] for t in listed))
+                    for tool in listed:
+                        self.assertFalse(never.search(tool["name"]), tool["name"])
+                        self.assertFalse(tool["inputSchema"]["additionalProperties"])
+                        self.assertEqual(len(tool["annotations"]), 5)
+                        self.assertEqual(tool["annotations"]["readOnlyHint"], tool["name"] in READ)
+                    for name in (PROPOSE | ACT) - names:
+                        with self.assertRaisesRegex(Failed, "not offered here: it needs --allow") as refused:
+                            call(server, name, service="web", intent="restart", reason="because")
+                        self.assertEqual(refused.exception.code, -32602)
+
+    def test_a_read_only_server_writes_nothing_and_starts_nothing(self):
+        before = self.world.pids()
+        with Stdio(self.world) as server:
+            for name in sorted(READ):
+                call(server, name, **{"fleet_list": {}, "policy_explain": {"service": "web", "intent": "restart"},
+                                      "rollout_get": {}, "rollout_events": {"rollout_id": "R-0"},
+                                      "incident_get": {"incident_id": "INC-1"}, "config_diff": {"service": "web"},
+                                      "evidence_get": {"evidence_id": "ev_0"},
+                                      "journal_search": {"service": "web", "host": "web01"},
+                                      "error_log_search": {"service": "web", "host": "web01"}}.get(name, {"service": "web"}))
+            failed, fleet = call(server, "fleet_list")
+            self.assertFalse(failed)
+            self.assertEqual([s["service"] for s in fleet["services"]], ["web"])
+            failed, status = call(server, "service_status", service="web")
+            self.assertEqual((failed, status["serving"]), (False, 3), status)
+            failed, said = call(server, "service_status", service="wbe")
+            self.assertTrue(failed)
+            self.assertIn("did you mean `web`?", said)
+            failed, lb = call(server, "lb_state", service="web")
+            self.assertEqual({t["admin"] for t in lb["targets"]}, {"ready"}, lb)
+            failed, page = call(server, "evidence_get", evidence_id=lb["evidence_id"])
+            self.assertFalse(failed, page)
+            self.assertIn("web@web01", page["lines"][0]["text"])
+            text = server.request("resources/read", {"uri": "hitless://fleet"})["contents"][0]["text"]
+            self.assertIn('"web"', text)
+            self.assertIn("restart web", server.request("prompts/get", {
+                "name": "restart_safely", "arguments": {"service": "web"}})["messages"][0]["content"]["text"])
+        self.assertEqual(self.world.pids(), before)
+
+    def test_http_wants_the_token_this_machines_name_and_a_session_that_exists(self):
+        code, out = self.world.hitless("mcp", "--http", "127.0.0.1:0")
+        self.assertEqual(code, USAGE, out)
+        self.assertIn("HITLESS_MCP_TOKEN", out)
+        code, out = self.world.hitless("mcp", "--http", "0.0.0.0:0", HITLESS_MCP_TOKEN=TOKEN)
+        self.assertEqual(code, 1, out)
+        self.assertIn("only 127.0.0.1", out)
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        with Http(self.world) as server:
+            self.assertEqual(server.post(ping, token=None)[0], 401)
+            self.assertEqual(server.post(ping, token=TOKEN[:-1])[0], 401)
+            self.assertEqual(server.post(ping, {"Host": "evil.example.com"})[0], 403)
+            self.assertEqual(server.post(ping, {"Origin": "http://evil.example.com"})[0], 403)
+            self.assertEqual(server.post(ping)[0], 400)
+            self.assertEqual(server.post(ping, {"MCP-Session-Id": "none"})[0], 404)
+            self.assertEqual(server.post(ping, {"Accept": "text/html"})[0], 406)
+
+    def test_an_agents_plan_needs_an_approval_by_somebody_else_and_runs_once(self):
+        self.world.policy = {"autonomy": {"default": "approve"}}
+        with Load(self.world) as load, Stdio(self.world, "--allow", "act") as server:
+            plan = self.plan(server)
+            self.assertEqual((plan["verdict"], plan["approvals_needed"]), ("needs_approval", 1), plan)
+            self.assertEqual(plan["blast_radius"]["lowest_serving"], 2)
+            apply = {"plan_id": plan["plan_id"], "plan_hash": plan["plan_hash"], "idempotency_key": "first try"}
+            failed, said = call(server, "plan_apply", **apply)
+            self.assertTrue(failed)
+            self.assertIn("needs an approval by somebody other", said)
+            failed, said = call(server, "plan_apply", **{**apply, "plan_hash": "0" * 64})
+            self.assertTrue(failed)
+            code, out = self.world.hitless("approve", plan["plan_id"], "--yes")  # for whom the agent works
+            self.assertEqual(code, BLOCKED, out)
+            self.assertIn("who cannot approve it", out)
+            if BOB is None:
+                self.skipTest("another person can only be played by root")
+            code, out = self.world.hitless("approve", plan["plan_id"], "--yes", **BOB)
+            self.assertEqual(code, OK, out)
+            failed, begun = call(server, "plan_apply", **apply)
+            self.assertFalse(failed, begun)
+            self.assertEqual(begun["state"], "starting")
+            failed, again = call(server, "plan_apply", **apply)
+            self.assertEqual((failed, again["rollout_id"], again["state"]),
+                             (False, begun["rollout_id"], "started_before"))
+            state = self.ended(server, begun["rollout_id"])
+            self.assertEqual((state["state"], state["result"]), ("ended", "succeeded"), state)
+            self.assertRegex(state["actor"], r"^agent mcp for \S+ \(approved by bob@\S+\)$")
+            failed, events = call(server, "rollout_events", rollout_id=begun["rollout_id"], limit=200)
+            self.assertTrue(events["ended"])
+            self.assertTrue(any("web01" in line for e in events["events"] for line in e["lines"]))
+            code, out = self.world.hitless("restart", "--plan", plan["plan_id"], "--yes")
+            self.assertEqual(code, BLOCKED, out)
+            self.assertIn("was used already", out)
+        summary = load.summary()
+        self.assertEqual(summary["lost"], 0, summary)
+
+    def test_people_too_need_somebody_else_where_the_policy_says_approve(self):
+        self.world.policy = {"autonomy": {"restart": "approve"}}
+        code, out = self.world.hitless("restart", "web", "--yes")
+        self.assertEqual(code, BLOCKED, out)
+        self.assertIn("wants an approval for restart", out)
+        code, out = self.world.hitless("plan", "web")
+        self.assertEqual(code, OK, out)
+        code, out = self.world.hitless("approve", "web.plan", "--yes")
+        self.assertEqual(code, BLOCKED, out)
+        self.assertIn("cannot approve it", out)
+        code, out = self.world.hitless("restart", "--plan", "web.plan", "--yes")
+        self.assertEqual(code, BLOCKED, out)
+        self.assertIn("needs an approval", out)
+
+    @unittest.skipIf(BOB is None, "another person can only be played by root")
+    def test_an_approval_does_not_cover_what_has_moved(self):
+        self.world.policy = {"autonomy": {"restart": "approve"}}
+        plan = pathlib.Path(self.world.folder, "moved.plan")
+        self.assertEqual(self.world.hitless("plan", "web", "--out", str(plan))[0], OK)
+        code, out = self.world.hitless("approve", str(plan), "--yes", **BOB)
+        self.assertEqual(code, OK, out)
+        text = plan.read_text(encoding="utf-8")
+        altered = re.sub(r'("web@web01 [^"]*",")([^"]+)"', r'\1something else"', text, count=1)
+        self.assertNotEqual(text, altered)
+        plan.write_text(altered, encoding="utf-8")
+        code, out = self.world.hitless("restart", "--plan", str(plan), "--yes")
+        self.assertEqual(code, BLOCKED, out)
+        self.assertIn("what the approval stands on is not what the plan stands on", out)
+        plan.write_text(text, encoding="utf-8")
+        self.world.policy = {}  # the world itself moves: another process serves on web01
+        self.assertEqual(self.world.hitless("restart", "web", "--limit", "web01", "--yes")[0], OK)
+        self.world.policy = {"autonomy": {"restart": "approve"}}
+        code, out = self.world.hitless("restart", "--plan", str(plan), "--yes")
+        self.assertEqual(code, STALE, out)
+
+    def test_observe_and_propose_leave_running_to_people(self):
+        self.world.policy = {"autonomy": {"restart": "observe", "reload": "propose"}}
+        with Http(self.world, "--allow", "act") as server:
+            failed, plan = call(server, "plan_create", service="web", intent="restart", reason="because")
+            self.assertEqual((failed, plan["verdict"], plan["plan_id"]), (False, "denied", ""))
+            self.world.policy = {"autonomy": {"restart": "propose"}}
+            self.world.environment()
+            plan = self.plan(server)
+            failed, said = call(server, "plan_apply", plan_id=plan["plan_id"], plan_hash=plan["plan_hash"],
+                                idempotency_key="by an agent")
+            self.assertTrue(failed)
+            self.assertIn("leaves running plans to people", said)
+            failed, said = call(server, "plan_create", service="web", intent="restart", reason="because",
+                                evidence_ids=["ev_forged00000"])
+            self.assertTrue(failed)
+            self.assertIn("no evidence has the id", said)
+            failed, said = call(server, "plan_create", service="web", intent="restart", reason="because",
+                                tighten={"at_once": 9999})
+            self.assertTrue(failed)
+            self.assertIn("only narrows", said)
+            failed, tried = call(server, "plan_simulate", plan_id=plan["plan_id"])
+            self.assertEqual((failed, tried["stale"], tried["would_start"]), (False, False, True), tried)
+
+    def test_budget_of_agents(self):
+        self.world.policy = {"autonomy": {"default": "auto"}, "actions_per_hour": 1}
+        with Stdio(self.world, "--allow", "act") as server:
+            results = []
+            for turn in range(2):
+                plan = self.plan(server, hosts=["web02"])
+                failed, begun = call(server, "plan_apply", plan_id=plan["plan_id"], plan_hash=plan["plan_hash"],
+                                     idempotency_key="budget %d" % turn)
+                self.assertFalse(failed, begun)
+                results.append(self.ended(server, begun["rollout_id"]))
+            # The first one may itself be over the budget, when another test has used it up.
+            self.assertEqual(results[1]["state"], "refused", results)
+            self.assertIn("in the last hour", results[1]["reason"])
+
+    def test_kill_switch_stops_what_runs_and_refuses_what_is_new(self):
+        self.world.policy = {"autonomy": {"default": "auto"}}
+        with Load(self.world) as load, Stdio(self.world, "--allow", "act") as server:
+            plan = self.plan(server)
+            failed, begun = call(server, "plan_apply", plan_id=plan["plan_id"], plan_hash=plan["plan_hash"],
+                                 idempotency_key="to be killed")
+            self.assertFalse(failed, begun)
+            rollout = begun["rollout_id"]
+
+            def is_at_work():
+                failed, state = call(server, "rollout_get", rollout_id=rollout)
+                return not failed and any(i["out_of_rotation"] for i in state["instances"])
+            wait_until(is_at_work, "an instance is out of rotation")
+            with Http(self.world) as read_only:  # the safe direction needs no right
+                failed, killed = call(read_only, "kill_switch_engage", reason="the database is down")
+                self.assertEqual((failed, killed["engaged"]), (False, True))
+            state = self.ended(server, rollout)
+            self.assertEqual(state["result"], "aborted", state)
+            self.assertEqual([i["out_of_rotation"] for i in state["instances"]], [False] * 3)
+            self.assertLess(sum(i["phase"] == "done" for i in state["instances"]), 3)
+            failed, plan = call(server, "plan_create", service="web", intent="restart", reason="again")
+            self.assertEqual((failed, plan["verdict"]), (False, "denied"))
+        code, out = self.world.hitless("restart", "web", "--yes")
+        self.assertEqual(code, BLOCKED, out)
+        self.assertIn("the kill switch is engaged by agent mcp for", out)
+        code, out = self.world.hitless("kill-switch", "release")  # nobody here to confirm
+        self.assertEqual(code, USAGE, out)
+        self.assertEqual(self.world.hitless("kill-switch", "status")[0], BLOCKED)
+        self.assertEqual(self.world.hitless("kill-switch", "release", "--yes")[0], OK)
+        self.assertEqual(self.world.hitless("kill-switch", "status")[0], OK)
+        self.assertEqual(load.summary()["lost"], 0, load.summary())
+
+    def test_pause_and_abort(self):
+        self.world.policy = {"autonomy": {"default": "auto"}}
+        with Stdio(self.world, "--allow", "act") as server:
+            plan = self.plan(server)
+            failed, begun = call(server, "plan_apply", plan_id=plan["plan_id"], plan_hash=plan["plan_hash"],
+                                 idempotency_key="to be aborted")
+            self.assertFalse(failed, begun)
+            rollout = begun["rollout_id"]
+            wait_until(lambda: not call(server, "rollout_pause", rollout_id=rollout)[0], "it listens")
+            failed, said = call(server, "rollout_abort", rollout_id=rollout, how="hold")
+            self.assertFalse(failed, said)
+            state = self.ended(server, rollout)
+            self.assertEqual((state["state"], state["result"]), ("ended", "aborted"), state)
+            failed, said = call(server, "rollout_abort", rollout_id=rollout, how="rollback")
+            self.assertTrue(failed)
+
+    def test_a_diagnosis_stands_on_evidence_or_is_refused(self):
+        with Stdio(self.world, "--allow", "propose") as server:
+            _, lb = call(server, "lb_state", service="web")
+            _, newest = call(server, "rollout_get")
+            if "rollout_id" not in newest:
+                self.world.hitless("restart", "web", "--limit", "web03", "--yes")
+                _, newest = call(server, "rollout_get")
+            given = {"rollout_id": newest["rollout_id"], "category": "healthy", "confidence": "low", "recommended": "none",
+                     "hypotheses": [{"category": "healthy", "supports": [lb["evidence_id"]],
+                                     "quotes": [{"evidence_id": lb["evidence_id"], "text": "ready check=pass"}]}]}
+            failed, kept = call(server, "diagnosis_submit", **given)
+            self.assertFalse(failed, kept)
+            self.assertEqual((kept["accepted"], kept["enough_to_act"]), (True, False))
+            given["hypotheses"][0]["quotes"][0]["text"] = "never said"
+            failed, said = call(server, "diagnosis_submit", **given)
+            self.assertTrue(failed)
+            self.assertIn("quotes what does not stand in", said)
+            given["hypotheses"][0]["supports"] = ["ev_000000000000"]
+            failed, said = call(server, "diagnosis_submit", **given)
+            self.assertTrue(failed)
+            self.assertIn("does not exist", said)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
