@@ -8,7 +8,7 @@ export DEMO_PACKAGES=(haproxy nginx-light)
 export TEST_LIBRARIES=(libgtest-dev libgmock-dev libclang-rt-19-dev)
 export BENCH_PACKAGES=(ansible)
 export TEST_PACKAGES=(openssl openssh-server openssh-client iproute2 python3 socat curl sqlite3 procps awscli
-  apache2-bin php8.2-fpm gunicorn redis-server postgresql-15 pgbouncer caddy)
+  apache2-bin php8.2-fpm gunicorn redis-server postgresql-15 pgbouncer caddy npm)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -22,6 +22,8 @@ need_packages() {
   for package in "$@"; do
     # Any flavour of nginx serves.
     if [ "$package" = nginx-light ] && command -v /usr/sbin/nginx >/dev/null; then continue; fi
+    # A node from elsewhere brings its own.
+    if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
     installed "$package" || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0

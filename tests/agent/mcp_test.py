@@ -42,6 +42,7 @@ class Mcp(unittest.TestCase):
             seen.update(state if not failed else {"state": "none", "reason": state})
             return seen["state"] in ("ended", "refused")
         wait_until(has_ended, "the rollout ends", 90)
+        self.world.wait_free()  # certificate and notifications come after the end
         return seen
 
     def test_what_is_offered_and_refused_on_each_transport(self):

@@ -1,5 +1,6 @@
 """What the agent tests share: the loopback world (three nginx, HAProxy) and an MCP client of a few lines that speaks
 both eras over stdio and HTTP."""
+import fcntl
 import http.client
 import json
 import os
@@ -43,6 +44,19 @@ class World(aws_world.World):
     def fleet(self, alb=(), policy=(), pools=None):
         edge = [{"lb": "edge", "backend": "be_web", "server": "{host}"}]
         return super().fleet(alb, {**self.policy, **dict(policy)}, pools or edge)
+
+    def wait_free(self):
+        """No rollout holds the service's lock."""
+        def is_free():
+            try:
+                with open(os.path.join(self.folder, "state/locks/web.lock"), "rb") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    return True
+            except FileNotFoundError:
+                return True
+            except BlockingIOError:
+                return False
+        wait_until(is_free, "the service is free", 60)
 
     def environment(self, **more):
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG", "SUDO_"))}
