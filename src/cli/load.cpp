@@ -80,7 +80,7 @@ std::optional<fleet::Fleet> load_fleet_or_complain(const App& app,
 }
 
 Result<fleet::Fleet> load_fleet_quietly(const App& app) {
-  fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app), outside());
+  fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app), outside(state_dir(app)));
   if (loaded.fleet) return std::move(*loaded.fleet);
   return fail(ErrorCode::invalid,
               "the fleet file has errors: " +
