@@ -1,6 +1,8 @@
 #include "mcp/server.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/json/serialize.hpp>
+#include <cstdio>
 
 #include "runtime/stoppable.hpp"
 
@@ -17,6 +19,11 @@ std::string key_of(const std::string& session, const json::value& id) {
 
 Outcome cannot_ask(std::string why) {
   return tl::unexpected<RpcError>(RpcError{kInternalError, std::move(why)});
+}
+
+// Standard output belongs to the protocol.
+void log_bug(const Work& work, const std::exception& e) {
+  std::fprintf(stderr, "hitless mcp: %s failed: %s\n", work.message.method.c_str(), e.what());
 }
 
 Task<void> perform_into(Offer* offer, Work work, Call call, std::shared_ptr<Outcome> out) {
@@ -69,8 +76,8 @@ Call Server::call_of(const Work& work, Send send) {
 }
 
 Task<Reply> Server::run(Work work, Send send, std::shared_ptr<Signal> gone) {
-  auto outcome = std::make_shared<Outcome>(
-      tl::unexpected<RpcError>(RpcError{kInternalError, "it took too long, or was cancelled"}));
+  auto outcome = std::make_shared<Outcome>(tl::unexpected<RpcError>(
+      RpcError{kInternalError, "it took too long, was cancelled, or failed by a bug of ours"}));
   const std::string key = key_of(work.session, work.message.id);
   if (running_.size() >= kMaxRunning || running_.count(key) != 0) {
     *outcome = tl::unexpected<RpcError>(
@@ -82,10 +89,11 @@ Task<Reply> Server::run(Work work, Send send, std::shared_ptr<Signal> gone) {
   try {
     (void)co_await finish_unless_stopped(perform_into(offer_, work, call_of(work, send), outcome),
                                          gone, kRequestMs);
-  } catch (const boost::system::system_error&) {
-    error = std::current_exception();  // cancelled from above
-  } catch (const std::exception&) {
-    *outcome = tl::unexpected<RpcError>(RpcError{kInternalError, "a bug of ours: see the log"});
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == boost::asio::error::operation_aborted) error = std::current_exception();
+    log_bug(work, e);
+  } catch (const std::exception& e) {
+    log_bug(work, e);
   }
   running_.erase(key);
   if (error) std::rethrow_exception(error);

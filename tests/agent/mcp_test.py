@@ -4,6 +4,7 @@ The planted checks: what must be refused is tried on each way in."""
 import os
 import pathlib
 import re
+import socket
 import sys
 import unittest
 
@@ -110,6 +111,13 @@ class Mcp(unittest.TestCase):
             self.assertEqual(server.post(ping)[0], 400)
             self.assertEqual(server.post(ping, {"MCP-Session-Id": "none"})[0], 404)
             self.assertEqual(server.post(ping, {"Accept": "text/html"})[0], 406)
+            for garbage, status in ((b"\0\xff GARBAGE\r\n\r\n", b" 400 "), (b"GET /mcp HTTP/1.1\r\nX: " + b"a" * 20_000, b" 431 "),
+                                    (b"POST /mcp HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", b" 413 "),
+                                    (b"GET /etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", b" 401 ")):
+                with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
+                    raw.sendall(garbage)
+                    self.assertIn(status, raw.recv(4096))
+            self.assertEqual(server.request("tools/list")["tools"][0]["name"], "config_diff")
 
     def test_an_agents_plan_needs_an_approval_by_somebody_else_and_runs_once(self):
         self.world.policy = {"autonomy": {"default": "approve"}}
