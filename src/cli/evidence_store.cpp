@@ -184,7 +184,7 @@ std::vector<Case> diagnosed_cases(ports::Journal& journal, const core::State& st
     each.diagnosis = agent::reason(each.kept.situation, each.kept.store);
     cases.push_back(std::move(each));
   }
-  if (cases.empty() && !state.halted && state.stop_asked) return stopped_by(journal, state);
+  if (cases.empty() && state.stop_asked) return stopped_by(journal, state);
   if (!cases.empty() || !state.halted) return cases;
   Case refused{state.plan.service, refusal_evidence(state), {}};
   refused.diagnosis = agent::reason(refused.kept.situation, refused.kept.store);
