@@ -53,7 +53,7 @@ class Model(unittest.TestCase):
         return fake
 
     def environment(self, fake, api):
-        full = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG")) and k.lower() not in ("http_proxy", "https_proxy", "all_proxy")}
+        full = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG"))}
         full.update({"HITLESS_STATE_DIR": str(self.path / "state"), "LC_ALL": "C.UTF-8", "HITLESS_MODEL_URL": fake.url,
                      "HITLESS_MODEL": "fake-1", "HITLESS_MODEL_API": api, "HITLESS_MODEL_KEY": "sk-for-the-test"})
         return full
@@ -134,6 +134,12 @@ class Model(unittest.TestCase):
             done = self.ask(fake, "--yes", WORDS, HITLESS_MODEL_URL=url)
             self.assertEqual(done.returncode, 78, done)
             self.assertIn("in the clear", done.stderr)
+
+    def test_a_model_on_this_machine_is_not_asked_through_a_proxy(self):
+        fake, proxy = self.fake("good"), self.fake("good")
+        done = self.ask(fake, WORDS, http_proxy=proxy.url, all_proxy=proxy.url, no_proxy="")
+        self.assertIn("takes it for", done.stderr)
+        self.assertEqual((len(fake.requests), len(proxy.requests)), (1, 0))
 
     def test_a_silent_model_ends_at_the_deadline(self):
         fake, began = self.fake("silent"), time.monotonic()
