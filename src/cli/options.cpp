@@ -216,7 +216,6 @@ struct Binder {
   }
 
   void verbs() {
-    agents();
     CLI::App* check = verb("check", "Validate the fleet file; all errors at once", "hitless check");
     check->add_flag("--offline", o.offline,
                     "do not ask the load balancers whether pools and servers exist");
@@ -256,6 +255,7 @@ struct Binder {
         ->required();
     report();
     audit();
+    agents();
     verb("explain", "What an error code means and how to mend it", "hitless explain HL0104")
         ->add_option("code", o.id, "its code; without one, all codes");
     verb("schema", "The JSON Schema of the fleet file", "hitless schema > hitless.schema.json");
