@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/capacity.hpp"
+#include "core/census.hpp"
 #include "core/planted.hpp"
 #include "core/recovery.hpp"
 #include "core/state.hpp"
@@ -14,12 +15,57 @@ namespace {
 constexpr std::size_t kMaxSamples = 4096;  // drain samples kept per instance
 constexpr std::size_t kMaxLatencies = 1024;
 
-Instance* find_mutable(State& state, const InstanceId& id) {
-  for (Instance& instance : state.instances) {
-    if (instance.plan.id == id) return &instance;
+// What is folded into. Without a census everything is looked for.
+struct Into {
+  State& state;
+  Census* census = nullptr;
+
+  [[nodiscard]] Instance* find(const InstanceId& id) const {
+    if (census != nullptr) {
+      const auto place = census->place_of(id);
+      return place ? &state.instances[*place] : nullptr;
+    }
+    for (Instance& instance : state.instances) {
+      if (instance.plan.id == id) return &instance;
+    }
+    return nullptr;
   }
-  return nullptr;
-}
+  [[nodiscard]] Instance* holder_of(const std::string& effect) const {
+    if (census != nullptr) {
+      const auto place = census->holder_of(effect);
+      return place ? &state.instances[*place] : nullptr;
+    }
+    for (Instance& instance : state.instances) {
+      if (instance.pending && instance.pending->effect.id == effect) return &instance;
+    }
+    return nullptr;
+  }
+  void changed(const Instance* instance) const {
+    if (census == nullptr || instance == nullptr) return;
+    census->update(state, static_cast<std::size_t>(instance - state.instances.data()));
+  }
+  void changed_all() const {
+    if (census != nullptr) *census = Census(state);
+  }
+  [[nodiscard]] std::int64_t others_requests(const Instance& self) const {
+    return census != nullptr ? census->others_requests(self)
+                             : others_total(self, &TargetReading::requests);
+  }
+  [[nodiscard]] std::int64_t others_errors(const Instance& self) const {
+    return census != nullptr ? census->others_errors(self)
+                             : others_total(self, &TargetReading::errors);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t others_total(
+      const Instance& self, std::optional<std::int64_t> TargetReading::* field) const {
+    std::int64_t sum = 0;
+    for (const Instance& other : state.instances) {
+      if (&other != &self && other.reading) sum += ((*other.reading).*field).value_or(0);
+    }
+    return sum;
+  }
+};
 
 void start(State& state, const RolloutStarted& event, TimeMs at) {
   if (!state.instances.empty() || state.started_at != 0) return;  // repeated
@@ -36,7 +82,8 @@ void start(State& state, const RolloutStarted& event, TimeMs at) {
 
 // From the moment of the intent on the effect may have happened, so what it may have changed is
 // marked here and not at the outcome.
-void intend(State& state, const EffectIntended& event, TimeMs at) {
+void intend(const Into& into, const EffectIntended& event, TimeMs at) {
+  State& state = into.state;
   const Effect& effect = event.effect;
   if (effect.epoch < state.epoch) return;  // of a controller that no longer may (rule I4)
   ++state.next_effect;
@@ -44,7 +91,7 @@ void intend(State& state, const EffectIntended& event, TimeMs at) {
     state.pending.emplace(effect, at);
     return;
   }
-  Instance* instance = find_mutable(state, effect.instance);
+  Instance* instance = into.find(effect.instance);
   if (instance == nullptr) return;
   instance->pending.emplace(effect, at);
   switch (effect.kind) {
@@ -67,6 +114,7 @@ void intend(State& state, const EffectIntended& event, TimeMs at) {
     default:
       break;
   }
+  into.changed(instance);
 }
 
 // A draining instance counts as quiet only while every reading says so; unknown breaks the window.
@@ -86,27 +134,18 @@ void update_quiet(const State& state, Draining& draining, const TargetReading& r
   }
 }
 
-std::int64_t others_total(const State& state, const Instance& self,
-                          std::optional<std::int64_t> TargetReading::* field) {
-  std::int64_t sum = 0;
-  for (const Instance& other : state.instances) {
-    if (&other != &self && other.reading) sum += ((*other.reading).*field).value_or(0);
-  }
-  return sum;
-}
-
 // What happened at it before now is not held against it.
-void count_from_here(const State& state, const Instance& instance, Soaking& soaking) {
+void count_from_here(const Into& into, const Instance& instance, Soaking& soaking) {
   if (instance.reading) {
     soaking.epoch = instance.reading->epoch;
     soaking.requests_at = instance.reading->requests.value_or(0);
     soaking.errors_at = instance.reading->errors.value_or(0);
   }
-  soaking.others_requests_at = others_total(state, instance, &TargetReading::requests);
-  soaking.others_errors_at = others_total(state, instance, &TargetReading::errors);
+  soaking.others_requests_at = into.others_requests(instance);
+  soaking.others_errors_at = into.others_errors(instance);
 }
 
-void see_back(const State& state, Instance& instance, Rejoining& rejoining, TimeMs at) {
+void see_back(const Into& into, const Instance& instance, Rejoining& rejoining, TimeMs at) {
   const TargetReading& reading = *instance.reading;
   const bool unchecked =
       HITLESS_PLANTED(rejoin_without_check) && reading.state == TargetState::in_unhealthy;
@@ -119,7 +158,7 @@ void see_back(const State& state, Instance& instance, Rejoining& rejoining, Time
     rejoining.in_since = at;
     rejoining.epoch = reading.epoch;
     rejoining.requests_at = reading.requests.value_or(0);
-    rejoining.others_at = others_total(state, instance, &TargetReading::requests);
+    rejoining.others_at = into.others_requests(instance);
   }
 }
 
@@ -212,7 +251,8 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
   }
 }
 
-void finish_effect(State& state, const EffectFinished& event, TimeMs at) {
+void finish_effect(const Into& into, const EffectFinished& event, TimeMs at) {
+  State& state = into.state;
   if (state.pending && state.pending->effect.id == event.effect_id) {
     const Effect effect = state.pending->effect;
     state.pending.reset();
@@ -225,12 +265,11 @@ void finish_effect(State& state, const EffectFinished& event, TimeMs at) {
     }
     return;
   }
-  for (Instance& instance : state.instances) {
-    if (!instance.pending || instance.pending->effect.id != event.effect_id) continue;
-    finish_in_phase(state, instance, instance.pending->effect, event.outcome, at);
-    instance.pending.reset();
-    return;
-  }
+  Instance* instance = into.holder_of(event.effect_id);
+  if (instance == nullptr) return;
+  finish_in_phase(state, *instance, instance->pending->effect, event.outcome, at);
+  instance->pending.reset();
+  into.changed(instance);
 }
 
 void see_draining(const State& state, Draining& draining, const TargetReading& reading,
@@ -247,9 +286,32 @@ void see_draining(const State& state, Draining& draining, const TargetReading& r
   update_quiet(state, draining, reading, at);
 }
 
-void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
+// Who comes back, or just has: what a reading says of the others counts for them as well.
+void see_back_soon(const Into& into, Instance& instance, TimeMs at) {
+  if (!instance.reading) return;
+  if (auto* rejoining = std::get_if<Rejoining>(&instance.phase)) {
+    see_back(into, instance, *rejoining, at);
+  } else if (auto* soaking = std::get_if<Soaking>(&instance.phase)) {
+    // Some node's counters began anew; the others' did not. Count from here.
+    if (soaking->epoch != instance.reading->epoch) count_from_here(into, instance, *soaking);
+  }
+}
+
+// The fewest that were seen to serve, counted only while every instance is seen well.
+void note_lowest(const Into& into) {
+  State& state = into.state;
+  const bool badly = into.census != nullptr
+                         ? into.census->any(Trait::badly_seen)
+                         : std::any_of(state.instances.begin(), state.instances.end(), badly_seen);
+  if (badly) return;
+  const std::int64_t now = into.census != nullptr ? serving(*into.census) : serving(state);
+  if (state.lowest_serving < 0 || now < state.lowest_serving) state.lowest_serving = now;
+}
+
+void see_traffic(const Into& into, const TrafficSeen& event, TimeMs at) {
+  State& state = into.state;
   for (const auto& [id, reading] : event.readings) {
-    Instance* instance = find_mutable(state, id);
+    Instance* instance = into.find(id);
     if (instance == nullptr) continue;
     const bool same_lb = !instance->reading || instance->reading->epoch == reading.epoch;
     instance->reading = reading;
@@ -262,32 +324,19 @@ void see_traffic(State& state, const TrafficSeen& event, TimeMs at) {
     } else if (auto* acting = std::get_if<Acting>(&instance->phase)) {
       acting->looked_since = acting->installed;
     }
+    into.changed(instance);
   }
-  for (Instance& instance : state.instances) {
-    if (!instance.reading) continue;
-    if (auto* rejoining = std::get_if<Rejoining>(&instance.phase)) {
-      see_back(state, instance, *rejoining, at);
-    } else if (auto* soaking = std::get_if<Soaking>(&instance.phase)) {
-      // Some node's counters began anew; the others' did not. Count from here.
-      if (soaking->epoch != instance.reading->epoch) count_from_here(state, instance, *soaking);
-    }
+  if (into.census != nullptr) {
+    for (const std::size_t place : into.census->members(Trait::back_soon))
+      see_back_soon(into, state.instances[place], at);
+  } else {
+    for (Instance& instance : state.instances) see_back_soon(into, instance, at);
   }
-  // The fewest that were seen to serve. What the load balancer does not know, as its checks just
-  // after a reload, blocks us like a failure, but it is no measurement.
-  const bool all_seen =
-      std::all_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
-        if (!i.reading || i.reading->state == TargetState::unknown) return false;
-        return i.reading->state != TargetState::in_unhealthy ||
-               i.reading->check != LbCheck::unknown;
-      });
-  if (all_seen) {
-    const std::int64_t now = serving(state);
-    if (state.lowest_serving < 0 || now < state.lowest_serving) state.lowest_serving = now;
-  }
+  note_lowest(into);
 }
 
-void see_service(State& state, const ServiceSeen& event, TimeMs at) {
-  Instance* instance = find_mutable(state, event.instance);
+void see_service(const Into& into, const ServiceSeen& event, TimeMs at) {
+  Instance* instance = into.find(event.instance);
   auto* verifying = instance ? std::get_if<Verifying>(&instance->phase) : nullptr;
   if (verifying == nullptr) return;
   const ServiceReading& reading = event.reading;
@@ -314,8 +363,8 @@ void see_service(State& state, const ServiceSeen& event, TimeMs at) {
   instance->proof = reading.evidence;
 }
 
-void see_health(State& state, const HealthSeen& event) {
-  Instance* instance = find_mutable(state, event.instance);
+void see_health(const Into& into, const HealthSeen& event) {
+  Instance* instance = into.find(event.instance);
   if (instance == nullptr) return;
   const HealthReading& reading = event.reading;
   if (auto* verifying = std::get_if<Verifying>(&instance->phase)) {
@@ -339,10 +388,11 @@ void see_health(State& state, const HealthSeen& event) {
       soaking->unproven = false;
     }
     soaking->doubted |= soaking->fails > 0;
+    into.changed(instance);
   }
 }
 
-Phase fresh_phase(const State& state, Instance& instance, const Advanced& event, TimeMs at) {
+Phase fresh_phase(const Into& into, const Instance& instance, const Advanced& event, TimeMs at) {
   switch (event.to) {
     case PhaseName::waiting:
       return Waiting{};
@@ -375,11 +425,11 @@ Phase fresh_phase(const State& state, Instance& instance, const Advanced& event,
     case PhaseName::soaking: {
       Soaking soaking;
       soaking.since = at;
-      count_from_here(state, instance, soaking);
+      count_from_here(into, instance, soaking);
       // Put back as it was, without a verification; where no check of the load balancer's would
       // keep it out either, it serves once our own has passed.
-      soaking.unproven = !instance.acted && state.plan.policy.verify.health && instance.reading &&
-                         instance.reading->check == LbCheck::none;
+      soaking.unproven = !instance.acted && into.state.plan.policy.verify.health &&
+                         instance.reading && instance.reading->check == LbCheck::none;
       return soaking;
     }
     case PhaseName::rolling_back:
@@ -411,15 +461,15 @@ void note_phase_end(Instance& instance, TimeMs at) {
   }
 }
 
-void advance(State& state, const Advanced& event, TimeMs at) {
-  Instance* instance = find_mutable(state, event.instance);
+void advance(const Into& into, const Advanced& event, TimeMs at) {
+  Instance* instance = into.find(event.instance);
   if (instance == nullptr || name_of(instance->phase) != event.from) return;
   if (!may_follow(event.from, event.to)) return;
   note_phase_end(*instance, at);
   if (event.to == PhaseName::draining && instance->started_at == 0) instance->started_at = at;
   if (event.to == PhaseName::rolling_back) {
     // Once everything goes back, an instance that goes back with the others did not fail itself.
-    if (event.from != PhaseName::done && !state.roll_back_all) {
+    if (event.from != PhaseName::done && !into.state.roll_back_all) {
       instance->failed = true;
       instance->failed_in = event.from;
       instance->failure = event.reason;
@@ -439,8 +489,9 @@ void advance(State& state, const Advanced& event, TimeMs at) {
   }
   instance->attempts = 0;
   instance->retry_at = 0;
-  instance->phase = fresh_phase(state, *instance, event, at);
+  instance->phase = fresh_phase(into, *instance, event, at);
   if (is_terminal(*instance)) instance->ended_at = at;
+  into.changed(instance);
 }
 
 void halt(State& state, const Halted& event) {
@@ -475,70 +526,46 @@ void ask(State& state, const OperatorAsked& event) {
 
 }  // namespace
 
-void apply_to(State& state, const Event& event, TimeMs at) {
+namespace {
+
+// What changes many instances at once is rare; the census is taken anew after it.
+void fold(const Into& into, const Event& event, TimeMs at) {
+  State& state = into.state;
   state.now = std::max(state.now, at);
   struct Visitor {
+    const Into& into;
     State& state;
     TimeMs at;
-    void operator()(const RolloutStarted& e) const { start(state, e, at); }
-    void operator()(const EffectIntended& e) const { intend(state, e, at); }
-    void operator()(const EffectFinished& e) const { finish_effect(state, e, at); }
-    void operator()(const TrafficSeen& e) const { see_traffic(state, e, at); }
-    void operator()(const ServiceSeen& e) const { see_service(state, e, at); }
-    void operator()(const HealthSeen& e) const { see_health(state, e); }
-    void operator()(const Advanced& e) const { advance(state, e, at); }
-    void operator()(const Halted& e) const { halt(state, e); }
+    void operator()(const RolloutStarted& e) const { start(state, e, at), into.changed_all(); }
+    void operator()(const EffectIntended& e) const { intend(into, e, at); }
+    void operator()(const EffectFinished& e) const { finish_effect(into, e, at); }
+    void operator()(const TrafficSeen& e) const { see_traffic(into, e, at); }
+    void operator()(const ServiceSeen& e) const { see_service(into, e, at); }
+    void operator()(const HealthSeen& e) const { see_health(into, e); }
+    void operator()(const Advanced& e) const { advance(into, e, at); }
+    void operator()(const Halted& e) const { halt(state, e), into.changed_all(); }
     void operator()(const OperatorAsked& e) const { ask(state, e); }
-    void operator()(const ControllerTookOver& e) const { take_over(state, e, at); }
+    void operator()(const ControllerTookOver& e) const {
+      take_over(state, e, at), into.changed_all();
+    }
     void operator()(const Noted&) const {}
   };
-  std::visit(Visitor{state, at}, event);
+  std::visit(Visitor{into, state, at}, event);
+}
+
+}  // namespace
+
+void apply_to(State& state, const Event& event, TimeMs at) {
+  fold(Into{state}, event, at);
+}
+
+void apply_to(State& state, Census& census, const Event& event, TimeMs at) {
+  fold(Into{state, &census}, event, at);
 }
 
 State apply(State state, const Event& event, TimeMs at) {
   apply_to(state, event, at);
   return state;
-}
-
-const Instance* find(const State& state, const InstanceId& id) {
-  for (const Instance& instance : state.instances) {
-    if (instance.plan.id == id) return &instance;
-  }
-  return nullptr;
-}
-
-TimeMs last_progress(const State& state) {
-  TimeMs last = std::max(state.started_at, state.taken_over_at);
-  for (const Instance& instance : state.instances) last = std::max(last, instance.ended_at);
-  return last;
-}
-
-bool is_terminal(const Instance& instance) {
-  switch (name_of(instance.phase)) {
-    case PhaseName::done:
-    case PhaseName::rolled_back:
-    case PhaseName::quarantined:
-    case PhaseName::skipped:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool in_work(const Instance& instance) {
-  switch (name_of(instance.phase)) {
-    case PhaseName::draining:
-    case PhaseName::drained:
-    case PhaseName::acting:
-    case PhaseName::verifying:
-    case PhaseName::rejoining:
-    case PhaseName::soaking:
-      return true;
-    case PhaseName::preflight:
-      return instance.pending && instance.pending->effect.kind == EffectKind::recheck;
-    default:
-      return false;
-  }
 }
 
 }  // namespace hitless::core

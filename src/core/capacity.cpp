@@ -68,26 +68,32 @@ std::int64_t counted(const State& state) {
                                        : state.plan.floors.front().members.size());
 }
 
-std::vector<FloorCount> floors_of(const State& state, const InstanceId& instance) {
+std::int64_t serving(const Census& census) {
+  return census.floors() == 0 ? census.serving() : census.serving_of(0);
+}
+
+std::vector<FloorCount> floors_of(const State& state, const Census& census,
+                                  const InstanceId& instance) {
   std::vector<FloorCount> counts;
-  for (const ServiceFloor& group : state.plan.floors) {
-    const auto& members = group.members;
-    if (std::find(members.begin(), members.end(), instance) == members.end()) continue;
-    counts.push_back({group.service, serving_of(state, group), group.floor});
+  if (const auto place = census.place_of(instance)) {
+    for (const std::size_t floor : census.floors_at(*place)) {
+      const ServiceFloor& group = state.plan.floors[floor];
+      counts.push_back({group.service, census.serving_of(floor), group.floor});
+    }
   }
-  if (counts.empty()) counts.push_back({{}, serving(state), state.plan.policy.capacity.floor});
+  if (counts.empty()) counts.push_back({{}, serving(census), state.plan.policy.capacity.floor});
   return counts;
 }
 
-FloorCount tightest_floor(const State& state, const InstanceId& instance) {
-  const std::vector<FloorCount> counts = floors_of(state, instance);
+FloorCount tightest_floor(const State& state, const Census& census, const InstanceId& instance) {
+  const std::vector<FloorCount> counts = floors_of(state, census, instance);
   return *std::min_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
     return a.serving - a.floor < b.serving - b.floor;
   });
 }
 
-Permission may_take_out(const State& state, const Instance& instance) {
-  const FloorCount tightest = tightest_floor(state, instance.plan.id);
+Permission may_take_out(const State& state, const Census& census, const Instance& instance) {
+  const FloorCount tightest = tightest_floor(state, census, instance.plan.id);
   const std::int64_t now = tightest.serving;
   const std::int64_t floor = tightest.floor;
   const std::string of =

@@ -7,6 +7,7 @@
 #pragma once
 #include <string>
 
+#include "core/census.hpp"
 #include "core/state.hpp"
 
 namespace hitless::core {
@@ -17,6 +18,7 @@ namespace hitless::core {
 [[nodiscard]] bool may_serve(const Instance& instance);
 // Of the rollout's own service.
 [[nodiscard]] std::int64_t serving(const State& state);
+[[nodiscard]] std::int64_t serving(const Census& census);
 [[nodiscard]] std::int64_t counted(const State& state);  // of how many
 
 // One floor and how many serve under it now.
@@ -25,15 +27,26 @@ struct FloorCount {
   std::int64_t serving = 0, floor = 0;
 };
 // The floors that this instance counts for. Never empty.
-[[nodiscard]] std::vector<FloorCount> floors_of(const State& state, const InstanceId& instance);
+[[nodiscard]] std::vector<FloorCount> floors_of(const State& state, const Census& census,
+                                                const InstanceId& instance);
 // The one with the least to spare.
-[[nodiscard]] FloorCount tightest_floor(const State& state, const InstanceId& instance);
+[[nodiscard]] FloorCount tightest_floor(const State& state, const Census& census,
+                                        const InstanceId& instance);
 
 struct Permission {
   bool granted = false;
   std::string reason;  // the arithmetic, for people
 };
 // May this instance be taken out of rotation now? Asked for every drain, rollback included.
-[[nodiscard]] Permission may_take_out(const State& state, const Instance& instance);
+[[nodiscard]] Permission may_take_out(const State& state, const Census& census,
+                                      const Instance& instance);
+
+// For whoever keeps no census.
+[[nodiscard]] inline FloorCount tightest_floor(const State& state, const InstanceId& instance) {
+  return tightest_floor(state, Census(state), instance);
+}
+[[nodiscard]] inline Permission may_take_out(const State& state, const Instance& instance) {
+  return may_take_out(state, Census(state), instance);
+}
 
 }  // namespace hitless::core

@@ -32,15 +32,18 @@ bool hang_together(const std::vector<Event>& events) {
 
 // Would this transaction break a rule at any of its events? A copy of the state is made only when
 // they hang together: in a fleet of thousands most turns are of many instances, one event each.
-std::optional<Violation> check(const State& state, const std::vector<Event>& events, TimeMs now) {
+std::optional<Violation> check(const State& state, const Census& census,
+                               const std::vector<Event>& events, TimeMs now) {
   const bool one_by_one = hang_together(events);
   std::optional<State> ahead;
-  if (one_by_one) ahead = state;
+  std::optional<Census> of_ahead;
+  if (one_by_one) ahead = state, of_ahead = census;
   for (std::size_t i = 0; i < events.size(); ++i) {
-    if (one_by_one && i > 0) apply_to(*ahead, events[i - 1], now);
+    if (one_by_one && i > 0) apply_to(*ahead, *of_ahead, events[i - 1], now);
     if (looked_at(events[i]) == nullptr) continue;
-    if (auto broken = check_before(ahead ? *ahead : state, events[i]); !broken.empty())
-      return broken.front();
+    auto broken =
+        ahead ? check_before(*ahead, *of_ahead, events[i]) : check_before(state, census, events[i]);
+    if (!broken.empty()) return broken.front();
   }
   return std::nullopt;
 }
@@ -55,20 +58,21 @@ Turn broken_turn(Violation violation) {
 
 Turn Controller::take(std::vector<Event> came_in, TimeMs now) const {
   Turn turn;
-  turn.broken = check(state_, came_in, now);
+  turn.broken = check(state_, census_, came_in, now);
   if (!turn.broken) turn.events = std::move(came_in);
   return turn;
 }
 
 Turn Controller::next(TimeMs now) const {
   Turn turn = decided(now);
-  if (auto violation = check(state_, turn.events, now)) return broken_turn(std::move(*violation));
+  if (auto violation = check(state_, census_, turn.events, now))
+    return broken_turn(std::move(*violation));
   return turn;
 }
 
 Turn Controller::decided(TimeMs now) const {
   Turn turn;
-  Decision decision = decide(state_, now);
+  Decision decision = decide(state_, census_, now);
   if (!decision.records.empty()) {
     turn.events = std::move(decision.records);
   } else {
@@ -83,12 +87,12 @@ Turn Controller::decided(TimeMs now) const {
 }
 
 std::optional<Violation> Controller::fold(const Event& event, TimeMs at) {
-  if (auto broken = check_before(state_, event); !broken.empty()) return broken.front();
+  if (auto broken = check_before(state_, census_, event); !broken.empty()) return broken.front();
   return journaled(event, at);
 }
 
 std::optional<Violation> Controller::journaled(const Event& event, TimeMs at) {
-  apply_to(state_, event, at);
+  apply_to(state_, census_, event, at);
   if (auto broken = check_after(state_, event); !broken.empty()) return broken.front();
   return std::nullopt;
 }

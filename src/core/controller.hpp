@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/census.hpp"
 #include "core/decide.hpp"
 #include "core/invariants.hpp"
 #include "core/state.hpp"
@@ -45,9 +46,10 @@ class RolloutClock {
 class Controller {
  public:
   Controller() = default;
-  explicit Controller(State state) : state_(std::move(state)) {}
+  explicit Controller(State state) : state_(std::move(state)), census_(state_) {}
 
   [[nodiscard]] const State& state() const { return state_; }
+  [[nodiscard]] const Census& census() const { return census_; }
   [[nodiscard]] Turn take(std::vector<Event> came_in, TimeMs now) const;
   [[nodiscard]] Turn next(TimeMs now) const;
   // These events are durable. What is broken after them is a bug that the caller must stop for.
@@ -62,6 +64,7 @@ class Controller {
 
  private:
   State state_;
+  Census census_;  // of state_
 };
 
 // Who may be put back into rotation when nothing can be journaled any more: only what we took out

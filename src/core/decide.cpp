@@ -25,11 +25,12 @@ void number_effects(const State& state, Decision& decision) {
   }
 }
 
-void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
+void add_traffic_watch(const State& state, const Census& census, std::vector<Watch>& watches) {
   Watch& watch = watches.emplace_back();
   watch.kind = WatchKind::traffic;
   watch.interval_ms = kSlowTrafficMs;
-  for (const Instance& instance : state.instances) {
+  for (const std::size_t place : census.members(Trait::busy)) {
+    const Instance& instance = state.instances[place];
     const PhaseName phase = name_of(instance.phase);
     if (phase == PhaseName::draining || phase == PhaseName::rejoining) {
       watch.interval_ms = kExpectedTrafficMs;
@@ -37,7 +38,9 @@ void add_traffic_watch(const State& state, std::vector<Watch>& watches) {
       watch.interval_ms = std::min(watch.interval_ms, kFastTrafficMs);
     }
     watch.counters |= phase == PhaseName::rejoining || phase == PhaseName::soaking;
-    if (phase == PhaseName::draining && state.plan.policy.drain.host_count) {
+    // Before it is out everywhere its count says nothing, and the host has other things to answer.
+    const auto* draining = std::get_if<Draining>(&instance.phase);
+    if (draining != nullptr && draining->commanded && state.plan.policy.drain.host_count) {
       watch.host_counts.push_back(instance.plan.id);
     }
   }
@@ -51,17 +54,17 @@ bool starts_to_leave(const Advanced& advanced) {
 
 }  // namespace
 
-Decision decide(const State& state, TimeMs now) {
+Decision decide(const State& state, const Census& census, TimeMs now) {
   Decision decision;
   if (state.started_at == 0 || state.ended) return decision;
-  decision.records = rollout_records(state);
+  decision.records = rollout_records(state, census);
   if (!decision.records.empty()) return decision;
 
   bool one_leaves = false;
-  const std::int64_t working =
-      std::count_if(state.instances.begin(), state.instances.end(), in_work);
-  for (const Instance& instance : state.instances) {
-    Step step = next_step(state, instance, now);
+  const std::int64_t working = census.count(Trait::in_work);
+  for (const std::size_t place : census.members(Trait::busy)) {
+    const Instance& instance = state.instances[place];
+    Step step = next_step(state, census, instance, now);
     if (step.wake_at) wake(decision, *step.wake_at);
     if (step.advance) {
       const bool leaves = starts_to_leave(*step.advance);
@@ -76,16 +79,17 @@ Decision decide(const State& state, TimeMs now) {
       decision.effects.push_back(std::move(*step.effect));
     }
   }
-  if (!one_leaves) choose_next(state, now, decision);
+  if (!one_leaves) choose_next(state, census, now, decision);
   if (!decision.records.empty()) {
     decision.effects.clear();
     return decision;
   }
-  close_rollout(state, now, decision);
+  close_rollout(state, census, now, decision);
   number_effects(state, decision);
   decision.watches.reserve(1 + 2 * static_cast<std::size_t>(working));
-  add_traffic_watch(state, decision.watches);
-  for (const Instance& instance : state.instances) add_watches(state, instance, decision.watches);
+  add_traffic_watch(state, census, decision.watches);
+  for (const std::size_t place : census.members(Trait::busy))
+    add_watches(state, state.instances[place], decision.watches);
   return decision;
 }
 

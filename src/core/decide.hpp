@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/census.hpp"
 #include "core/state.hpp"
 
 namespace hitless::core {
@@ -35,6 +36,9 @@ struct Decision {
   std::optional<TimeMs> wake_at;
 };
 
-[[nodiscard]] Decision decide(const State& state, TimeMs now);
+[[nodiscard]] Decision decide(const State& state, const Census& census, TimeMs now);
+[[nodiscard]] inline Decision decide(const State& state, TimeMs now) {
+  return decide(state, Census(state), now);
+}
 
 }  // namespace hitless::core

@@ -99,16 +99,17 @@ Step drain_deadline(const State& state, const Instance& instance, const Draining
 
 // It may have come back behind our back (the load balancer reloaded, a dying controller put it
 // back) and be needed by now: then it leaves under the floor like any other.
-bool may_leave_again(const State& state, const Instance& instance, const Draining& draining) {
+bool may_leave_again(const State& state, const Census& census, const Instance& instance,
+                     const Draining& draining) {
   // The first time permission was just asked, for its turn; a takeover since then voids it.
   if (!instance.taken_out && draining.since > state.taken_over_at) return true;
   if (!instance.reading) return false;  // after a takeover: nobody has looked yet
-  const FloorCount tightest = tightest_floor(state, instance.plan.id);
+  const FloorCount tightest = tightest_floor(state, census, instance.plan.id);
   return !may_serve(instance) || tightest.serving >= tightest.floor;
 }
 
-Step step_draining(const State& state, const Instance& instance, const Draining& draining,
-                   TimeMs now) {
+Step step_draining(const State& state, const Census& census, const Instance& instance,
+                   const Draining& draining, TimeMs now) {
   const DrainPolicy& policy = state.plan.policy.drain;
   // Its turn was decided by a controller that died; before its drain was on its way, or somebody
   // put it in maint since. Nothing was done to it.
@@ -134,7 +135,7 @@ Step step_draining(const State& state, const Instance& instance, const Draining&
     }
     if (now < instance.retry_at)
       return wait_until(std::min(instance.retry_at, over ? instance.retry_at : end));
-    if (!may_leave_again(state, instance, draining)) {
+    if (!may_leave_again(state, census, instance, draining)) {
       const TimeMs patience =
           draining.since + std::max(policy.deadline_ms, state.plan.policy.capacity.wait_ms);
       if (now < patience) return wait_until(patience);
@@ -243,16 +244,8 @@ bool lb_check_passes(const Instance& instance) {
          (instance.reading->check == LbCheck::pass || instance.reading->check == LbCheck::none);
 }
 
-std::int64_t others_requests(const State& state, const Instance& self) {
-  std::int64_t sum = 0;
-  for (const Instance& other : state.instances) {
-    if (&other != &self && other.reading) sum += other.reading->requests.value_or(0);
-  }
-  return sum;
-}
-
-Step step_back_in(const State& state, const Instance& instance, const Rejoining& rejoining,
-                  TimeMs now) {
+Step step_back_in(const State& state, const Census& census, const Instance& instance,
+                  const Rejoining& rejoining, TimeMs now) {
   const std::int64_t mine = instance.reading->requests.value_or(0) - rejoining.requests_at;
   if (mine > 0) {
     return advance_to(instance, PhaseName::soaking,
@@ -260,7 +253,7 @@ Step step_back_in(const State& state, const Instance& instance, const Rejoining&
   }
   const TimeMs end = *rejoining.in_since + state.plan.policy.rejoin.traffic_wait_ms;
   if (now < end) return wait_until(end);
-  const std::int64_t others = others_requests(state, instance) - rejoining.others_at;
+  const std::int64_t others = census.others_requests(instance) - rejoining.others_at;
   const auto peers = static_cast<std::int64_t>(state.instances.size()) - 1;
   constexpr std::int64_t kFairShare =
       20;  // requests per peer after which its own zero is no accident
@@ -275,10 +268,11 @@ Step step_back_in(const State& state, const Instance& instance, const Rejoining&
                         : "in rotation for " + waited + ", its requests are not counted");
 }
 
-Step step_rejoining(const State& state, const Instance& instance, const Rejoining& rejoining,
-                    TimeMs now) {
+Step step_rejoining(const State& state, const Census& census, const Instance& instance,
+                    const Rejoining& rejoining, TimeMs now) {
   const TimeMs end = rejoining.since + state.plan.policy.rejoin.deadline_ms;
-  if (rejoining.in_since && instance.reading) return step_back_in(state, instance, rejoining, now);
+  if (rejoining.in_since && instance.reading)
+    return step_back_in(state, census, instance, rejoining, now);
   if (now >= end) {
     const std::string seen =
         instance.reading ? std::string(to_string(instance.reading->state)) : "nothing";
@@ -328,21 +322,21 @@ Step step_soaking(const State& state, const Instance& instance, const Soaking& s
   return advance_to(instance, forward ? PhaseName::done : PhaseName::rolled_back, seen);
 }
 
-Step step_rolling_back(const State& state, const Instance& instance, const RollingBack& rolling,
-                       TimeMs now) {
+Step step_rolling_back(const State& state, const Census& census, const Instance& instance,
+                       const RollingBack& rolling, TimeMs now) {
   if (!instance.acted && !instance.config_touched) {
     return advance_to(instance, instance.taken_out ? PhaseName::rejoining : PhaseName::rolled_back,
                       instance.taken_out ? "not changed: putting it back" : "nothing was changed");
   }
-  const Permission permission = may_take_out(state, instance);
-  if (permission.granted && !another_zone_in_work(state, instance)) {
+  const Permission permission = may_take_out(state, census, instance);
+  if (permission.granted && !another_zone_in_work(state, census, instance)) {
     return advance_to(instance, PhaseName::draining, "rollback: " + permission.reason);
   }
   // In rotation with the new configuration, and the floor does not let it go: it waits as long as
   // others are in work or the capacity wait lasts, then stays as it is and a human is told.
-  const bool others_work = std::any_of(state.instances.begin(), state.instances.end(), in_work);
+  const bool others_work = census.any(Trait::in_work);
   const TimeMs end =
-      std::max(rolling.since, last_progress(state)) + state.plan.policy.capacity.wait_ms;
+      std::max(rolling.since, last_progress(state, census)) + state.plan.policy.capacity.wait_ms;
   if (others_work || now < end) return wait_until(std::max(end, now + 1'000));
   const TargetState seen = instance.reading ? instance.reading->state : TargetState::unknown;
   const bool back = seen == TargetState::in || seen == TargetState::in_unhealthy;
@@ -378,20 +372,25 @@ bool taken_by_someone_else(const Instance& instance) {
          state == TargetState::leaving;
 }
 
-Step next_step(const State& state, const Instance& instance, TimeMs now) {
+Step next_step(const State& state, const Census& census, const Instance& instance, TimeMs now) {
   if (instance.pending) return {};
   struct Visitor {
     const State& state;
+    const Census& census;
     const Instance& instance;
     TimeMs now;
-    Step operator()(const Draining& p) const { return step_draining(state, instance, p, now); }
+    Step operator()(const Draining& p) const {
+      return step_draining(state, census, instance, p, now);
+    }
     Step operator()(const Drained&) const { return advance_to(instance, PhaseName::acting, ""); }
     Step operator()(const Acting& p) const { return step_acting(state, instance, p, now); }
     Step operator()(const Verifying& p) const { return step_verifying(state, instance, p, now); }
-    Step operator()(const Rejoining& p) const { return step_rejoining(state, instance, p, now); }
+    Step operator()(const Rejoining& p) const {
+      return step_rejoining(state, census, instance, p, now);
+    }
     Step operator()(const Soaking& p) const { return step_soaking(state, instance, p, now); }
     Step operator()(const RollingBack& p) const {
-      return step_rolling_back(state, instance, p, now);
+      return step_rolling_back(state, census, instance, p, now);
     }
     Step operator()(const Waiting&) const { return {}; }  // these belong to the rollout
     Step operator()(const Preflight&) const { return {}; }
@@ -400,7 +399,7 @@ Step next_step(const State& state, const Instance& instance, TimeMs now) {
     Step operator()(const Quarantined&) const { return {}; }
     Step operator()(const Skipped&) const { return {}; }
   };
-  return std::visit(Visitor{state, instance, now}, instance.phase);
+  return std::visit(Visitor{state, census, instance, now}, instance.phase);
 }
 
 void add_watches(const State& state, const Instance& instance, std::vector<Watch>& watches) {

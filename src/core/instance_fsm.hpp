@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "core/census.hpp"
 #include "core/decide.hpp"
 #include "core/state.hpp"
 
@@ -16,7 +17,11 @@ struct Step {
   std::optional<TimeMs> wake_at;
 };
 
-[[nodiscard]] Step next_step(const State& state, const Instance& instance, TimeMs now);
+[[nodiscard]] Step next_step(const State& state, const Census& census, const Instance& instance,
+                             TimeMs now);
+[[nodiscard]] inline Step next_step(const State& state, const Instance& instance, TimeMs now) {
+  return next_step(state, Census(state), instance, now);
+}
 
 // Someone else took it out since its preflight: not ours to work on, and not ours to put back.
 [[nodiscard]] bool taken_by_someone_else(const Instance& instance);

@@ -8,12 +8,18 @@
 namespace hitless::core {
 namespace {
 
-void check_drain(const State& before, const Instance& instance, std::vector<Violation>& out) {
+const Instance* find_in(const State& state, const Census& census, const InstanceId& id) {
+  const auto place = census.place_of(id);
+  return place ? &state.instances[*place] : nullptr;
+}
+
+void check_drain(const State& before, const Census& census, const Instance& instance,
+                 std::vector<Violation>& out) {
   if (instance.taken_out) return;  // a repeat of our own
   // `instance` is in draining already and no longer counted; what is left must hold the floor. An
   // instance that did not serve costs nothing.
   const bool served = instance.reading && instance.reading->state == TargetState::in;
-  const FloorCount tightest = tightest_floor(before, instance.plan.id);
+  const FloorCount tightest = tightest_floor(before, census, instance.plan.id);
   if (served && tightest.serving < tightest.floor) {
     out.push_back({"I1", "drain of " + instance.plan.id.value + " leaves " +
                              std::to_string(tightest.serving) + " serving, floor " +
@@ -39,8 +45,9 @@ void check_act(const Instance& instance, std::vector<Violation>& out) {
   }
 }
 
-void check_intent(const State& before, const Effect& effect, std::vector<Violation>& out) {
-  const Instance* instance = find(before, effect.instance);
+void check_intent(const State& before, const Census& census, const Effect& effect,
+                  std::vector<Violation>& out) {
+  const Instance* instance = find_in(before, census, effect.instance);
   if (effect.epoch != before.epoch) {
     out.push_back({"I4", "effect " + effect.id + " of epoch " + std::to_string(effect.epoch) +
                              ", the rollout is in epoch " + std::to_string(before.epoch)});
@@ -58,15 +65,16 @@ void check_intent(const State& before, const Effect& effect, std::vector<Violati
   if (instance->pending) {
     out.push_back({"I10", "two effects at once on " + instance->plan.id.value});
   }
-  if (effect.kind == EffectKind::drain) check_drain(before, *instance, out);
+  if (effect.kind == EffectKind::drain) check_drain(before, census, *instance, out);
   // Installing a package may restart what it belongs to.
   const bool packages =
       effect.kind == EffectKind::install_config && before.plan.intent == Intent::patch;
   if (effect.kind == EffectKind::act || packages) check_act(*instance, out);
 }
 
-void check_advance(const State& before, const Advanced& event, std::vector<Violation>& out) {
-  const Instance* instance = find(before, event.instance);
+void check_advance(const State& before, const Census& census, const Advanced& event,
+                   std::vector<Violation>& out) {
+  const Instance* instance = find_in(before, census, event.instance);
   if (instance == nullptr || name_of(instance->phase) != event.from) return;
   if (!may_follow(event.from, event.to)) {
     out.push_back({"I10", "no transition " + std::string(to_string(event.from)) + " -> " +
@@ -82,12 +90,12 @@ void check_advance(const State& before, const Advanced& event, std::vector<Viola
 
 }  // namespace
 
-std::vector<Violation> check_before(const State& before, const Event& event) {
+std::vector<Violation> check_before(const State& before, const Census& census, const Event& event) {
   std::vector<Violation> out;
   if (const auto* intended = std::get_if<EffectIntended>(&event)) {
-    check_intent(before, intended->effect, out);
+    check_intent(before, census, intended->effect, out);
   } else if (const auto* advanced = std::get_if<Advanced>(&event)) {
-    check_advance(before, *advanced, out);
+    check_advance(before, census, *advanced, out);
   }
   return out;
 }

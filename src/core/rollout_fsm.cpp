@@ -1,6 +1,7 @@
 #include "core/rollout_fsm.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/capacity.hpp"
 #include "core/instance_fsm.hpp"
@@ -41,23 +42,16 @@ std::string blocking_check(const State& state) {
   return {};
 }
 
-bool preflights_done(const State& state) {
-  return std::all_of(state.instances.begin(), state.instances.end(), [](const Instance& i) {
-    return i.report.has_value() || !i.plan.skip_reason.empty();
-  });
+bool preflights_done(const Census& census) {
+  return !census.any(Trait::unchecked);
 }
 
-bool untouched(const State& state) {
-  return std::none_of(state.instances.begin(), state.instances.end(),
-                      [](const Instance& i) { return i.taken_out || i.acted || i.config_touched; });
+bool untouched(const Census& census) {
+  return !census.any(Trait::touched);
 }
 
-bool any_quarantined(const State& state) {
-  return std::any_of(state.instances.begin(), state.instances.end(),
-                     [](const Instance& i) { return is(i, PhaseName::quarantined); });
-}
-
-void start_records(const State& state, std::vector<Event>& records) {
+void start_records(const State& state, const Census& census, std::vector<Event>& records) {
+  if (!census.any(Trait::waiting)) return;
   for (const Instance& instance : state.instances) {
     if (!is(instance, PhaseName::waiting)) continue;
     if (!instance.plan.skip_reason.empty()) {
@@ -68,12 +62,13 @@ void start_records(const State& state, std::vector<Event>& records) {
   }
 }
 
-void gate_records(const State& state, std::vector<Event>& records) {
-  if (state.halted || !untouched(state) || !preflights_done(state)) return;
-  if (const std::string blocking = blocking_check(state); !blocking.empty()) {
-    records.push_back(Halted{blocking, false, true});
+void gate_records(const State& state, const Census& census, std::vector<Event>& records) {
+  if (state.halted || !untouched(census) || !preflights_done(census)) return;
+  if (census.any(Trait::blocked)) {
+    records.push_back(Halted{blocking_check(state), false, true});
     return;
   }
+  if (!census.any(Trait::to_skip)) return;
   for (const Instance& instance : state.instances) {
     if (is(instance, PhaseName::preflight) && instance.report &&
         !instance.report->skip_reason.empty()) {
@@ -82,7 +77,7 @@ void gate_records(const State& state, std::vector<Event>& records) {
   }
 }
 
-void halt_records(const State& state, std::vector<Event>& records) {
+void halt_records(const State& state, const Census& census, std::vector<Event>& records) {
   if (state.halted) {
     const bool upgrade = state.abort_asked && !state.roll_back_all;
     if (upgrade) records.push_back(Halted{"aborted by the operator", true, false});
@@ -98,8 +93,8 @@ void halt_records(const State& state, std::vector<Event>& records) {
     return;
   }
   std::int64_t failures = 0;
-  for (const Instance& instance : state.instances) {
-    if (!instance.failed) continue;
+  for (const std::size_t place : census.members(Trait::failed)) {
+    const Instance& instance = state.instances[place];
     ++failures;
     if (is(instance, PhaseName::quarantined) && instance.direction == Direction::forward) {
       records.push_back(Halted{instance.plan.id.value + ": " + instance.failure, false, false});
@@ -114,9 +109,14 @@ void halt_records(const State& state, std::vector<Event>& records) {
 
 // Every instance that runs, or may run, the new configuration goes back; one in work finishes its
 // pending effect first.
-void rollback_records(const State& state, std::vector<Event>& records) {
+void rollback_records(const State& state, const Census& census, std::vector<Event>& records) {
   if (!state.halted || !state.roll_back_all) return;
-  for (const Instance& instance : state.instances) {
+  const auto& done = census.members(Trait::done_changed);
+  const auto& busy = census.members(Trait::busy);
+  std::vector<std::size_t> either;
+  std::set_union(done.begin(), done.end(), busy.begin(), busy.end(), std::back_inserter(either));
+  for (const std::size_t place : either) {
+    const Instance& instance = state.instances[place];
     if (instance.direction == Direction::backward || instance.pending) continue;
     const bool changed = instance.config_touched;
     if (is(instance, PhaseName::done) && changed) {
@@ -130,16 +130,11 @@ void rollback_records(const State& state, std::vector<Event>& records) {
   }
 }
 
-bool canary_pending(const State& state, const Instance& candidate) {
-  return std::any_of(state.instances.begin(), state.instances.end(), [&](const Instance& other) {
-    return other.plan.canary && &other != &candidate && !is_terminal(other);
-  });
-}
-
-void recheck_or_halt(const State& state, const Instance& instance, TimeMs now, Decision& decision) {
+void recheck_or_halt(const Census& census, const Instance& instance, TimeMs now,
+                     Decision& decision) {
   if (instance.attempts >= kMaxRecheckAttempts) {
     const std::string reason = instance.plan.id.value + ": " + instance.last_error;
-    decision.records.push_back(Halted{reason, false, untouched(state)});
+    decision.records.push_back(Halted{reason, false, untouched(census)});
     return;
   }
   if (now < instance.retry_at) {
@@ -154,16 +149,15 @@ void recheck_or_halt(const State& state, const Instance& instance, TimeMs now, D
 }
 
 // The floor says no: wait for capacity as long as the policy allows, then stop.
-void starve(const State& state, const Instance& instance, const Permission& permission, TimeMs now,
-            Decision& decision) {
-  const bool others_work = std::any_of(state.instances.begin(), state.instances.end(), in_work);
-  if (others_work) return;
-  const TimeMs end = last_progress(state) + state.plan.policy.capacity.wait_ms;
-  if (untouched(state) || now >= end) {
+void starve(const State& state, const Census& census, const Instance& instance,
+            const Permission& permission, TimeMs now, Decision& decision) {
+  if (census.any(Trait::in_work)) return;
+  const TimeMs end = last_progress(state, census) + state.plan.policy.capacity.wait_ms;
+  if (untouched(census) || now >= end) {
     const std::string reason =
         "capacity: " + instance.plan.id.value + " would leave " + permission.reason;
     decision.records.push_back(
-        Halted{reason, state.plan.changes_config && !untouched(state), untouched(state)});
+        Halted{reason, state.plan.changes_config && !untouched(census), untouched(census)});
     return;
   }
   decision.wake_at = std::min(decision.wake_at.value_or(end), end);
@@ -171,76 +165,83 @@ void starve(const State& state, const Instance& instance, const Permission& perm
 
 }  // namespace
 
-std::vector<Event> rollout_records(const State& state) {
+std::vector<Event> rollout_records(const State& state, const Census& census) {
   std::vector<Event> records;
-  start_records(state, records);
+  start_records(state, census, records);
   if (!records.empty()) return records;
-  gate_records(state, records);
+  gate_records(state, census, records);
   if (!records.empty()) return records;
-  halt_records(state, records);
+  halt_records(state, census, records);
   if (!records.empty()) return records;
-  rollback_records(state, records);
+  rollback_records(state, census, records);
   return records;
 }
 
-void choose_next(const State& state, TimeMs now, Decision& decision) {
-  std::int64_t asked = std::count_if(
-      state.instances.begin(), state.instances.end(),
-      [](const Instance& i) { return is(i, PhaseName::preflight) && !i.report && i.pending; });
-  for (const Instance& instance : state.instances) {
+namespace {
+
+void ask_for_preflights(const State& state, const Census& census, TimeMs now, Decision& decision) {
+  std::int64_t asked = census.count(Trait::asked);
+  for (const std::size_t place : census.members(Trait::unasked)) {
     if (asked >= kMaxPreflights || state.halted) break;
-    if (!is(instance, PhaseName::preflight) || instance.report || instance.pending) continue;
     Effect effect;
     effect.kind = EffectKind::preflight;
-    effect.instance = instance.plan.id;
+    effect.instance = state.instances[place].plan.id;
     effect.deadline = now + kPreflightDeadlineMs;
     decision.effects.push_back(std::move(effect));
     ++asked;
   }
-  if (state.halted || state.paused || !preflights_done(state)) return;
-  const bool all_seen = std::all_of(state.instances.begin(), state.instances.end(),
-                                    [](const Instance& i) { return i.reading.has_value(); });
-  if (!all_seen) return;  // nobody leaves before it is known who serves
-  std::int64_t working = std::count_if(state.instances.begin(), state.instances.end(), in_work);
-  for (const Instance& instance : state.instances) {
-    const auto* preflight = std::get_if<Preflight>(&instance.phase);
-    if (preflight == nullptr || instance.pending) continue;
-    if (canary_pending(state, instance) && !instance.plan.canary) continue;
-    if (taken_by_someone_else(instance)) {
-      decision.records.push_back(
-          step_of(instance, PhaseName::skipped, "out of rotation by someone else's hand"));
-      return;
-    }
-    if (!preflight->cleared && working >= state.plan.policy.capacity.at_once) return;
-    if (another_zone_in_work(state, instance)) return;
-    const Permission permission = may_take_out(state, instance);
-    if (!permission.granted) {
-      starve(state, instance, permission, now, decision);
-      return;
-    }
-    if (!preflight->cleared) {
-      recheck_or_halt(state, instance, now, decision);
-    } else {
-      decision.records.push_back(step_of(instance, PhaseName::draining, permission.reason));
-    }
+}
+
+// The first in line; canaries before all others. Null: nobody's turn.
+const Instance* first_in_line(const State& state, const Census& census) {
+  const bool canaries_only = census.any(Trait::open_canary);
+  if (canaries_only && !census.any(Trait::lined_canary)) return nullptr;
+  for (const std::size_t place : census.members(Trait::lined_up)) {
+    const Instance& instance = state.instances[place];
+    if (!canaries_only || instance.plan.canary) return &instance;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void choose_next(const State& state, const Census& census, TimeMs now, Decision& decision) {
+  ask_for_preflights(state, census, now, decision);
+  if (state.halted || state.paused || !preflights_done(census)) return;
+  if (census.any(Trait::unseen)) return;  // nobody leaves before it is known who serves
+  const Instance* next = first_in_line(state, census);
+  if (next == nullptr) return;
+  const Instance& instance = *next;
+  if (taken_by_someone_else(instance)) {
+    decision.records.push_back(
+        step_of(instance, PhaseName::skipped, "out of rotation by someone else's hand"));
     return;
+  }
+  const bool cleared = std::get<Preflight>(instance.phase).cleared;
+  if (!cleared && census.count(Trait::in_work) >= state.plan.policy.capacity.at_once) return;
+  if (another_zone_in_work(state, census, instance)) return;
+  const Permission permission = may_take_out(state, census, instance);
+  if (!permission.granted) {
+    starve(state, census, instance, permission, now, decision);
+  } else if (!cleared) {
+    recheck_or_halt(census, instance, now, decision);
+  } else {
+    decision.records.push_back(step_of(instance, PhaseName::draining, permission.reason));
   }
 }
 
-void close_rollout(const State& state, TimeMs now, Decision& decision) {
+void close_rollout(const State& state, const Census& census, TimeMs now, Decision& decision) {
   if (state.pending || state.ended) return;
-  const bool over =
-      std::all_of(state.instances.begin(), state.instances.end(), [&](const Instance& i) {
-        if (i.pending) return false;
-        if (is_terminal(i)) return true;
-        return state.halted && (is(i, PhaseName::waiting) || is(i, PhaseName::preflight));
-      });
+  const std::int64_t ended =
+      census.count(Trait::over) + (state.halted ? census.count(Trait::not_begun) : 0);
+  const bool over = !census.any(Trait::pending) && ended == census.all();
   // Who is left out of rotation for good has its incident at once: the rollout may go on for long,
   // and its controller may die with nobody to resume it. What fails then is tried again at the end.
+  if (!over && !census.any(Trait::quarantined)) return;
   const std::int64_t attempts = over ? kMaxIncidentAttempts : 1;
   const bool told = !state.incident.empty() || state.incident_attempts >= attempts;
-  const bool tell = needs_incident(state) && !told;
-  if (!over && !(tell && any_quarantined(state))) return;
+  const bool tell = !told && needs_incident(state);
+  if (!over && !tell) return;
   Effect effect;
   effect.kind = tell ? EffectKind::open_incident : EffectKind::finish;
   effect.result = verdict(state);

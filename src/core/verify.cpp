@@ -207,12 +207,9 @@ std::string soak_trouble(const State& state, const Instance& instance, const Soa
          std::to_string(std::max<std::int64_t>(other_requests, 0)) + ")";
 }
 
-bool another_zone_in_work(const State& state, const Instance& instance) {
+bool another_zone_in_work(const State& state, const Census& census, const Instance& instance) {
   if (!state.plan.policy.capacity.zone_by_zone || instance.plan.zone.empty()) return false;
-  return std::any_of(state.instances.begin(), state.instances.end(), [&](const Instance& other) {
-    return &other != &instance && in_work(other) && !other.plan.zone.empty() &&
-           other.plan.zone != instance.plan.zone;
-  });
+  return census.works_in_another_zone(instance.plan.zone);
 }
 
 }  // namespace hitless::core

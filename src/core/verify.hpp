@@ -3,6 +3,7 @@
 #pragma once
 #include <string>
 
+#include "core/census.hpp"
 #include "core/state.hpp"
 
 namespace hitless::core {
@@ -22,6 +23,7 @@ struct Judgement {
                                        const Soaking& soaking);
 
 // A window never mixes two zones.
-[[nodiscard]] bool another_zone_in_work(const State& state, const Instance& instance);
+[[nodiscard]] bool another_zone_in_work(const State& state, const Census& census,
+                                        const Instance& instance);
 
 }  // namespace hitless::core

@@ -62,6 +62,10 @@ class Rollout {
     if (context_.on_point) context_.on_point(name);
   }
   [[nodiscard]] const core::State& state() const { return controller_.state(); }
+  [[nodiscard]] const core::Instance* find(const core::InstanceId& id) const {
+    const auto place = controller_.census().place_of(id);
+    return place ? &state().instances[*place] : nullptr;
+  }
   [[nodiscard]] TimeMs now() const { return clock_.at(steady_now_ms()); }
   Task<Status> turn();
   Task<void> prepare_next();
@@ -84,7 +88,7 @@ class Rollout {
   core::RolloutClock clock_;
   std::vector<core::Event> inbox_;
   std::vector<core::Event> folded_;        // in the state, not yet in the journal
-  core::State told_;                       // as on_entry was told: entry by entry, not turn by turn
+  core::Controller told_;                  // as on_entry was told: entry by entry, not turn by turn
   std::optional<core::Violation> broken_;  // what the next event would break, or has broken
   Signal wake_;
   Watchers watchers_;
@@ -117,10 +121,9 @@ Task<Result<core::State>> Rollout::run() {
 }
 
 Task<Status> Rollout::begin() {
-  core::State past;
-  for (const core::Entry& entry : context_.past) core::apply_to(past, entry.event, entry.at);
+  core::State past = core::fold(context_.past);
   clock_ = core::RolloutClock(wall_now_ms(), steady_now_ms(), past.now);
-  told_ = past;
+  told_ = core::Controller(past);
   controller_ = core::Controller(std::move(past));
   if (state().ended) co_return Status{};
   auto epoch = co_await take_patiently();
@@ -204,8 +207,8 @@ Task<Status> Rollout::commit(TimeMs at) {
     }
     if (context_.on_entry) {
       for (const core::Entry& entry : *entries) {
-        core::apply_to(told_, entry.event, entry.at);
-        context_.on_entry(entry, told_);
+        (void)told_.journaled(entry.event, entry.at);
+        context_.on_entry(entry, told_.state());
       }
     }
   }
@@ -236,12 +239,13 @@ Task<Status> Rollout::turn() {
     forget_skipped(next.events);
     fold(std::exchange(next.events, {}), at);
   }
+  // To look does not wait for the disk: what is seen meanwhile is of the next turn.
+  if (!broken_) co_await watchers_.keep(std::move(next.watches));
   if (Status status = co_await commit(at); !status) co_return status;
   for (core::Effect& effect : next.effects) {
     ++dispatched_;
     co_await detach(dispatch(std::move(effect)));
   }
-  co_await watchers_.keep(std::move(next.watches));
   wake_at_ = next.wake_at;
   co_await prepare_next();
   co_return Status{};
@@ -252,11 +256,15 @@ Task<void> Rollout::prepare_next() {
   if (!guard_.has_timers() || state().halted || state().paused || state().ended) co_return;
   const core::Policy& policy = state().plan.policy;
   std::int64_t in_line = policy.capacity.at_once;
-  for (const core::Instance& instance : state().instances) {
-    if (in_line == 0) co_return;
-    if (!std::holds_alternative<core::Preflight>(instance.phase) || !instance.report) continue;
+  std::vector<core::InstanceId> next;  // the state may change while one is armed
+  for (const std::size_t place : controller_.census().members(core::Trait::lined_up)) {
+    if (in_line == 0) break;
+    if (!state().instances[place].report) continue;
     --in_line;
-    co_await guard_.arm_ahead({instance.plan.id, policy.drain.deadline_ms});
+    next.push_back(state().instances[place].plan.id);
+  }
+  for (const core::InstanceId& id : next) {
+    co_await guard_.arm_ahead({id, policy.drain.deadline_ms});
   }
 }
 
@@ -278,7 +286,7 @@ EffectContext Rollout::context_of(const core::Effect& effect) {
   context.preflights = &context_.preflights;
   context.guard = &guard_;
   context.clock = clock_;
-  if (const core::Instance* instance = core::find(state(), effect.instance); instance != nullptr) {
+  if (const core::Instance* instance = find(effect.instance); instance != nullptr) {
     if (instance->report) context.backups = instance->report->backups;
     context.drain_left_ms = drain_left(*instance);
   }
@@ -312,7 +320,7 @@ Task<void> Rollout::dispatch(core::Effect effect) {
 }
 
 Task<void> Rollout::look_at(core::InstanceId id) {
-  if (const core::Instance* instance = core::find(state(), id); instance != nullptr)
+  if (const core::Instance* instance = find(id); instance != nullptr)
     (void)co_await finish_within(context_.keep_evidence(*instance), kKeepEvidenceMs);
   looked_at_[id] = true;
   --dispatched_;
@@ -324,11 +332,12 @@ Task<void> Rollout::look_at(core::InstanceId id) {
 Task<void> Rollout::keep_evidence(core::Effect effect) {
   if (!context_.keep_evidence) co_return;
   std::vector<core::InstanceId> failed;
-  for (const core::Instance& instance : state().instances) {
+  for (const std::size_t place : controller_.census().members(core::Trait::failed)) {
+    const core::Instance& instance = state().instances[place];
     const bool meant =
         effect.instance == instance.plan.id && effect.direction == core::Direction::backward;
     const bool left_out = effect.kind == core::EffectKind::open_incident;
-    if (instance.failed && (meant || left_out)) failed.push_back(instance.plan.id);
+    if (meant || left_out) failed.push_back(instance.plan.id);
   }
   for (const core::InstanceId& id : failed) {
     if (!looked_at_.try_emplace(id, false).second) continue;
@@ -370,9 +379,7 @@ std::vector<Guard::Out> Rollout::out_now() const {
 Task<void> Rollout::go_back_to_the_journal() {
   const auto entries = context_.journal->read(rollout_id(), 0);
   if (!entries) co_return;
-  core::State durable;
-  for (const core::Entry& entry : *entries) core::apply_to(durable, entry.event, entry.at);
-  controller_ = core::Controller(std::move(durable));
+  controller_ = core::Controller(core::fold(*entries));
 }
 
 // Nothing more can be journaled, so nothing more is done; but staying out serves nobody.
