@@ -8,6 +8,7 @@
 #include "engine/config_ops.hpp"
 #include "engine/package_ops.hpp"
 #include "engine/preflight.hpp"
+#include "engine/shared_reading.hpp"
 #include "engine/traffic_ops.hpp"
 #include "runtime/timeout.hpp"
 
@@ -79,9 +80,9 @@ Task<Outcome> do_preflight(const EffectContext* context, const InstanceParts* in
   co_return outcome;
 }
 
-Task<void> read_into(const ServiceParts* parts, std::vector<core::InstanceId> counts,
-                     FullReading* out) {
-  *out = co_await read_traffic(parts, std::move(counts));
+Task<void> look_into(const ServiceParts* parts, const InstanceParts* instance, bool host_count,
+                     InstanceReading* out) {
+  *out = co_await look_at(parts, instance, host_count);
 }
 
 Task<void> identify_into(ports::Service* service, Result<core::ServiceIdentity>* out) {
@@ -91,18 +92,16 @@ Task<void> identify_into(ports::Service* service, Result<core::ServiceIdentity>*
 // The last look before acting: every node read anew, the host's sockets counted, who runs now.
 Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* instance) {
   const bool host_count = context->plan->policy.drain.host_count;
-  std::vector<core::InstanceId> counts;
-  if (host_count) counts.push_back(instance->id);
   for (ports::Traffic* pool : context->parts->pools) pool->expire();
   // Asked at the same time: what was seen first must not grow old while the other is asked.
-  FullReading reading;
+  InstanceReading reading;
   Result<core::ServiceIdentity> identity = fail(ErrorCode::internal, "not asked");
   std::vector<Task<void>> looks;
-  looks.push_back(read_into(context->parts, std::move(counts), &reading));
+  looks.push_back(look_into(context->parts, instance, host_count, &reading));
   looks.push_back(identify_into(instance->service, &identity));
   co_await join_all(std::move(looks));
   if (!identity) co_return outcome_of(identity.error());
-  const core::TargetReading& mine = reading.merged[instance->id];
+  const core::TargetReading& mine = reading.mine;
   const auto left = core::in_flight(mine, host_count);
   Outcome outcome;
   outcome.reading = mine;
@@ -110,7 +109,7 @@ Task<Outcome> confirm_out(const EffectContext* context, const InstanceParts* ins
   if (mine.state == core::TargetState::out && left == 0) {
     outcome.status = OutcomeStatus::ok;
     outcome.detail = "0 in flight on " +
-                     std::to_string(reading.reports.size() /
+                     std::to_string(reading.all->reports.size() /
                                     std::max<std::size_t>(context->parts->instances.size(), 1)) +
                      " load balancer node(s)" + (host_count ? ", 0 busy sockets on the host" : "");
   } else {

@@ -6,7 +6,7 @@
 #include "core/names.hpp"
 #include "core/traffic.hpp"
 #include "engine/package_ops.hpp"
-#include "engine/traffic_ops.hpp"
+#include "engine/shared_reading.hpp"
 
 namespace hitless::engine {
 namespace {
@@ -29,11 +29,10 @@ struct Work {
   }
 };
 
-std::string nodes_of(const FullReading& reading, const core::InstanceId& id) {
+std::string nodes_of(const InstanceReading& reading, const core::InstanceId& id) {
   std::string nodes;
-  for (const core::TargetReport& report : reading.reports) {
-    if (report.instance == id && !report.node.empty())
-      nodes += (nodes.empty() ? "" : ", ") + report.node;
+  for (const core::TargetReport& report : reading.reports(id)) {
+    if (!report.node.empty()) nodes += (nodes.empty() ? "" : ", ") + report.node;
   }
   return nodes;
 }
@@ -43,10 +42,9 @@ bool left_out_by_us(const ServiceParts& parts, const core::InstanceId& id) {
   return std::find(parts.left_out.begin(), parts.left_out.end(), id) != parts.left_out.end();
 }
 
-std::string admin_words(const FullReading& reading, const core::InstanceId& id) {
+std::string admin_words(const InstanceReading& reading, const core::InstanceId& id) {
   std::string words;
-  for (const core::TargetReport& report : reading.reports) {
-    if (report.instance != id) continue;
+  for (const core::TargetReport& report : reading.reports(id)) {
     const char* word = report.admin == core::AdminState::maint ? "MAINT" : "DRAIN";
     if (report.admin != core::AdminState::ready)
       words += (words.empty() ? "" : ", ") + std::string(word) + " on " + report.node;
@@ -73,11 +71,11 @@ std::string before_what(core::Intent intent) {
   return "reload";
 }
 
-void check_connections(Work* work, const FullReading& reading, const core::TargetReading& mine) {
-  const core::InstanceId& id = work->instance->id;
-  const bool counted = std::ranges::any_of(reading.reports, [&](const core::TargetReport& report) {
-    return report.instance == id && !report.uncounted;
-  });
+void check_connections(Work* work, const InstanceReading& reading) {
+  const core::TargetReading& mine = reading.mine;
+  const bool counted =
+      std::ranges::any_of(reading.reports(work->instance->id),
+                          [](const core::TargetReport& report) { return !report.uncounted; });
   work->result.report.connections = counted ? mine.in_flight : mine.host_connections;
   Check connections{"Current active connections", CheckStatus::pass, "", {}};
   if (!counted && mine.host_connections) {
@@ -98,19 +96,18 @@ void check_connections(Work* work, const FullReading& reading, const core::Targe
     connections.status = CheckStatus::unknown;
     connections.evidence += ", the host's own sockets could not be counted";
     connections.help = "install `ss` on the host, or set `policy.drain.host_count: false`";
-    if (const auto error = reading.count_errors.find(id); error != reading.count_errors.end()) {
-      connections.evidence += ": " + words_of(error->second);
-      if (!error->second.help.empty()) connections.help = error->second.help;
+    if (reading.count_error) {
+      connections.evidence += ": " + words_of(*reading.count_error);
+      if (!reading.count_error->help.empty()) connections.help = reading.count_error->help;
     }
   }
   work->add(std::move(connections));
 }
 
 Task<void> check_traffic(Work* work) {
-  std::vector<core::InstanceId> counts{work->instance->id};
-  const FullReading reading = co_await read_traffic(work->parts, std::move(counts));
+  const InstanceReading reading = co_await look_at(work->parts, work->instance, true);
   const core::InstanceId& id = work->instance->id;
-  const core::TargetReading& mine = reading.merged.at(id);
+  const core::TargetReading& mine = reading.mine;
   work->print("load balancer state", std::string(core::to_string(mine.state)));
   const std::string nodes = nodes_of(reading, id);
   Check check{"Load balancer healthcheck", CheckStatus::unknown, mine.note, {}};
@@ -148,7 +145,7 @@ Task<void> check_traffic(Work* work) {
   }
   work->add(std::move(check));
 
-  check_connections(work, reading, mine);
+  check_connections(work, reading);
 }
 
 Task<void> check_service(Work* work) {
@@ -434,6 +431,10 @@ Task<void> check_dependencies_into(const ServiceParts* parts, Check* out) {
   *out = co_await check_dependencies(parts);
 }
 
+Task<void> probe_into(ports::Health* health, core::HealthReading* out) {
+  *out = co_await health->probe();
+}
+
 // What was found at the same time, in the order in which it is told.
 void append(PreflightResult& to, PreflightResult&& from) {
   core::PreflightReport& report = to.report;
@@ -477,20 +478,22 @@ Task<PreflightResult> preflight(const ServiceParts* parts, const InstanceParts* 
 Task<core::Outcome> recheck(const ServiceParts* parts, const InstanceParts* instance) {
   core::Outcome outcome;
   outcome.status = core::OutcomeStatus::ok;
-  const Check dependencies = co_await check_dependencies(parts);
+  Check dependencies;
+  core::HealthReading reading;
+  std::vector<Task<void>> looks;
+  looks.push_back(check_dependencies_into(parts, &dependencies));
+  if (instance->health != nullptr) looks.push_back(probe_into(instance->health, &reading));
+  co_await join_all(std::move(looks));
   if (dependencies.status != CheckStatus::pass) {
     outcome.status = dependencies.status == CheckStatus::fail ? core::OutcomeStatus::failed
                                                               : core::OutcomeStatus::unknown;
     outcome.detail = dependencies.evidence;
     co_return outcome;
   }
-  if (instance->health != nullptr) {
-    const core::HealthReading reading = co_await instance->health->probe();
-    if (reading.status != core::HealthStatus::pass) {
-      outcome.status = reading.status == core::HealthStatus::fail ? core::OutcomeStatus::failed
-                                                                  : core::OutcomeStatus::unknown;
-      outcome.detail = "health: " + reading.evidence;
-    }
+  if (instance->health != nullptr && reading.status != core::HealthStatus::pass) {
+    outcome.status = reading.status == core::HealthStatus::fail ? core::OutcomeStatus::failed
+                                                                : core::OutcomeStatus::unknown;
+    outcome.detail = "health: " + reading.evidence;
   }
   co_return outcome;
 }

@@ -40,19 +40,12 @@ Task<void> read_one_pool(const ServiceParts* parts, ports::Traffic* pool,
 
 Task<void> count_on_host(const InstanceParts* instance, std::optional<std::int64_t>* out,
                          std::map<core::InstanceId, Error>* errors) {
-  std::vector<int> ports = instance->also_ports;
-  ports.push_back(instance->port);
-  std::int64_t sum = 0;
-  for (const int port : ports) {
-    auto count = co_await with_timeout(instance->host->connections_on(port), kHostCountDeadlineMs,
-                                       "counting sockets");
-    if (!count) {
-      errors->emplace(instance->id, count.error());
-      co_return;
-    }
-    sum += *count;
+  auto count = co_await count_sockets(instance);
+  if (count) {
+    *out = *count;
+  } else {
+    errors->emplace(instance->id, count.error());
   }
-  *out = sum;
 }
 
 template <class Op>
@@ -72,6 +65,19 @@ const InstanceParts* find(const ServiceParts& parts, const core::InstanceId& id)
     if (instance.id == id) return &instance;
   }
   return nullptr;
+}
+
+Task<Result<std::int64_t>> count_sockets(const InstanceParts* instance) {
+  std::vector<int> ports = instance->also_ports;
+  ports.push_back(instance->port);
+  std::int64_t sum = 0;
+  for (const int port : ports) {
+    auto count = co_await with_timeout(instance->host->connections_on(port), kHostCountDeadlineMs,
+                                       "counting sockets");
+    if (!count) co_return count;
+    sum += *count;
+  }
+  co_return sum;
 }
 
 Task<FullReading> read_traffic(const ServiceParts* parts,

@@ -17,6 +17,8 @@ struct FullReading {
 // host_counts: also the established sockets on those hosts.
 Task<FullReading> read_traffic(const ServiceParts* parts,
                                std::vector<core::InstanceId> host_counts);
+// Established sockets on the instance's host, of all its ports.
+Task<Result<std::int64_t>> count_sockets(const InstanceParts* instance);
 
 Task<Status> drain_everywhere(const ServiceParts* parts, core::InstanceId id);
 Task<Status> rejoin_everywhere(const ServiceParts* parts, core::InstanceId id);

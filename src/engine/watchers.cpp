@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/traffic_ops.hpp"
+#include "engine/shared_reading.hpp"
 #include "runtime/timeout.hpp"
 
 namespace hitless::engine {
 namespace {
 
 constexpr DurationMs kObserveDeadlineMs = 5'000;
-constexpr DurationMs kCounterIntervalMs = 100;  // how often pure counter changes are handed on
-// Reading a pool is work for its size: 10 ms for up to 1,000 instances, 100 ms for 10,000.
-constexpr std::size_t kInstancesPerMs = 100;
+// How often pure counter changes are handed on; for large pools five readings apart.
+constexpr DurationMs kCounterIntervalMs = 100;
+constexpr DurationMs kReadingsPerCounters = 5;
 constexpr DurationMs kStopDeadlineMs = 10'000;
 
 // Equal but for the counters that rise with every request.
@@ -80,17 +80,39 @@ void Watchers::look_now(core::WatchKind kind, const core::InstanceId& id) {
 
 namespace {
 
+Task<void> read_into(const ServiceParts* parts, std::shared_ptr<const FullReading>* out) {
+  *out = co_await read_shared(parts);
+}
+
+Task<void> count_into(const InstanceParts* instance, std::optional<std::int64_t>* out) {
+  if (auto count = co_await count_sockets(instance)) *out = *count;
+}
+
 Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watch) {
   const std::map<core::InstanceId, int> epochs = shared->epochs;
-  FullReading reading = co_await read_traffic(shared->parts, watch.host_counts);
+  std::shared_ptr<const FullReading> reading;
+  std::map<core::InstanceId, std::optional<std::int64_t>> counts;
+  std::vector<Task<void>> looks;
+  looks.push_back(read_into(shared->parts, &reading));
+  for (const core::InstanceId& id : watch.host_counts) {
+    const InstanceParts* instance = find(*shared->parts, id);
+    if (instance != nullptr && instance->port != 0)
+      looks.push_back(count_into(instance, &counts[id]));
+  }
+  co_await join_all(std::move(looks));
   const TimeMs now = steady_now_ms();
-  const bool counters_due = watch.counters && now - shared->counters_at >= kCounterIntervalMs;
+  const DurationMs interval = std::max<DurationMs>(
+      kCounterIntervalMs, kReadingsPerCounters * least_pause_ms(*shared->parts));
+  const bool counters_due = watch.counters && now - shared->counters_at >= interval;
   if (counters_due) shared->counters_at = now;
   core::TrafficSeen seen;
-  for (auto& [id, merged] : reading.merged) {
+  for (const auto& [id, in_pools] : reading->merged) {
     // It was read while an effect on this instance was under way: it may be of before or after.
     const auto then = epochs.find(id);
     if (shared->epochs[id] != (then == epochs.end() ? 0 : then->second)) continue;
+    core::TargetReading merged = in_pools;
+    if (const auto count = counts.find(id); count != counts.end())
+      merged.host_connections = count->second;
     const auto last = shared->traffic.find(id);
     const bool is_new = last == shared->traffic.end();
     const bool due = counters_due || (watch.counters && shared->expected.count(id) != 0);
@@ -150,8 +172,7 @@ Task<void> observe_once(std::shared_ptr<WatchShared> shared, core::Watch watch) 
 
 // Whatever is asked for in between: a large pool is not read without a break.
 DurationMs least_pause(const WatchShared& shared, const core::Watch& watch) {
-  if (watch.kind != core::WatchKind::traffic) return 0;
-  return static_cast<DurationMs>(shared.parts->instances.size() / kInstancesPerMs);
+  return watch.kind == core::WatchKind::traffic ? least_pause_ms(*shared.parts) : 0;
 }
 
 Task<void> run_loop_of(std::shared_ptr<WatchShared> shared, std::shared_ptr<WatchLoop> loop) {
