@@ -13,7 +13,9 @@ verb=$1 svc=$2 port=$3 epoch=$4 token=$5 ttl=$6 flag=$7 home=$8 rollout=$9
 shift 9
 who=$1
 IFS=' .' read -r now rest </proc/uptime && IFS= read -r boot </proc/sys/kernel/random/boot_id || exit 91
-open_claims "$svc" "$port" || exit 91
+# A check changes nothing, and a claim is replaced as a whole: it need not wait for the lock.
+if [ "$verb" = check ]; then find_claims "$svc" "$port" || exit 91
+else open_claims "$svc" "$port" || exit 91; fi
 own=$folder/$svc@$port top=0 mine= since=
 held() {
   printf '%s\n' "$c_epoch" "$left" "$c_since" "$c_rollout" "$c_who"

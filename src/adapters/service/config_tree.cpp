@@ -6,7 +6,9 @@
 
 #include "adapters/service/evidence.hpp"
 #include "adapters/service/scripts.hpp"
+#include "base/digest.hpp"
 #include "base/text.hpp"
+#include "base/time.hpp"
 #include "confdiff/config_diff.hpp"
 #include "confdiff/glob.hpp"
 
@@ -14,6 +16,7 @@ namespace hitless::service {
 namespace {
 
 constexpr DurationMs kReadDeadlineMs = 15'000;
+constexpr DurationMs kRecentMs = 2'000;
 
 // $1 1: with contents; then patterns. "F <base64> <path>", "T <target of the link before>",
 // "U <path>" for a file that may not be read. Names with line breaks are not configuration.
@@ -151,6 +154,19 @@ void lay_over(std::vector<Fetched>& files, const std::vector<std::string>& patte
   }
 }
 
+// "hash  path" lines, as sha256sum writes them.
+bool is_listing_of(const std::string& listing, const ports::Files& files) {
+  std::size_t lines = 0;
+  for (const std::string& line : split(listing, '\n')) {
+    if (line.empty()) continue;
+    ++lines;
+    constexpr std::size_t kHash = 64;
+    const auto file = line.size() > kHash + 2 ? files.find(line.substr(kHash + 2)) : files.end();
+    if (file == files.end() || sha256_hex(file->second) != line.substr(0, kHash)) return false;
+  }
+  return lines == files.size();
+}
+
 }  // namespace
 
 const char* read_script() {
@@ -221,16 +237,35 @@ Task<Result<ConfigSet>> ConfigTree::known() {
   if (!known_) {
     auto set = co_await read({});
     if (!set) co_return tl::unexpected<Error>(std::move(set.error()));
+    keep(*set);
     set->files.clear();
     known_ = std::move(*set);
   }
   co_return *known_;
 }
 
+void ConfigTree::keep(const ConfigSet& set) {
+  read_ = set;
+  read_at_ = steady_now_ms();
+}
+
+Task<Result<ConfigSet>> ConfigTree::recent() {
+  std::optional<ConfigSet> kept = std::exchange(read_, std::nullopt);
+  if (kept && steady_now_ms() - read_at_ <= kRecentMs) co_return std::move(*kept);
+  co_return co_await read({});
+}
+
+Task<Result<ConfigSet>> ConfigTree::read_for(const std::string& listing) {
+  if (read_ && is_listing_of(listing, read_->files)) co_return *read_;
+  auto set = co_await read({});
+  if (set) keep(*set);
+  co_return set;
+}
+
 Task<std::string> ConfigTree::digest(std::string listing) {
   if (listing.empty()) co_return std::string();
   if (listing == listing_) co_return digest_;
-  auto set = co_await read({});
+  auto set = co_await read_for(listing);
   if (!set || !set->unreadable.empty()) co_return std::string();
   digest_ = confdiff::config_digest(set->files);
   // Other includes than before: the listing was of too few or too many files, the next one will

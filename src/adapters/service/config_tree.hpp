@@ -4,7 +4,7 @@
 //
 // The set is found once (a round trip for each level of includes) and kept as patterns with the
 // hashes of all files; a probe brings the hashes of today, and only when they differ is the set
-// read again.
+// read again. What was read a moment ago serves for that, too, when its hashes are those of today.
 #pragma once
 #include <map>
 #include <optional>
@@ -45,14 +45,21 @@ class ConfigTree {
   Task<Result<ConfigSet>> known();
   // The digest of the files that `listing` (of a probe) is about; empty when it is not known.
   Task<std::string> digest(std::string listing);
+  // What is on disk, as it was read last, if that is only a moment ago. It is handed out once.
+  Task<Result<ConfigSet>> recent();
 
  private:
+  void keep(const ConfigSet& set);
+  Task<Result<ConfigSet>> read_for(const std::string& listing);
+
   ports::Host* host_;
   std::vector<std::string> roots_;
   Dialect dialect_;
   std::string prefix_;
   std::optional<ConfigSet> known_;  // its files are dropped, only the rest is kept
   std::string listing_, digest_;
+  std::optional<ConfigSet> read_;  // whole, for a moment
+  TimeMs read_at_ = 0;             // steady clock
 };
 
 }  // namespace hitless::service

@@ -10,8 +10,10 @@ constexpr DurationMs kRecentMs = 2'000;
 
 }  // namespace
 
-Task<Result<ProbeResult>> Observer::look(std::optional<core::ServiceIdentity> before) {
+Task<Result<ProbeResult>> Observer::look(std::optional<core::ServiceIdentity> before,
+                                         std::optional<core::ServiceIdentity> known_process) {
   ProbeQuery query = query_;
+  query.known = std::move(known_process);
   const auto known = co_await tree_->known();
   if (!known) co_return tl::unexpected<Error>(known.error());
   query.patterns = known->patterns;
@@ -27,17 +29,18 @@ Task<Result<ProbeResult>> Observer::look(std::optional<core::ServiceIdentity> be
     query.log_pid = before->main_pid;
   }
   const TimeMs began = steady_now_ms();
+  const bool under_systemd = !query.unit.empty();
   auto result = co_await probe(host_, std::move(query));
-  last_.reset();
+  const bool whole = result && result->unit.has_value() == under_systemd;
+  if (!result || whole) last_.reset();
   if (!result) co_return result;
   result->identity.config_digest = co_await tree_->digest(result->config_listing);
-  last_ = *result;
-  last_at_ = began;
+  if (whole) last_ = *result, last_at_ = began;
   co_return result;
 }
 
 Task<Result<core::ServiceIdentity>> Observer::identity() {
-  auto result = co_await look();
+  auto result = co_await look(std::nullopt, last_ ? std::optional(last_->identity) : std::nullopt);
   if (!result) co_return tl::unexpected<Error>(std::move(result.error()));
   co_return std::move(result->identity);
 }

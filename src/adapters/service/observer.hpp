@@ -15,8 +15,11 @@ class Observer {
   Observer(ports::Host* host, ConfigTree* tree, ProbeQuery query, std::string other_log = {})
       : host_(host), tree_(tree), query_(std::move(query)), other_log_(std::move(other_log)) {}
 
-  // With `before`, also what the main process logged since then.
-  Task<Result<ProbeResult>> look(std::optional<core::ServiceIdentity> before = std::nullopt);
+  // With `before`, also what the main process logged since then. Without asking systemd, and then
+  // without `unit` in the result, while it is still the process of `known`.
+  Task<Result<ProbeResult>> look(std::optional<core::ServiceIdentity> before = std::nullopt,
+                                 std::optional<core::ServiceIdentity> known = std::nullopt);
+  // Who runs now; systemd's account of it is that of the last look, while it is the same process.
   Task<Result<core::ServiceIdentity>> identity();
   // The last look while it is not older than a moment: for what does not change by itself.
   Task<Result<ProbeResult>> recent();

@@ -97,6 +97,7 @@ void add_looks(PrivilegedCommands& all, const Files& files, const std::string& u
   probe.push_back(CommandWord::pattern(kProperties));
   probe.push_back(log_pattern_word(files.query));
   probe.push_back({files.query.binary});
+  probe.push_back(CommandWord::pattern("(-|[0-9]+:[0-9]+)"));
   CommandWords read = script(read_script(), "sh");
   read.push_back(CommandWord::pattern("[01]"));
   CommandWords times = script(times_script(), "sh");

@@ -12,9 +12,10 @@ namespace {
 constexpr DurationMs kProbeDeadlineMs = 10'000;
 
 // $1 unit, $2 pid file, $3 which workers, $4 log, $5 its inode, $6 offset (-1: don't read),
-// $7 properties, $8 pattern of log lines, $9 binary, then patterns of files. One letter and a blank
-// open each line of the answer; only systemd's properties stand for themselves, between a line "U"
-// and a line ".".
+// $7 properties, $8 pattern of log lines, $9 binary, then the process that is known ("pid:start" or
+// -), then patterns of files. One letter and a blank open each line of the answer; only systemd's
+// properties stand for themselves, between a line "U" and a line ".". While the known process lives
+// they are not asked for, which takes longer than all the rest: there is a line "K" instead.
 // Of the log only the master's own lines count: clients can fill it with [crit] lines of workers.
 // A gunicorn worker beats on a file of its own, from when it has imported the application: by its
 // mode (up to 20) or by a modification time that counts from boot (since 21).
@@ -24,6 +25,8 @@ constexpr const char* kProbeScript = R"sh(
 LC_ALL=C; export LC_ALL
 unit=$1 pidfile=$2 workers=$3 log=$4 inode=$5 offset=$6 properties=$7 pattern=$8 binary=$9
 shift 9
+known=$1
+shift
 start_of() {
   start= parent= name=
   IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
@@ -37,7 +40,10 @@ start_of() {
   start=$1
 }
 pid=
-if [ -n "$unit" ]; then
+if [ "$known" != - ] && start_of "${known%:*}" && [ "$start" = "${known#*:}" ]; then
+  echo K
+  pid=${known%:*}
+elif [ -n "$unit" ]; then
   shown=$(systemctl show -p "$properties" -- "$unit") || { echo "! systemctl show: exit $?"; exit 0; }
   shown="
 $shown
@@ -105,7 +111,7 @@ if [ -n "$log" ]; then
         if [ -r "$log.1" ] && [ "$(stat -L -c %i -- "$log.1")" = "$inode" ]; then serious "$log.1" "$offset"; fi
         serious "$log" 0
       elif [ "$size" -lt "$offset" ]; then serious "$log" 0
-      else serious "$log" "$offset"; fi
+      elif [ "$size" -gt "$offset" ]; then serious "$log" "$offset"; fi
       echo 'k'
     fi
     echo "l $now_inode $size"
@@ -118,7 +124,11 @@ for pattern in "$@"; do
 done
 [ $# -gt 0 ] && shift "$count"
 if [ $# -gt 0 ]; then
-  if sums=$(sha256sum -- "$@" 2>/dev/null); then printf '%s\n' "$sums" | sed 's/^/s /'; else echo 'r'; fi
+  if sums=$(sha256sum -- "$@" 2>/dev/null); then
+    IFS='
+'
+    set -f; for sum in $sums; do printf 's %s\n' "$sum"; done
+  else echo 'r'; fi
 fi
 echo 'z'
 )sh";
@@ -156,6 +166,33 @@ void read_heartbeat(ProbeResult& result, const std::string& rest) {
   if (beats && place.size() > 2) result.ready.push_back(place[2]);
 }
 
+// What the lines say together. `known`: it is still the process that the query names.
+void settle(const ProbeQuery& query, bool known, const std::string& shown, ProbeResult& result) {
+  core::ServiceIdentity& identity = result.identity;
+  // A log that was not there before the reload and still is not holds nothing.
+  const bool still_none =
+      query.log_inode == 0 && identity.log_inode == 0 && identity.log_offset == 0;
+  if (query.log_offset >= 0 && still_none) result.log_known = true;
+  if (known && query.known) {
+    identity.active = query.known->active;
+    identity.state = query.known->state;
+    identity.invocation_id = query.known->invocation_id;
+    identity.restarts = query.known->restarts;
+    return;
+  }
+  if (query.unit.empty()) {
+    identity.active = identity.main_pid > 0;
+    identity.state = identity.active ? "active" : "inactive";
+    return;
+  }
+  result.unit = parse_unit_status(shown);
+  if (identity.main_pid == 0) identity.main_pid = result.unit->number("MainPID");
+  identity.active = result.unit->running();
+  identity.state = result.unit->state();
+  identity.invocation_id = result.unit->get("InvocationID");
+  identity.restarts = result.unit->number("NRestarts");
+}
+
 }  // namespace
 
 const char* probe_script() {
@@ -189,7 +226,7 @@ ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
   ProbeResult result;
   core::ServiceIdentity& identity = result.identity;
   std::string shown;
-  bool unreadable = false, properties = false;
+  bool unreadable = false, properties = false, known = false;
   for (const std::string& line : split(out, '\n')) {
     if (line.empty()) continue;
     if (properties || line == "U") {
@@ -220,6 +257,9 @@ ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
       case 'r':
         unreadable = true;
         break;
+      case 'K':
+        known = true;
+        break;
       case 'b':
         result.binary_current = rest == "1";
         break;
@@ -234,23 +274,19 @@ ProbeResult parse_probe(const ProbeQuery& query, std::string_view out) {
     }
   }
   if (unreadable) result.config_listing.clear();
-  // A log that was not there before the reload and still is not holds nothing.
-  const bool still_none =
-      query.log_inode == 0 && identity.log_inode == 0 && identity.log_offset == 0;
-  if (query.log_offset >= 0 && still_none) result.log_known = true;
-  if (query.unit.empty()) {
-    identity.active = identity.main_pid > 0;
-    identity.state = identity.active ? "active" : "inactive";
-    return result;
-  }
-  result.unit = parse_unit_status(shown);
-  if (identity.main_pid == 0) identity.main_pid = result.unit->number("MainPID");
-  identity.active = result.unit->running();
-  identity.state = result.unit->state();
-  identity.invocation_id = result.unit->get("InvocationID");
-  identity.restarts = result.unit->number("NRestarts");
+  settle(query, known, shown, result);
   return result;
 }
+
+namespace {
+
+std::string known_process(const ProbeQuery& query) {
+  if (query.unit.empty() || !query.known || !query.known->active || query.known->main_pid <= 0)
+    return "-";
+  return std::to_string(query.known->main_pid) + ":" + query.known->start_time;
+}
+
+}  // namespace
 
 Task<Result<ProbeResult>> probe(ports::Host* host, ProbeQuery query) {
   std::vector<std::string> args{query.unit,
@@ -261,7 +297,8 @@ Task<Result<ProbeResult>> probe(ports::Host* host, ProbeQuery query) {
                                 std::to_string(query.log_offset),
                                 unit_properties(),
                                 log_pattern_for(query, std::to_string(query.log_pid)),
-                                query.binary};
+                                query.binary,
+                                known_process(query)};
   args.insert(args.end(), query.patterns.begin(), query.patterns.end());
   auto ran = co_await host->script(kProbeScript, std::move(args), kProbeDeadlineMs, host->sudo());
   if (!ran) co_return tl::unexpected<Error>(std::move(ran.error()));

@@ -36,6 +36,9 @@ struct ProbeQuery {
   std::int64_t log_offset = -1;       // -1: nothing is to be read
   std::int64_t log_pid = 0;           // whose lines count
   std::vector<std::string> patterns;  // of the configuration's files
+  // Who was seen to run. While it is still that process, what systemd said of it stands (each of
+  // its starts, also the automatic ones, is a new process), and systemd is not asked again.
+  std::optional<core::ServiceIdentity> known;
 };
 
 struct ProbeResult {

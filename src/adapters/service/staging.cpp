@@ -145,7 +145,7 @@ Check judge_test_output(const StagedTest& test, const std::string& stage,
 Task<Check> test_staged(ports::Host* host, ConfigTree* tree, StagedTest test,
                         ports::Files changed) {
   const auto unknown = [](const Error& error) { return unknown_check(kSyntaxCheck, error); };
-  auto set = co_await tree->read(changed);
+  auto set = changed.empty() ? co_await tree->recent() : co_await tree->read(changed);
   if (!set) co_return unknown(set.error());
   if (!set->unreadable.empty()) {
     co_return check(

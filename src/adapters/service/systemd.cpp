@@ -56,7 +56,7 @@ class SystemdService final : public ports::Service {
     if (!config_.test.empty()) query.programs.push_back(config_.test.front());
     std::vector<Check> checks = co_await preflight(host_, std::move(query));
     if (!config_.test.empty()) checks.push_back(co_await test_config({}));
-    if (const auto seen = co_await observer_.look()) {
+    if (const auto seen = co_await observer_.recent()) {
       if (auto pending = co_await pending_edits(host_, &tree_, seen->identity, seen->unit,
                                                 LoadedAt::main_process)) {
         checks.push_back(std::move(*pending));
