@@ -2,8 +2,9 @@
 
 floor of an instance  = drain + start + rise, from its own events:
   drain  from the first reading that says it is not in rotation to the first with nothing in flight
-  start  from the intent of the restart or reload to the first health check that passes after it; for a reload, which
-         never stops answering, to the end of the command
+  start  from the intent of the restart or reload to the first reading that shows it done: a health check that passes
+         after a restart; after a reload, that new workers run and none of before accepts any more (nginx is not there yet
+         when `systemctl reload` returns, and what answers until then is the old configuration)
   rise   from there to the first reading in which the load balancer's check passes on every node (0 when it never failed)
 overhead of an instance = its turn (from the re-check's intent to `done`) less its floor."""
 import datetime
@@ -13,6 +14,7 @@ import json
 class Turn:
     def __init__(self):
         self.begin = self.end = self.left = self.quiet = self.act = self.acted = self.fit = self.failed = self.risen = None
+        self.replaced = None  # after a reload
         self.effects = {}
 
     @property
@@ -21,10 +23,15 @@ class Turn:
 
     @property
     def floor(self):
-        ready = self.fit or self.acted
+        ready = self.fit or self.replaced or self.acted
         drain = (self.quiet or self.left or 0) - (self.left or 0)
         rise = max(0.0, self.risen - ready) if self.failed and self.risen else 0.0
         return drain + (ready - self.act) + rise
+
+    @property
+    def after_command(self):
+        """What the service needed after its command had returned."""
+        return max(0.0, (self.fit or self.replaced or self.acted) - self.acted)
 
     @property
     def overhead(self):
@@ -79,6 +86,10 @@ def read(show_json):
             turn = turns.get(event["instance"])
             if turn and turn.acted and restart and turn.fit is None and event["reading"]["status"] == "pass":
                 turn.fit = at
+        elif kind == "service_seen":
+            turn = turns.get(event["instance"])
+            if turn and turn.acted and not restart and turn.replaced is None and event["reading"]["verdict"] == "proven":
+                turn.replaced = at
         elif kind == "traffic_seen":
             for name, reading in event["readings"]:
                 see_traffic(turns.get(name), at, reading)
