@@ -1,6 +1,9 @@
 // The systemd driver and the preflight against a systemctl of our own; the real one is the lab's.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "adapters/service/preflight.hpp"
 #include "adapters/service/services.hpp"
@@ -84,6 +87,26 @@ TEST_F(Systemd, IdentityHasProcessAndInvocation) {
   std::string field;
   for (int i = 3; i <= 22; ++i) fields >> field;
   EXPECT_EQ(now.start_time, field);
+}
+
+// Each of its starts is a new process, so what systemd said of this one stands while it lives.
+TEST_F(Systemd, WhileItIsTheSameProcessSystemdIsNotAskedAgain) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  set("MainPID", std::to_string(child));
+  EXPECT_EQ(identity().main_pid, child);
+  set("InvocationID", "bbbb");
+  EXPECT_EQ(identity().invocation_id, "aaaa");
+  EXPECT_TRUE(identity().active);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  set("MainPID", std::to_string(::getpid()));
+  const auto next = identity();
+  EXPECT_EQ(next.invocation_id, "bbbb");
+  EXPECT_EQ(next.main_pid, ::getpid());
 }
 
 TEST_F(Systemd, ActsOnWhoWasSeenOnly) {
