@@ -77,6 +77,7 @@ class Bench:
             turns, spans = timeline.read(self.journal(tool))
             result.update(floor=statistics.mean(turn.floor for turn in turns.values()), spans=spans,
                           turn_overhead=[turn.overhead for turn in turns.values()],
+                          after_command=[turn.after_command for turn in turns.values()],
                           effects={name: median([turn.effects[name] for turn in turns.values() if name in turn.effects])
                                    for name in ("preflight", "recheck", "drain", "confirm_out", "act", "rejoin")})
         for lb in self.lab.lbs.values():
@@ -109,6 +110,8 @@ class Bench:
         ours = trials["hitless"]
         turn = median([value for trial in ours for value in trial["turn_overhead"]])
         parts = {name: median([trial["effects"][name] for trial in ours]) for name in ours[0]["effects"]}
+        print("  in the floor: %.0f ms that the service needs after `systemctl %s` has returned" % (
+            1000 * median([value for trial in ours for value in trial["after_command"]]), tools.VERBS[service]))
         print("  hitless: preflight of all %.0f ms, then per instance %.0f ms over the floor; of that " % (
             1000 * median([trial["spans"]["preflight"] for trial in ours]), 1000 * turn) +
             ", ".join("%s %.0f" % (name, 1000 * value) for name, value in parts.items()) + " ms")
@@ -210,7 +213,8 @@ def add_arguments(parser):
     parser.add_argument("--tools", default="hitless,shell loop,ansible", help="also: no watchdog (hitless without its timers)")
     parser.add_argument("--window", type=int, default=10, help="hosts for the sliding window; 0: not measured")
     parser.add_argument("--lab", default="bench", help="name of the lab")
-    parser.add_argument("--nice", type=int, default=0, help="of the lab and of all that is compared: for a busy machine")
+    parser.add_argument("--first", action="store_true", help="the lab and all that is compared go before everything else on this "
+                        "machine (SCHED_RR): for a busy one. nice would not do: each session has a share of its own (autogroup)")
 
 
 def measure(size, options, goals, services, alone):
@@ -226,8 +230,8 @@ def measure(size, options, goals, services, alone):
 
 
 def measure_all(options, goals):
-    if options.nice:
-        os.setpriority(os.PRIO_PROCESS, 0, options.nice)  # inherited by everything that is started
+    if options.first:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # inherited by everything that is started
     sizes = [int(word) for word in options.hosts.split(",") if word]
     for size in sizes:
         measure(size, options, goals, options.services.split(","), size == sizes[0])
