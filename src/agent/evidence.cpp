@@ -33,6 +33,14 @@ constexpr std::array<ClientField, 7> kClientFields = {{
 // by leaving it open.
 std::string without_client_text(std::string_view line, bool* tainted) {
   std::string text(line);
+  // What nginx quotes before it names the client is made from the path that was asked for.
+  const std::size_t client = text.find(", client: ");
+  const std::size_t open = text.find('"');
+  if (client != std::string::npos && open < client) {
+    const std::size_t close = text.rfind('"', client);
+    text.replace(open, std::max(close, open) + 1 - open, "<path>");
+    *tainted = true;
+  }
   for (const ClientField& field : kClientFields) {
     std::size_t at = text.find(field.begin);
     for (int round = 0; at != std::string::npos && round < 8; ++round) {
