@@ -83,8 +83,8 @@ Task<void> Guard::Keeping::disarm(core::InstanceId instance) {
                               "disarming the watchdog");
 }
 
-// Not whom a drain came for in the meantime: asked anew under the lock. Of two that do this at once,
-// the second waits for the first.
+// Not whom a drain came for in the meantime: asked anew under the lock. Of two that do this at
+// once, the second waits for the first.
 Task<void> Guard::Keeping::forget_ahead(bool also_ours) {
   const auto known = ahead;
   for (const auto& [id, drain_ms] : known) {

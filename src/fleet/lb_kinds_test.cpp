@@ -117,18 +117,18 @@ TEST(LbKinds, ATouchFileNeedsAPortAndATimeToBeNoticed) {
 }
 
 TEST(LbKinds, KindsWithAnApiOrAFileHaveTheirOwnKeys) {
-  const auto result = load_text(
-      fleet_with("  e: { kind: envoy, endpoints: /etc/envoy/eds.json, panic_threshold: 20%, nodes: "
-                 "[ { name: n, "
-                 "host: lb1 } ] }\n"
-                 "  p: { kind: nginx_plus, user: me, password: \"${env:X}\", nodes: [ { name: n, url: "
-                 "\"http://127.0.0.1:1/api/8/\" } ] }\n"
-                 "  t: { kind: traefik, file: /etc/traefik/web.yml, nodes: [ { name: n } ] }\n"
-                 "  c: { kind: consul, settle: 5s }\n"
-                 "  i: { kind: ipvs, nodes: [ { name: n, host: lb1 } ] }\n",
-                 "[ { lb: e, cluster: web }, { lb: p, upstream: web }, { lb: t, service: web }, { "
-                 "lb: c, service: "
-                 "web }, { lb: i, virtual_service: \"tcp:10.0.0.9:80\" } ]"));
+  const auto result = load_text(fleet_with(
+      "  e: { kind: envoy, endpoints: /etc/envoy/eds.json, panic_threshold: 20%, nodes: "
+      "[ { name: n, "
+      "host: lb1 } ] }\n"
+      "  p: { kind: nginx_plus, user: me, password: \"${env:X}\", nodes: [ { name: n, url: "
+      "\"http://127.0.0.1:1/api/8/\" } ] }\n"
+      "  t: { kind: traefik, file: /etc/traefik/web.yml, nodes: [ { name: n } ] }\n"
+      "  c: { kind: consul, settle: 5s }\n"
+      "  i: { kind: ipvs, nodes: [ { name: n, host: lb1 } ] }\n",
+      "[ { lb: e, cluster: web }, { lb: p, upstream: web }, { lb: t, service: web }, { "
+      "lb: c, service: "
+      "web }, { lb: i, virtual_service: \"tcp:10.0.0.9:80\" } ]"));
   ASSERT_TRUE(result.fleet) << render(result.diagnostics, false);
   const auto& lbs = result.fleet->load_balancers;
   EXPECT_EQ(std::get<EnvoyLb>(lbs.at("e").options).panic_percent, 20);
