@@ -8,7 +8,7 @@ namespace hitless::host {
 const char* const unit_start_script = R"sh(
 u=$1 t=$2
 fence "$3" "$4" "$5"; shift 5
-systemd-run --unit="$u" -p Type=oneshot -p RemainAfterExit=yes -p KillMode=process \
+systemd-run --unit="$u" --description="$u" -p Type=oneshot -p RemainAfterExit=yes -p KillMode=process \
   -p TimeoutStartSec="$t" -p StandardOutput="file:/run/$u.out" -p StandardError="file:/run/$u.err" \
   --no-ask-password --quiet --no-block -- "$@" && exit 0
 state=$(systemctl show -p LoadState "$u.service")

@@ -111,12 +111,10 @@ exit 1
 
 // $1… units. Lists those that are stale, and all others on the host that run what is gone.
 constexpr const char* kStaleScript = R"sh(
-gone=$(list_gone)
+gone=$(list_gone); named=$(list_named)
 for unit in "$@"; do stale "$unit"; done
 printf '%s\n' "$gone"
-if command -v needrestart >/dev/null 2>&1; then
-  needrestart -b -r l 2>/dev/null </dev/null | sed -n 's/^NEEDRESTART-SVC: *\([^ ]*\).*$/\1 is named by needrestart/p' | head -n 100
-fi
+printf '%s\n' "$named"
 echo z
 )sh";
 

@@ -2,13 +2,13 @@
 //
 // A unit is stale when one of its processes maps a file below /usr, /lib, /bin, /sbin, /opt or /srv
 // that was deleted or replaced, or when a package that owns its unit file, its program or a file
-// named on its command line was unpacked after its main process started. Both are read from the
-// kernel and dpkg each time, so that nothing has to be remembered over a crash.
+// named on its command line was unpacked after its main process started, or when needrestart, where
+// it is installed, names it. All are read from the kernel, dpkg and needrestart each time, so that nothing has to be remembered over a crash.
 #pragma once
 
 namespace hitless::service {
 
-// After gone=$(list_gone), `stale UNIT` prints why and returns 0 when it is.
+// After gone=$(list_gone) and named=$(list_named), `stale UNIT` prints why and returns 0 when it is.
 inline constexpr const char* stale_functions = R"sh(
 LC_ALL=C; export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH
@@ -23,6 +23,12 @@ list_gone() {
       unit=$(unit_of "$pid")
       [ -z "$unit" ] || printf '%s runs %s, which was replaced\n' "$unit" "$(printf '%s' "$line" | sed 's,^[^ ]* *[^ ]* *[^ ]* *[^ ]* *[^ ]* *,,; s, (deleted)$,,' | cut -c1-120)"
     done | sort -u -k1,1
+}
+# What needrestart knows beside: scripts of an interpreter that were replaced, for one.
+list_named() {
+  command -v needrestart >/dev/null 2>&1 || return 0
+  needrestart -b -r l 2>/dev/null </dev/null |
+    sed -n 's/^NEEDRESTART-SVC: *\([^ ]*\).*$/\1 is named by needrestart/p' | head -n 100
 }
 # In hundredths of a second since the epoch.
 started_at() {
@@ -59,7 +65,7 @@ outdated() {
   return 1
 }
 stale() {
-  printf '%s\n' "$gone" | wanted=$1 awk '$1 == ENVIRON["wanted"] { print; found = 1; exit } END { exit !found }' ||
+  printf '%s\n%s\n' "$gone" "$named" | wanted=$1 awk '$1 == ENVIRON["wanted"] { print; found = 1; exit } END { exit !found }' ||
     outdated "$1"
 }
 )sh";

@@ -50,7 +50,7 @@ while [ "$n" -gt 0 ]; do
   shift 2; n=$((n - 1))
 done
 systemctl daemon-reload || exit 1
-gone=$(list_gone)
+gone=$(list_gone); named=$(list_named)
 while [ $# -ge 2 ]; do
   unit=$1 seen=$2; shift 2
   if systemctl is-active --quiet -- "$unit"; then
