@@ -3,12 +3,14 @@
 // A unit is stale when one of its processes maps a file below /usr, /lib, /bin, /sbin, /opt or /srv
 // that was deleted or replaced, or when a package that owns its unit file, its program or a file
 // named on its command line was unpacked after its main process started, or when needrestart, where
-// it is installed, names it. All are read from the kernel, dpkg and needrestart each time, so that nothing has to be remembered over a crash.
+// it is installed, names it. All are read from the kernel, dpkg and needrestart each time, so that
+// nothing has to be remembered over a crash.
 #pragma once
 
 namespace hitless::service {
 
-// After gone=$(list_gone) and named=$(list_named), `stale UNIT` prints why and returns 0 when it is.
+// After gone=$(list_gone) and named=$(list_named), `stale UNIT` prints why and returns 0 when it
+// is.
 inline constexpr const char* stale_functions = R"sh(
 LC_ALL=C; export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH

@@ -71,7 +71,7 @@ Task<Status> NodePool::change(core::InstanceId target, bool in) {
     steps.push_back(
         [](NodePool* self, std::size_t node, std::size_t which, bool into) -> Task<Status> {
           const AsyncMutex::Guard lock = co_await self->changing_[node]->lock();
-      Status ok = co_await self->change_node(node, which, into);
+          Status ok = co_await self->change_node(node, which, into);
           if (!ok) ok = tl::unexpected(self->at(node, ok.error()));
           co_return ok;
         }(this, i, member, in));
