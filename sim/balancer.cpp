@@ -90,7 +90,8 @@ void World::land_on_lb(int index, int n, bool again) {
     say("drain");
   } else if (flight.effect->kind == core::EffectKind::rejoin) {
     if (server.admin == Admin::maint && !server.by_us) return answer(core::OutcomeStatus::failed);
-    rule_rejoin(flight);
+    if (server.admin != Admin::ready) rule_rejoin(flight);
+    hosts_[i].ours = false;
     set_admin(n, i, Admin::ready, true);
     // What still keeps it out is not our doing, and cannot be seen where the numbers are old.
     Host& host = hosts_[i];

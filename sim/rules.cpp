@@ -104,7 +104,6 @@ bool World::any_node_lies() const {
 
 // I12: what goes back into rotation after we touched it works, as far as could be seen.
 void World::rule_rejoin(const Flight& flight) {
-  hosts_[flight.host].ours = false;
   const Host& host = hosts_[flight.host];
   if (host.acts == 0 || !host.up) return;
   const std::string& name = flight.effect->instance.value;

@@ -231,6 +231,7 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
       verifying->diagnosis = outcome.diagnosis.value_or(Diagnosis{});
     }
   } else if (auto* rejoining = std::get_if<Rejoining>(&instance.phase)) {
+    if (effect.kind == EffectKind::recheck && ok) rejoining->checked_at = at;
     if (effect.kind == EffectKind::rejoin) {
       rejoining->commanded = ok;
       rejoining->in_since.reset();

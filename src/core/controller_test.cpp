@@ -240,7 +240,7 @@ TEST(FoundBySimulator, WithoutACheckOfTheLoadBalancersWeLookAgainBeforeItGoesBac
   instance.taken_out = instance.acted = true;
   instance.reading = reading_of(TargetState::out);
   instance.reading->check = LbCheck::none;
-  const auto wanted = [&] { return next_step(state, instance, kNow + 10'000).effect->kind; };
+  const auto wanted = [&] { return next_step(state, instance, kNow + 1'000).effect->kind; };
   const auto finish = [&](OutcomeStatus status) {
     const Effect effect = effect_on(state, wanted(), kNow + 30'000);
     apply_to(state, EffectIntended{effect}, kNow);
@@ -262,6 +262,30 @@ TEST(FoundBySimulator, WithoutACheckOfTheLoadBalancersWeLookAgainBeforeItGoesBac
   EXPECT_EQ(wanted(), EffectKind::rejoin) << "the load balancer's own check keeps it out";
   instance.reading->check = LbCheck::none;
   EXPECT_EQ(wanted(), EffectKind::recheck) << "what the old controller saw is void";
+}
+
+// Seed 698917: the load balancer's check kept it out for long, the service died, and then the check
+// passed for all (it fails open).
+TEST(FoundBySimulator, WhatWaitedLongToGoBackIsLookedAtAgain) {
+  State state = started(3, 2);
+  Instance& instance = state.instances.front();
+  Rejoining rejoining;
+  rejoining.since = kNow;
+  instance.phase = rejoining;
+  instance.taken_out = instance.acted = true;
+  instance.reading = reading_of(TargetState::out);
+  const auto wanted = [&](TimeMs at) { return next_step(state, instance, at).effect->kind; };
+  EXPECT_EQ(wanted(kNow + 1'000), EffectKind::rejoin);
+  EXPECT_EQ(wanted(kNow + 9'000), EffectKind::recheck);
+  const Effect effect = effect_on(state, EffectKind::recheck, kNow + 30'000);
+  apply_to(state, EffectIntended{effect}, kNow + 9'000);
+  Outcome well;
+  well.status = OutcomeStatus::ok;
+  apply_to(state, EffectFinished{effect.id, well}, kNow + 9'100);
+  EXPECT_EQ(wanted(kNow + 9'100), EffectKind::rejoin);
+  EXPECT_EQ(wanted(kNow + 19'100), EffectKind::recheck);
+  instance.acted = false;
+  EXPECT_EQ(wanted(kNow + 19'100), EffectKind::rejoin) << "as it was, it may always go back";
 }
 
 // Seed 79910: the load balancer reloaded while it was told, and what it said next came within the

@@ -15,6 +15,8 @@ constexpr std::int64_t kMaxReasserts = 20;   // an LB that forgets more often is
 constexpr std::int64_t kMaxAttempts = 3;     // of an effect that does not depend on time passing
 constexpr DurationMs kCloseGraceMs = 5'000;  // after the remaining work was cut off
 constexpr DurationMs kEffectDeadlineMs = 30'000;  // LB commands and looks; act has its own
+// A look at its health is good enough for so long before it goes back.
+constexpr DurationMs kVerifiedForMs = 2'000;
 
 Step advance_to(const Instance& instance, PhaseName to, std::string reason) {
   Step step;
@@ -284,11 +286,13 @@ Step step_rejoining(const State& state, const Census& census, const Instance& in
   }
   if (!rejoining.commanded && lb_check_passes(instance)) {
     if (now < instance.retry_at) return wait_until(std::min(end, instance.retry_at));
-    // Not right after it was verified, and no check of the load balancer's would keep it out: we
-    // look again whether it is well. A look that says so sets `attempts` to 0.
-    const bool only_we_check = instance.reading && instance.reading->check == LbCheck::none &&
-                               instance.acted && state.plan.policy.verify.health;
-    if (only_we_check && instance.attempts > 0)
+    // Not right after it was verified: we look again whether it is well. A check of the load
+    // balancer's would keep it out, unless it lies by then (it fails open); where there is none we
+    // look before each further try. A look that says so sets `attempts` to 0.
+    const bool late = now > std::max(rejoining.since, rejoining.checked_at) + kVerifiedForMs;
+    const bool again =
+        instance.reading && instance.reading->check == LbCheck::none && instance.attempts > 0;
+    if (instance.acted && state.plan.policy.verify.health && (late || again))
       return want(EffectKind::recheck, std::min(end, now + kEffectDeadlineMs));
     return want(EffectKind::rejoin, now + kEffectDeadlineMs);
   }

@@ -61,6 +61,7 @@ struct Rejoining {
   std::optional<TimeMs> in_since;
   std::int64_t requests_at = 0, others_at = 0;  // LB counters when it was seen back in
   std::string epoch;
+  TimeMs checked_at = 0;  // by us, after it was verified
 };
 struct Soaking {
   TimeMs since = 0;

@@ -20,7 +20,7 @@ HITLESS_STATE(Drained, since)
 HITLESS_STATE(Acting, since, installed, looked_since, acted, orphaned, detail)
 HITLESS_STATE(Verifying, since, orphaned, proven_since, down_since, service, passes, fails, probes,
               last_health, latencies_us, diagnosis)
-HITLESS_STATE(Rejoining, since, commanded, in_since, requests_at, others_at, epoch)
+HITLESS_STATE(Rejoining, since, commanded, in_since, requests_at, others_at, epoch, checked_at)
 HITLESS_STATE(Soaking, since, requests_at, errors_at, others_requests_at, others_errors_at, fails, doubted, unproven,
               epoch, last_health)
 HITLESS_STATE(RollingBack, since)
