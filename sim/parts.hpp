@@ -154,7 +154,7 @@ struct Process {
   Stage stage = Stage::off;
   bool alive = false;
   std::uint32_t life = 0;
-  TimeMs asleep_until = 0;
+  TimeMs asleep_since = 0, asleep_until = 0;
   bool starved = false;
   std::int64_t crash_in = 0;  // hooks until it is killed; 0: never
   core::RolloutClock clock;

@@ -89,6 +89,16 @@ void World::forget(int home, int i) {
   poll_soon(home);
 }
 
+// What was looked at before a long sleep is void, also what is still on its way.
+void World::wake_up(int home) {
+  std::erase_if(homes_[home].inbox, [](const core::Event& event) {
+    return std::holds_alternative<core::TrafficSeen>(event) ||
+           std::holds_alternative<core::ServiceSeen>(event) ||
+           std::holds_alternative<core::HealthSeen>(event);
+  });
+  for (int i = 0; i < scenario_.hosts; ++i) forget(home, i);
+}
+
 void World::poll_traffic(int home) {
   Process& process = homes_[home];
   WatchState& watch = process.traffic;

@@ -1,11 +1,14 @@
 // Events in order, and the faults.
 #include "sim/world.hpp"
 
+#include <utility>
+
 #include "core/names.hpp"
 
 namespace hitless::sim {
 namespace {
 
+constexpr DurationMs kSleptMs = 5'000;       // as the run loop has it
 constexpr DurationMs kLivenessMs = 900'000;  // from the end of all faults to the rollout's end
 constexpr std::int64_t kMaxSteps = 300'000;
 constexpr TimeMs kStartMs = 1'000;
@@ -98,13 +101,14 @@ bool World::step() {
   }
   int home = 0;
   if (for_process(item, &home)) {
-    const Process& process = homes_[home];
+    Process& process = homes_[home];
     if (!process.alive || process.life != item.life) return true;
     if (now_ < process.asleep_until) {
       item.at = process.asleep_until;
       queue_.put(item);
       return true;
     }
+    if (std::exchange(process.asleep_until, 0) - process.asleep_since >= kSleptMs) wake_up(home);
     if (process.starved && random_.percent(50)) {
       item.at += random_.between(10, 400);
       queue_.put(item);
@@ -236,6 +240,7 @@ void World::begin_process(const Fault& fault) {
       kill(fault.home, "kill -9");
       break;
     case FaultKind::pause:
+      if (process.asleep_until <= now_) process.asleep_since = now_;
       process.asleep_until = std::max(process.asleep_until, now_ + fault.lasts);
       break;
     case FaultKind::starve:

@@ -125,6 +125,7 @@ class World {
   void take_sample(const TrafficSample& sample);
   void deliver(int home, int index);
   void forget(int home, int host);
+  void wake_up(int home);
   void poll_soon(int home);
   void arrive(int home, core::Event event);
 

@@ -8,6 +8,7 @@
 
 #include "core/instance_fsm.hpp"
 #include "core/traffic.hpp"
+#include "core/verdict.hpp"
 #include "core/verify.hpp"
 
 namespace hitless::core {
@@ -286,6 +287,17 @@ TEST(FoundBySimulator, WhatWaitedLongToGoBackIsLookedAtAgain) {
   EXPECT_EQ(wanted(kNow + 19'100), EffectKind::recheck);
   instance.acted = false;
   EXPECT_EQ(wanted(kNow + 19'100), EffectKind::rejoin) << "as it was, it may always go back";
+}
+
+// Seed 959377: one was quarantined, and in the same moment a gate said no to the others.
+TEST(FoundBySimulator, WhatIsLeftOutNeedsAHumanAlsoWhenAGateSaidNo) {
+  State state = started(3, 2);
+  state.halted = state.blocked = true;
+  EXPECT_EQ(verdict(state), RolloutResult::blocked);
+  EXPECT_FALSE(needs_incident(state));
+  state.instances.front().phase = Quarantined{"fails"};
+  EXPECT_EQ(verdict(state), RolloutResult::human_needed);
+  EXPECT_TRUE(needs_incident(state));
 }
 
 // Seed 79910: the load balancer reloaded while it was told, and what it said next came within the

@@ -34,8 +34,9 @@ bool mixed(const State& state) {
 }  // namespace
 
 RolloutResult verdict(const State& state) {
-  if (state.blocked) return RolloutResult::blocked;
+  // Whoever is left out needs a human, also when a gate then said no.
   if (any_in(state, PhaseName::quarantined)) return RolloutResult::human_needed;
+  if (state.blocked) return RolloutResult::blocked;
   const bool over_tolerance = any_failed(state) && state.halted;
   if (state.halted && mixed(state) && !state.stop_asked) return RolloutResult::human_needed;
   if (over_tolerance && !state.abort_asked) return RolloutResult::rolled_back;

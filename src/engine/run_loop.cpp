@@ -13,6 +13,9 @@ namespace hitless::engine {
 namespace {
 
 constexpr DurationMs kLongestSleepMs = 1'000;
+// So much later than it was due, the loop was stopped: by SIGSTOP, a suspended machine, a stuck
+// disk.
+constexpr DurationMs kSleptMs = 5'000;
 constexpr DurationMs kLookPollMs = 10;
 constexpr DurationMs kRetakeMs = 1'000;
 constexpr int kMaxDecisionsInARow = 10'000;  // a decision that never comes to rest is a bug
@@ -68,6 +71,7 @@ class Rollout {
   }
   [[nodiscard]] TimeMs now() const { return clock_.at(steady_now_ms()); }
   Task<Status> turn();
+  void forget_what_was_seen();
   Task<void> prepare_next();
   void forget_skipped(const std::vector<core::Event>& events);
   Task<void> dispatch(core::Effect effect);
@@ -87,6 +91,7 @@ class Rollout {
   core::Controller controller_;
   core::RolloutClock clock_;
   std::vector<core::Event> inbox_;
+  TimeMs began_turn_ = 0;                  // on the steady clock
   std::vector<core::Event> folded_;        // in the state, not yet in the journal
   core::Controller told_;                  // as on_entry was told: entry by entry, not turn by turn
   std::optional<core::Violation> broken_;  // what the next event would break, or has broken
@@ -109,6 +114,7 @@ Task<Result<core::State>> Rollout::run() {
     const DurationMs pause =
         wake_at_ ? std::clamp<DurationMs>(*wake_at_ - now(), 0, kLongestSleepMs) : kLongestSleepMs;
     if (inbox_.empty()) (void)co_await wake_.wait_for(pause);
+    if (steady_now_ms() > began_turn_ + pause + kSleptMs) forget_what_was_seen();
   }
   if (context_.wishes != nullptr) context_.wishes->on_push({});
   co_await watchers_.stop();
@@ -224,9 +230,23 @@ void Rollout::take_inbox(TimeMs at) {
   fold(std::exchange(inbox_, {}), at);
 }
 
+// What was looked at before a long sleep says nothing of now (rule I2), also what is on its way.
+void Rollout::forget_what_was_seen() {
+  std::erase_if(inbox_, [](const core::Event& event) {
+    return std::holds_alternative<core::TrafficSeen>(event) ||
+           std::holds_alternative<core::ServiceSeen>(event) ||
+           std::holds_alternative<core::HealthSeen>(event);
+  });
+  for (const core::Instance& instance : state().instances) {
+    watchers_.forget(instance.plan.id);
+    watchers_.look_now(core::WatchKind::traffic, instance.plan.id);
+  }
+}
+
 // What came in, all that follows from it, and the intents of what is to be done now: one
 // transaction, one wait for the disk.
 Task<Status> Rollout::turn() {
+  began_turn_ = steady_now_ms();
   const TimeMs at = now();
   take_inbox(at);
   core::Turn next;
