@@ -131,6 +131,7 @@ struct Link {
 };
 
 struct TrafficSample {
+  unsigned host_counts = 0;
   int home = 0;
   TimeMs at = 0;
   std::uint32_t life = 0;

@@ -121,6 +121,7 @@ void World::poll_traffic(int home) {
   sample.forgets = process.forgets;
   sample.version = version_;
   sample.counters = process.counters;
+  sample.host_counts = process.host_counts;
   for (int i = 0; i < scenario_.hosts; ++i) {
     const bool nothing_new = process.shown_valid[i] && process.shown_version[i] == version_[i] &&
                              !process.counters && lost == 0;
@@ -170,8 +171,10 @@ void World::take_sample(const TrafficSample& sample) {
       if (hosts_[i].landed_at >= sample.at)
         violate("I6", "a reading from before an effect was taken in after its end");
     }
-    process.shown_version[i] = sample.version[i];
-    again |= sample.version[i] != version_[i];
+    // Its host's sockets are wanted since it was asked for: look once more.
+    const bool uncounted = ((process.host_counts & ~sample.host_counts) >> i & 1U) != 0;
+    process.shown_version[i] = uncounted ? 0 : sample.version[i];
+    again |= uncounted || sample.version[i] != version_[i];
     const bool repeats =
         process.shown_valid[i] && (sample.counters ? process.shown[i] == reading
                                                    : same_but_counters(process.shown[i], reading));

@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 
 #include "base/text.hpp"
+#include "runtime/durable_file.hpp"
 
 namespace hitless::journal {
 namespace {
 
 constexpr int busy_timeout_ms = 5000;
+constexpr off_t kHeaderBytes = 100;  // of an SQLite database
 constexpr int max_value_bytes = 32 << 20;
 constexpr std::string_view corrupt_help =
     "the file was altered or the disk is bad: keep a copy as evidence, run `hitless audit verify`";
@@ -122,6 +124,11 @@ Result<Database> Database::open(const std::string& path, Access access) {
   if (::lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return fail(ErrorCode::storage, "journal: is not a regular file", path);
   }
+  // SQLite takes a write-ahead log beside an empty database for a leftover, and removes it.
+  if (info.st_size < kHeaderBytes && size_of(path + "-wal") > 0) {
+    return tl::unexpected(
+        make_error(nullptr, SQLITE_CORRUPT, "is cut off before its write-ahead log", path));
+  }
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(uri_of(path, access).c_str(), &raw, flags, nullptr);
   Database db(raw, path);
@@ -137,6 +144,8 @@ Result<Database> Database::open(const std::string& path, Access access) {
     setup += "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;";
   } else {
     setup += "PRAGMA query_only=ON;";
+    // What a killed writer left is evidence: whoever only looks takes nothing over from it.
+    db.keep_wal();
   }
   if (auto ok = db.exec(setup); !ok) return tl::unexpected(ok.error());
   return db;

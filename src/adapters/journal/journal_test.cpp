@@ -369,6 +369,25 @@ TEST(journal, a_cut_or_flipped_write_ahead_log_is_found_after_a_crash) {
   EXPECT_TRUE(report.intact) << report.problem;
 }
 
+// It holds the last entries. SQLite removes it beside an empty database.
+TEST(journal, looking_at_a_cut_journal_leaves_its_write_ahead_log) {
+  const TempDir dir;
+  build(dir);
+  append_and_die(dir);
+  const std::string wal = slurp(dir.db() + "-wal"), whole = slurp(dir.db());
+  for (const std::size_t size : {0U, 1U, 99U, 100U, 512U, 4095U, 4096U, 4097U, 8192U, 20'000U}) {
+    fs::remove(dir.db() + "-shm");
+    spill(dir.db(), whole.substr(0, size));
+    (void)verify_journal(dir.state(), Depth::first_problem);
+    EXPECT_TRUE(slurp(dir.db() + "-wal") == wal) << "verified when cut to " << size;
+    (void)open_journal(dir.state(), Mode::read_only);
+    EXPECT_TRUE(slurp(dir.db() + "-wal") == wal) << "read when cut to " << size;
+    (void)open_journal(dir.state(), Mode::read_write);
+    EXPECT_TRUE(slurp(dir.db() + "-wal") == wal) << "opened for writing when cut to " << size;
+    spill(dir.db() + "-wal", wal);
+  }
+}
+
 TEST(journal, readers_neither_break_nor_make_seals) {
   const TempDir dir;
   build(dir);

@@ -12,7 +12,7 @@ namespace {
 constexpr int max_looks = 3;  // a reload in the middle of a look makes it worth another one
 constexpr DurationMs look_again_ms = 30;
 constexpr std::size_t sessions_per_line = 100;  // of commands; a line may have 16 KB
-constexpr DurationMs master_share = 4;
+constexpr DurationMs master_share = 2;
 constexpr std::size_t max_old_workers = 16;
 
 TimeMs steady_now_ms() {
