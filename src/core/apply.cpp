@@ -427,10 +427,10 @@ Phase fresh_phase(const Into& into, const Instance& instance, const Advanced& ev
       Soaking soaking;
       soaking.since = at;
       count_from_here(into, instance, soaking);
-      // Put back as it was, without a verification; where no check of the load balancer's would
-      // keep it out either, it serves once our own has passed.
-      soaking.unproven = !instance.acted && into.state.plan.policy.verify.health &&
-                         instance.reading && instance.reading->check == LbCheck::none;
+      // It may be put back as it was, or have died since it was verified. Where no check of the
+      // load balancer's would keep it out, it serves once our own has passed.
+      soaking.unproven = into.state.plan.policy.verify.health && instance.reading &&
+                         instance.reading->check == LbCheck::none;
       return soaking;
     }
     case PhaseName::rolling_back:

@@ -419,7 +419,7 @@ TEST(FoundBySimulator, WhatNobodyCheckedBeforeItWentBackServesOnceItPassed) {
   EXPECT_EQ(serving(state), 3);
 
   first.phase = Rejoining{};
-  first.acted = true;  // verified, just now
+  first.reading->check = LbCheck::pass;  // that would keep it out
   apply_to(state, back, kNow + 2);
   EXPECT_EQ(serving(state), 3);
 }
