@@ -180,6 +180,24 @@ void finish_act(Instance& instance, Acting& acting, const Effect& effect, const 
   if (refused && effect.action == Action::reboot && --instance.reboots == 0) instance.acted = false;
 }
 
+void finish_confirm_out(const State& state, Instance& instance, Draining& draining,
+                        const Outcome& outcome, bool ok, TimeMs at) {
+  const bool was_quiet = draining.quiet_since.has_value();
+  if (outcome.reading) {  // the newest that is known
+    instance.reading = outcome.reading;
+    instance.reading_at = at;
+    update_quiet(state, draining, *outcome.reading, at);
+  }
+  // A reading that came in while the last look was under way may have ended the quiet; that the
+  // look itself saw nothing begins the next window and does not end it.
+  draining.confirmed = ok && was_quiet && draining.quiet_since.has_value();
+  draining.confirmed_by = outcome.detail;
+  if (!ok && draining.quiet_since) draining.quiet_since = at;  // and watch for another window
+  // Who ran before the reboot stays so, whatever became of it: with what runs now as its
+  // condition it could happen a second time.
+  if (ok && outcome.before && instance.reboots == 0) instance.before = *outcome.before;
+}
+
 void finish_in_phase(const State& state, Instance& instance, const Effect& effect,
                      const Outcome& outcome, TimeMs at) {
   // What a look saw is old when its controller slept in between: the load balancer may have
@@ -201,20 +219,7 @@ void finish_in_phase(const State& state, Instance& instance, const Effect& effec
       if (ok) draining->closed_at = at;
     }
     if (effect.kind == EffectKind::confirm_out) {
-      const bool was_quiet = draining->quiet_since.has_value();
-      if (outcome.reading) {  // the newest that is known
-        instance.reading = outcome.reading;
-        instance.reading_at = at;
-        update_quiet(state, *draining, *outcome.reading, at);
-      }
-      // A reading that came in while the last look was under way may have ended the quiet; that the
-      // look itself saw nothing begins the next window and does not end it.
-      draining->confirmed = ok && was_quiet && draining->quiet_since.has_value();
-      draining->confirmed_by = outcome.detail;
-      if (!ok && draining->quiet_since) draining->quiet_since = at;  // and watch for another window
-      // Who ran before the reboot stays so, whatever became of it: with what runs now as its
-      // condition it could happen a second time.
-      if (ok && outcome.before && instance.reboots == 0) instance.before = *outcome.before;
+      finish_confirm_out(state, instance, *draining, outcome, ok, at);
     }
   } else if (auto* acting = std::get_if<Acting>(&instance.phase)) {
     if (effect.kind == EffectKind::install_config) {
