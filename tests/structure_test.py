@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The shape of the source tree: core includes only std and itself, no include climbs out of its layer, and
-functions and files keep their limits. Run by ctest; exits 1 and names each offence."""
+"""The shape of the source tree: core includes only std and itself, no include climbs out of its layer, functions and
+files keep their limits, and each test that docs/TRAPS.md names exists. Run by ctest; exits 1 and names each offence."""
 import pathlib
 import re
 import sys
@@ -75,11 +75,62 @@ def size_offences():
                 yield f"{path.relative_to(ROOT)}:{number}: function of {length} lines, limit {MAX_FUNCTION_LINES}"
 
 
+# What must never be sent: letting clients go on that a frontend limit holds makes HAProxy abort.
+DANGEROUS = ("set maxconn",)
+
+
+def dangerous_words():
+    for path in sorted(SRC.rglob("*.[ch]pp")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for words in DANGEROUS:
+                if words in line:
+                    yield f"{path.relative_to(ROOT)}:{number}: `{words}` must never be sent"
+
+
+def names_test(path, text, name):
+    """Whether the file has that test: by the macro of GoogleTest, as a function of Python, or, in programs that hold
+    their cases in a table, as a string."""
+    if path.endswith("_test.cpp"):
+        suite, _, case = name.partition(".")
+        return re.search(rf"\bTEST(_F|_P)?\(\s*{re.escape(suite)},\s*{re.escape(case)}\s*\)", text)
+    if path.endswith(".py"):
+        return re.search(rf"^ *def {re.escape(name)}\(", text, re.MULTILINE)
+    return f'"{name}"' in text
+
+
+def tests_named_in(row):
+    for path, names in re.findall(r"`((?:src|tests)/[^\s`:]+): ([^`]+)`", row):
+        # Only names of tables have commas within.
+        for name in names.split(", ") if path.endswith(("_test.cpp", ".py")) else [names]:
+            yield path, name
+
+
+def trap_offences(counts):
+    """Each row before the last section names a test at least, and each name is there; fills in how many rows."""
+    tested = True
+    for number, line in enumerate((ROOT / "docs/TRAPS.md").read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("## "):
+            tested = line != "## Without a test"
+        if not line.startswith("| ") or line.startswith("| trap |"):
+            continue
+        counts[tested] += 1
+        named = list(tests_named_in(line))
+        if tested and not named:
+            yield f"docs/TRAPS.md:{number}: a trap that names no test"
+        for path, name in named:
+            text = (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else ""
+            if not names_test(path, text, name):
+                yield f"docs/TRAPS.md:{number}: there is no {name} in {path}"
+
+
 def main():
-    offences = list(core_offences()) + list(climbing_offences()) + list(size_offences())
+    offences = list(core_offences()) + list(climbing_offences()) + list(size_offences()) + list(dangerous_words())
+    traps = {True: 0, False: 0}
+    offences += trap_offences(traps)
     for offence in offences:
         print(offence)
     files = len(list(SRC.rglob("*.[ch]pp")))
+    print(f"{traps[True]} traps with a test, {traps[False]} without")
     print(f"{files} files looked at, {len(offences)} offences")
     return 1 if offences else 0
 
