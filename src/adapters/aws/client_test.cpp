@@ -104,6 +104,34 @@ TEST(AwsClient, ErrorsAreToldByCodeNotByStatus) {
   EXPECT_NE(none.error().error.what.find("X: TargetGroupNotFound: no"), std::string::npos);
 }
 
+// EC2's way of saying it.
+TEST(AwsClient, AnErrorInAListIsReadToo) {
+  World world([](const std::string&, const std::string&) {
+    return TinyServer::Answer{400,
+                              "<Response><Errors><Error><Code>RequestLimitExceeded</Code>"
+                              "<Message>slow down</Message></Error></Errors>"
+                              "<RequestID>r</RequestID></Response>",
+                              "", false, false};
+  });
+  const auto result = world.call({2'000, 2'000, 1});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, "RequestLimitExceeded");
+  EXPECT_TRUE(result.error().throttled);
+}
+
+TEST(AwsClient, ThePauseThatTheServerAsksForIsKept) {
+  int asked = 0;
+  World world([&](const std::string&, const std::string&) {
+    if (++asked > 1) return TinyServer::Answer{200, kGood, "", false, false};
+    return TinyServer::Answer{503, error_xml("Throttling"), "x-amz-retry-after: 1500\r\n", false,
+                              false};
+  });
+  const TimeMs began = steady_now_ms();
+  EXPECT_TRUE(world.call({20'000, 10'000, 3}));
+  EXPECT_GE(steady_now_ms() - began, 1'500);
+  EXPECT_EQ(asked, 2);
+}
+
 TEST(AwsClient, NoKeyTokenOrQuotedRequestIsEverShown) {
   World world([](const std::string&, const std::string&) {
     return TinyServer::Answer{403,
