@@ -8,6 +8,7 @@ namespace {
 constexpr TimeMs kStartMs = 1'000;
 constexpr DurationMs kDrainSlackMs = 1'500;  // commands, looks, the quiet window
 constexpr int kTrapPercent = 55;             // of the seeds: faults aimed at where they matter
+constexpr DurationMs kSlowCommandMs = 700;   // to a node, while the network is slow
 constexpr int kReloadPercent = 40;           // of the seeds: it reloads and does not restart
 
 struct KindInfo {
@@ -172,8 +173,13 @@ bool nothing_hinders(const Scenario& scenario, bool bad_config) {
   const auto forgets =
       std::count_if(scenario.faults.begin(), scenario.faults.end(),
                     [](const Fault& fault) { return fault.kind == FaultKind::lb_reload; });
+  // On a slow network each node is told and looked at late.
+  const bool slow = std::any_of(scenario.faults.begin(), scenario.faults.end(),
+                                [](const Fault& f) { return f.kind == FaultKind::net_delay; });
+  const DurationMs told = slow ? scenario.nodes * kSlowCommandMs : 0;
   // Each forgotten drain begins anew, and its deadline does not.
-  const DurationMs drain = scenario.drain_ms * (scenario.direct ? 2 : 1) * (1 + forgets);
+  const DurationMs drain = scenario.drain_ms * (scenario.direct ? 2 : 1) * (1 + forgets) +
+                           (forgets > 0 ? told * (1 + forgets) : 0);
   if (drain + kDrainSlackMs >= scenario.plan.policy.drain.deadline_ms) return false;
   for (const Fault& fault : scenario.faults) {
     switch (fault.kind) {
