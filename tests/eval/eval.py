@@ -9,8 +9,10 @@ import sys
 import time
 import traceback
 
-from cases import CASES, NotRun
-from world import *  # noqa: F403
+import incidents_held  # noqa: F401
+import incidents_rolled_back  # noqa: F401
+import incidents_stopped  # noqa: F401
+from incident import *  # noqa: F403
 
 QUICK = (3, 5, 22)
 
