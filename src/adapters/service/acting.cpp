@@ -34,6 +34,8 @@ tries=1
 while :; do
   systemctl --job-mode=fail "$verb" -- "$unit"
   code=$?
+  # The loop's own start may have come in between; systemd then goes on counting from it.
+  [ $code -ne 0 ] || [ "$unwell" != 1 ] || systemctl reset-failed -- "$unit" 2>/dev/null
   [ $code -eq 0 ] && exit 0
   tries=$((tries - 1))
   [ $tries -gt 0 ] && [ "$(systemctl show -p Result --value -- "$unit")" = start-limit-hit ] || break

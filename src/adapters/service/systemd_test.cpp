@@ -141,6 +141,20 @@ TEST_F(Systemd, ACrashLoopDoesNotStopTheRollback) {
   EXPECT_EQ(act(Action::restart, sick).status, OutcomeStatus::failed);
 }
 
+// systemd's own start came in between, and it keeps counting over a restart that cancels the next
+// one: the way back was quarantined as flapping (seen on lab hosts, one time in four).
+TEST_F(Systemd, WhatTheCrashLoopCountedIsNotHeldAgainstTheWayBack) {
+  set("NRestarts", "2");
+  const auto sick = identity();
+  set("on-call", R"(case $* in
+  *restart*) printf 1 >"$here/NRestarts"; printf bbbb >"$here/InvocationID";;
+  reset-failed*) printf 0 >"$here/NRestarts";;
+esac)");
+  EXPECT_EQ(act(Action::restart, sick).status, OutcomeStatus::ok);
+  const auto reading = wait_for(service_->verify(Action::restart, sick));
+  EXPECT_NE(reading.verdict, ServiceVerdict::flapping) << reading.evidence;
+}
+
 TEST_F(Systemd, AFailedJobComesWithResultAndRedactedJournal) {
   set("on-call",
       "printf exit-code >\"$here/Result\"; echo 'Job for app.service failed' >&2; exit 1");
