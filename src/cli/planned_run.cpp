@@ -48,7 +48,10 @@ Task<std::optional<int>> finish_cut_off(RolloutSession* session) {
   for (const ports::RolloutRow& row :
        cut_off(*session->journal, session->wiring->service_names())) {
     const bool of_hosts = core::works_on_hosts(core::intent_named(row.intent));
-    if (row.service != service || of_hosts == session->wiring->members.empty()) {
+    // A permission to begin this plan is none to go on with what somebody else began: an agent
+    // leaves that to people, with whatever policy, approval and budget that rollout needed.
+    const bool agent = !app.options.agent.empty();
+    if (agent || row.service != service || of_hosts == session->wiring->members.empty()) {
       co_return failed(
           app,
           Error{ErrorCode::refused,

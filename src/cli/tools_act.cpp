@@ -1,6 +1,7 @@
 // plan_apply; and the safe direction: rollout_pause, rollout_abort, kill_switch_engage.
 #include <boost/json/array.hpp>
 
+#include "adapters/journal/service_lock.hpp"
 #include "agent/tools/schema.hpp"
 #include "base/digest.hpp"
 #include "cli/applies.hpp"
@@ -10,6 +11,7 @@
 #include "cli/load.hpp"
 #include "cli/permission.hpp"
 #include "cli/plan_store.hpp"
+#include "cli/rollout_session.hpp"
 #include "cli/tools.hpp"
 #include "core/names.hpp"
 
@@ -38,6 +40,18 @@ std::vector<std::string> services_of(const core::Plan& plan) {
   return services;
 }
 
+// Whoever runs one holds its lock, and then the new rollout's process says so.
+Status nothing_cut_off(const ToolWorld& world, ports::Journal& journal,
+                       const std::vector<std::string>& services) {
+  for (const ports::RolloutRow& row : cut_off(journal, services)) {
+    if (journal::ServiceLock::is_held(state_dir(world.app), row.service)) continue;
+    return fail(ErrorCode::refused,
+                row.rollout + " (" + row.intent + " of " + row.service + ") was cut off", {},
+                "a person ends it first: hitless resume " + row.rollout);
+  }
+  return {};
+}
+
 // The same questions that the rollout's own process asks again, so that the answer comes at once.
 Status may_start(const ToolWorld& world, ports::Journal& journal, const SavedPlan& saved) {
   if (Status ok = check_kill_switch(state_dir(world.app)); !ok) return ok;
@@ -51,6 +65,7 @@ Status may_start(const ToolWorld& world, ports::Journal& journal, const SavedPla
                 {},
                 "a person runs: hitless " + std::string(core::to_string(saved.plan.intent)) +
                     " --plan " + plan_id_of(saved.plan));
+  if (Status ok = nothing_cut_off(world, journal, services_of(saved.plan)); !ok) return ok;
   if (needs == Needs::approval) return check_approval(journal, saved);
   if (wall_now_ms() - saved.saved_at > kPlanValidMs)
     return fail(ErrorCode::refused, "the plan is stale: it is older than 15 minutes", {},

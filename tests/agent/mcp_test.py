@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """`hitless mcp` on a real fleet on loopback: tools on both transports, plans, approvals, rollouts, the kill switch.
 The planted checks: what must be refused is tried on each way in."""
+import json
 import os
 import pathlib
 import re
+import signal
 import socket
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support import (ABORTED, BLOCKED, OK, STALE, TOKEN, USAGE, Failed, Http, Load, Stdio, World, call,  # noqa: E402
+from support import (ABORTED, BLOCKED, HITLESS, OK, STALE, TOKEN, USAGE, Failed, Http, Load, Stdio, World, call,  # noqa: E402
                      wait_until)
 
 READ = {"fleet_list", "service_status", "lb_state", "policy_explain", "journal_search", "error_log_search", "config_diff",
@@ -275,6 +278,58 @@ class Mcp(unittest.TestCase):
             self.assertEqual((state["state"], state["result"]), ("ended", "aborted"), state)
             failed, said = call(server, "rollout_abort", rollout_id=rollout, how="rollback")
             self.assertTrue(failed)
+
+    def cut_off(self, server):
+        """A person's rollout that was killed while an instance was out of rotation; its id."""
+        person = subprocess.Popen([HITLESS, "restart", "web", "--yes"], cwd=self.world.folder, env=self.world.environment(),
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.world.hitless, "resume")
+        try:
+            seen = {}
+
+            def is_at_work():
+                failed, state = call(server, "rollout_get")
+                seen.update(state if not failed else {})
+                return not failed and state["state"] == "running" and any(i["out_of_rotation"] for i in state["instances"])
+            wait_until(is_at_work, "an instance is out of rotation")
+            return seen["rollout_id"]
+        finally:
+            person.kill()
+            person.wait(30)
+
+    def test_an_agent_goes_on_with_no_rollout_that_somebody_else_began(self):
+        self.world.policy = {"autonomy": {"default": "auto"}}
+        with Stdio(self.world, "--allow", "act") as server:
+            plan = {}
+
+            def is_planned():
+                plan.update(self.plan(server, hosts=["web02"]))
+                return plan["verdict"] == "auto"
+            wait_until(is_planned, "the fleet is well enough for a plan")
+            rollout = self.cut_off(server)
+            _, before = call(server, "rollout_get", rollout_id=rollout)
+            self.assertEqual(before["state"], "cut_off")
+            failed, said = call(server, "plan_apply", plan_id=plan["plan_id"], plan_hash=plan["plan_hash"],
+                                idempotency_key="over a cut-off one")
+            self.assertTrue(failed, said)
+            self.assertIn("hitless resume " + rollout, said)
+            # What the server would have started asks again, under the lock.
+            code, out = self.world.hitless("restart", "--plan", plan["plan_id"], "--yes", "--no-input", "--by-agent", "mcp")
+            self.assertEqual(code, BLOCKED, out)
+            self.assertIn("hitless resume " + rollout, out)
+            _, after = call(server, "rollout_get", rollout_id=rollout)
+            self.assertEqual((after["state"], after["last_seq"]), ("cut_off", before["last_seq"]))
+            code, out = self.world.hitless("resume", rollout)
+            self.assertEqual(code, OK, out)
+
+    def test_a_signal_ends_the_server_also_while_its_input_is_open(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with self.subTest(signal=number.name), Stdio(self.world) as server:
+                server.process.send_signal(number)
+                try:
+                    self.assertEqual(server.process.wait(30), 0)
+                finally:
+                    server.process.kill()
 
     def test_a_diagnosis_stands_on_evidence_or_is_refused(self):
         with Stdio(self.world, "--allow", "propose") as server:
