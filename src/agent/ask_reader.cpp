@@ -91,6 +91,7 @@ class Reader {
     while (at_ < low_.size()) step();
     end_of_clause();
     use_reason_names();
+    report_narrowing();
     return reading_;
   }
 
@@ -264,6 +265,7 @@ class Reader {
         if (mode_ == Mode::forbid) return verb(Wish::none);
         return not_understood(at, phrase);
       case Tag::pronoun:
+        if (bare_host_follows()) return narrowing(at, ++at_, false);
         reading_.pronoun |= mode_ == Mode::plain && !describes_;
         forbid_object_ |= mode_ == Mode::forbid;
         return;
@@ -341,9 +343,42 @@ class Reader {
       case Tag::incident:
         if (!describes_ && !reading_.question) not_understood(at, phrase);
         return;
+      case Tag::last:
+        return narrowing(at, at_, true);
+      case Tag::rollout:
+        if (low_[at] != "run") narrowing(at, at_, true);  // "run a restart of web"
+        return;
+      case Tag::host:
+        if (low_[at_ - 1].back() != 's') narrowing(at, at_, false);  // "the hosts": all of them
+        return;
+      case Tag::group:
+        return narrowing(at, at_, false);
       default:
         return;
     }
+  }
+
+  // "this host", and no name after it.
+  bool bare_host_follows() {
+    const Phrase* next = at_ < low_.size() ? here(at_) : nullptr;
+    if (next == nullptr || next->tag != Tag::host || next->words.size() != 1) return false;
+    return at_ + 1 >= low_.size() || !named(at_ + 1, &next->tag);
+  }
+
+  // "on the last host": narrows what is worked on to something that has no name here. Whether that
+  // matters depends on the action, which may come later.
+  void narrowing(std::size_t from, std::size_t to, bool fine_for_a_rollout) {
+    if (describes_) return;
+    for (std::size_t at = from; at < to; ++at) narrowing_.push_back({raw_[at], fine_for_a_rollout});
+  }
+
+  // Swallowed, they would make "restart web on this host" a restart of all of web.
+  void report_narrowing() {
+    if (reading_.question && !reading_.planning) return;
+    const bool planned = std::any_of(reading_.verbs.begin(), reading_.verbs.end(), is_planned);
+    for (const auto& [word, fine_for_a_rollout] : narrowing_)
+      if (!reading_.verbs.empty() && (planned || !fine_for_a_rollout))
+        request_.not_understood.push_back(word);
   }
 
   void verb(Wish wish) {
@@ -545,6 +580,7 @@ class Reader {
   Forbidden forbidden_names_;
   Names forbidden_as_names_, reason_names_;
   std::vector<std::string> reason_;
+  std::vector<std::pair<std::string, bool>> narrowing_;
   Reading reading_;
 };
 

@@ -74,10 +74,13 @@ void add_manner(std::vector<Phrase>& t) {
   add(t, T::package, "package, packages, the package, the packages");
   add(t, T::group, "zone, in zone, group, the group, in group");
   add(t, T::service, "service, the service");
-  add(t, T::host, "host, the host, hosts, the hosts, server, servers, instance, instances");
+  add(t, T::host,
+      "host, the host, hosts, the hosts, server, servers, instance, instances, any host, any "
+      "server, any instance, any of");
   add(t, T::all,
       "all, every, each, everything, everywhere, all of, all the, all hosts, every host, each "
-      "host, all instances, every instance, all servers, every server, all of them, the fleet, "
+      "host, all instances, every instance, each instance, all servers, every server, each server, "
+      "all of them, the fleet, "
       "whole, the whole");
   add(t, T::forbidden,
       "force, forcibly, forced, skip, skipping, ignore, ignoring, bypass, bypassing, override, "
