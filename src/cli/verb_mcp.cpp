@@ -63,8 +63,9 @@ Task<void> listen(const App* app, mcp::Server* server, mcp::HttpOptions options,
 }
 
 Task<void> speak(mcp::Server* server) {
-  auto catcher = co_await SignalCatcher::start([](int) { ::close(STDIN_FILENO); });
-  co_await mcp::serve_stdio(server, STDIN_FILENO, STDOUT_FILENO);
+  auto stop = std::make_shared<mcp::StdioStop>();
+  auto catcher = co_await SignalCatcher::start([stop](int) { stop->stop(); });
+  co_await mcp::serve_stdio(server, STDIN_FILENO, STDOUT_FILENO, stop.get());
 }
 
 }  // namespace

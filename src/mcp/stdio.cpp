@@ -22,6 +22,7 @@ constexpr std::size_t kReadBytes = 64u << 10;
 struct Pipe {
   Server* server = nullptr;
   int out_fd = -1;
+  StdioStop* stop = nullptr;
   Session session;
   bool closed = false;
   std::map<int, std::shared_ptr<Signal>> gone;  // of each message under way
@@ -67,7 +68,9 @@ Task<void> take_lines(std::shared_ptr<Pipe> pipe, std::string* text) {
     std::string line = text->substr(at, end - at);
     at = end + 1;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    while (pipe->gone.size() >= kMaxRunning) (void)co_await pipe->one_less.wait_for(1'000);
+    while (pipe->gone.size() >= kMaxRunning && !pipe->stop->asked())
+      (void)co_await pipe->one_less.wait_for(1'000);
+    if (pipe->stop->asked()) break;
     const int number = pipe->next++;
     auto gone = std::make_shared<Signal>();
     pipe->gone[number] = gone;
@@ -93,21 +96,31 @@ Task<bool> read_some(asio::posix::stream_descriptor* in, int fd, std::string* te
 
 }  // namespace
 
-Task<void> serve_stdio(Server* server, int in_fd, int out_fd) {
+Task<void> serve_stdio(Server* server, int in_fd, int out_fd, StdioStop* stop) {
   auto pipe = std::make_shared<Pipe>();
   pipe->server = server;
   pipe->out_fd = out_fd;
+  pipe->stop = stop;
   asio::posix::stream_descriptor in(co_await asio::this_coro::executor);
   boost::system::error_code code;
-  in.assign(::dup(in_fd), code);
+  const int own_fd = ::dup(in_fd);
+  in.assign(own_fd, code);
+  if (code && own_fd >= 0) ::close(own_fd);
   asio::posix::stream_descriptor* waitable = code ? nullptr : &in;
+  // Closing in_fd would not do: what is waited on, and read, is a descriptor of our own.
+  stop->on_stop([&in] {
+    boost::system::error_code ignored;
+    in.cancel(ignored);
+  });
+  const int from_fd = waitable != nullptr ? own_fd : in_fd;
   std::string text;
-  while (!pipe->closed && co_await read_some(waitable, in_fd, &text)) {
+  while (!pipe->closed && !stop->asked() && co_await read_some(waitable, from_fd, &text)) {
     co_await take_lines(pipe, &text);
     if (text.size() <= kMaxMessageBytes) continue;
     write_line(pipe.get(), error_message({kInvalidRequest, "the message is over 1 MiB"}));
     break;  // where the next message begins cannot be known
   }
+  stop->on_stop({});
   // Short answers still go out; what needs hosts is given up.
   for (int i = 0; i < 20 && !pipe->gone.empty(); ++i) (void)co_await pipe->one_less.wait_for(100);
   for (const auto& [number, gone] : pipe->gone) gone->notify();
