@@ -94,7 +94,8 @@ Step decide_legacy(const Incoming& incoming, Message message, Sessions& sessions
   if (message.kind == Message::Kind::request && message.method == "initialize")
     return initialize(message, sessions, incoming.connection, offer);
   // A ping may come before everything; over HTTP it belongs to a session like all else.
-  const bool early_ping = incoming.headers == nullptr && message.method == "ping";
+  const bool early_ping = incoming.headers == nullptr && message.method == "ping" &&
+                          message.kind == Message::Kind::request;
   auto session = session_of(incoming, sessions);
   if (!session && !early_ping) {
     if (incoming.headers == nullptr && message.kind != Message::Kind::request)

@@ -248,6 +248,55 @@ TEST(Both, ProgressOnlyWithATokenAndLogsOnlyFromTheLevelAskedFor) {
   EXPECT_TRUE(world.sent.empty()) << "the modern era sends no log line that was not asked for";
 }
 
+// A ping may come before initialize, but only as a request: nothing else of that name has a
+// session.
+TEST(Both, APingThatIsNoRequestBeforeInitializeIsIgnored) {
+  World world;
+  Session session;
+  const Reply reply = world.line(R"({"jsonrpc":"2.0","method":"ping"})", &session);
+  EXPECT_EQ(reply.status, 202);
+  EXPECT_TRUE(reply.body.empty());
+  EXPECT_EQ(world.line(request("ping"), &session).status, 200);
+}
+
+// Clients of the modern era share no session, and each numbers its requests from 1.
+TEST(Modern, TwoClientsMayUseTheSameIdAtTheSameTime) {
+  World world;
+  world.offer.takes_ms = 50;
+  const std::string call = request("tools/call", std::string(R"({"name":"echo",)") + kMeta + "}");
+  std::vector<Reply> replies(2);
+  run_until_done([&]() -> Task<void> {
+    std::vector<Task<void>> tasks;
+    for (Reply& reply : replies)
+      tasks.push_back([](World* w, std::string body, Reply* out) -> Task<void> {
+        *out = co_await w->server.handle(std::move(body), modern("tools/call", "echo"), nullptr, {},
+                                         std::make_shared<Signal>());
+      }(&world, call, &reply));
+    co_await join_all(std::move(tasks));
+  });
+  for (const Reply& reply : replies) EXPECT_EQ(reply.status, 200) << json::serialize(reply.body);
+  for (const Reply& reply : replies) EXPECT_EQ(code_of(reply), 0) << json::serialize(reply.body);
+}
+
+TEST(Legacy, TheSameIdTwiceAtOnceIsRefusedAndSaysSo) {
+  World world;
+  world.offer.takes_ms = 50;
+  Session session;
+  (void)world.line(initialize("2025-11-25"), &session);
+  std::vector<Reply> replies(2);
+  run_until_done([&]() -> Task<void> {
+    std::vector<Task<void>> tasks;
+    for (Reply& reply : replies)
+      tasks.push_back([](World* w, Session* s, Reply* out) -> Task<void> {
+        *out = co_await w->server.handle(request("tools/call", R"({"name":"echo"})"), std::nullopt,
+                                         s, {}, std::make_shared<Signal>());
+      }(&world, &session, &reply));
+    co_await join_all(std::move(tasks));
+  });
+  EXPECT_EQ(code_of(replies[0]), 0);
+  EXPECT_EQ(replies[1].body.at("error").at("message"), "a request with this id is still under way");
+}
+
 TEST(Both, ACancelledRequestIsAbandoned) {
   World world;
   world.offer.takes_ms = 60'000;

@@ -79,9 +79,11 @@ Task<Reply> Server::run(Work work, Send send, std::shared_ptr<Signal> gone) {
   auto outcome = std::make_shared<Outcome>(tl::unexpected<RpcError>(
       RpcError{kInternalError, "it took too long, was cancelled, or failed by a bug of ours"}));
   const std::string key = key_of(work.session, work.message.id);
-  if (running_.size() >= kMaxRunning || running_.count(key) != 0) {
-    *outcome = tl::unexpected<RpcError>(
-        RpcError{kInternalError, "too many requests at once, or the same id twice"});
+  const bool full = running_.size() >= kMaxRunning;
+  if (full || running_.count(key) != 0) {
+    *outcome = tl::unexpected<RpcError>(RpcError{
+        kInternalError, full ? "too many requests at once: at most " + std::to_string(kMaxRunning)
+                             : "a request with this id is still under way"});
     co_return conclude(work, *offer_, std::move(*outcome));
   }
   running_[key] = gone;
@@ -120,7 +122,11 @@ Task<Reply> Server::handle(std::string body, std::optional<Headers> headers, Ses
     if (found != running_.end()) found->second->notify();
     co_return Reply{202, {}, {}};
   }
-  co_return co_await run(std::move(std::get<Work>(step)), std::move(send), std::move(gone));
+  Work work = std::move(std::get<Work>(step));
+  // Over HTTP the modern era has no sessions: the ids of one client say nothing about another's.
+  if (work.era == Era::modern && headers)
+    work.session = "exchange " + std::to_string(next_exchange_++);
+  co_return co_await run(std::move(work), std::move(send), std::move(gone));
 }
 
 }  // namespace hitless::mcp

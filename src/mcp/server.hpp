@@ -45,6 +45,7 @@ class Server {
   std::map<std::string, std::shared_ptr<Signal>> running_;  // by session and request id
   std::map<std::string, std::shared_ptr<Asked>> asked_;     // by session and our id
   std::int64_t next_ask_ = 1;
+  std::int64_t next_exchange_ = 1;  // stands for the session where there is none
 };
 
 }  // namespace hitless::mcp
