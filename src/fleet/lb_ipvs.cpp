@@ -28,7 +28,7 @@ std::vector<Key> keys() {
 std::vector<Key> pool_keys() {
   return {needed(also({"pool", "service"},
                       key("virtual_service", text(Format::text), "",
-                          "tcp:ADDRESS:PORT, udp:ADDRESS:PORT or fwmark:NUMBER."))),
+                          "tcp:ADDRESS:PORT, or fwmark:NUMBER of a mark for TCP only."))),
           also({"member"}, key("server", text(Format::text, instance_places()), "{address}:{port}",
                                "The instance's real server there, as `ipvsadm -Ln` shows it."))};
 }

@@ -186,7 +186,7 @@ class IpvsWorld final : public FakeWorld {
  private:
   void weight(const std::string& weight) {
     const std::string line =
-        fake_->ipvsadm() + " -e -t 127.0.0.1:80 -r " + address("a") + " -w " + weight;
+        fake_->ipvsadm() + " -e -t 127.0.0.1:80 -r " + address("a") + " -m -w " + weight;
     if (std::system(line.c_str()) != 0) throw std::runtime_error("the fake of ipvsadm failed");
   }
 };

@@ -18,11 +18,31 @@ constexpr DurationMs kSettleMs = 200;  // a packet that is on its way through
 // look BINARY FOLDER -t SERVICE: the service's table, the weights that we keep, what else matters.
 // drain BINARY FOLDER -t SERVICE SERVER: keeps the weight first, so that at no moment is a drain
 // without it. rejoin …: puts the kept weight back. 81: it has no weight kept, so it is not ours.
+// An edit sets what it is not told to its defaults (direct routing, no thresholds), so it is told
+// all that the server has. 82: an edit would lose something of the server; nothing was touched.
 constexpr const char* kScript = R"sh(
 verb=$1 ipvsadm=$2 folder=$3 flag=$4 service=$5 server=$6
 LC_ALL=C; export LC_ALL
 key=$(printf '%s %s' "$flag" "$service" | tr -c 'A-Za-z0-9\n' _)
-weight_now() { "$ipvsadm" -Ln "$flag" "$service" | awk -v s="$server" '$1 == "->" && $2 == s { print $4 }'; }
+row() { "$ipvsadm" -Ln "$@" "$flag" "$service" | awk -v s="$server" '$1 == "->" && $2 == s { print $3, $4 }'; }
+know() {
+  set -- $(row)
+  forward=$1 w=$2; case $w in ''|*[!0-9]*) echo "no weight of $server" >&2; exit 84;; esac
+}
+know_all() {
+  case $forward in
+    Masq) how=-m ;;
+    Route) how=-g ;;
+    Tunnel) how=-i
+      set -- $(row --tun-info)
+      [ "$2" = ipip ] || { echo "$server is behind a tunnel of type ${2:-unknown}" >&2; exit 82; } ;;
+    *) echo "$server is forwarded as \`$forward\`" >&2; exit 82 ;;
+  esac
+  set -- $(row --thresholds)
+  case $#$1$2 in 2*[!0-9]*|[!2]*) echo "no thresholds of $server" >&2; exit 84;; esac
+  upper=$1 lower=$2
+}
+tell() { "$ipvsadm" -e "$flag" "$service" -r "$server" $how -x "$upper" -y "$lower" -w "$1"; }
 file=$folder/$key/$(printf '%s' "$server" | tr ':[]' '+()')
 case $verb in
 look)
@@ -37,21 +57,27 @@ look)
   echo end
   ;;
 drain)
-  w=$(weight_now); case $w in ''|*[!0-9]*) echo "no weight of $server" >&2; exit 84;; esac
+  know
   [ "$w" != 0 ] || exit 0
+  know_all
   umask 022; mkdir -p -- "$folder/$key" && echo "$w" >"$file.new" && mv -f -- "$file.new" "$file" || exit 84
-  "$ipvsadm" -e "$flag" "$service" -r "$server" -w 0
+  tell 0
   ;;
 rejoin)
-  w=$(weight_now); case $w in ''|*[!0-9]*) echo "no weight of $server" >&2; exit 84;; esac
+  know
   if [ "$w" != 0 ]; then rm -f -- "$file"; exit 0; fi
   [ -f "$file" ] || exit 81
   read -r old <"$file"; case $old in ''|0|*[!0-9]*) exit 81;; esac
-  "$ipvsadm" -e "$flag" "$service" -r "$server" -w "$old" && rm -f -- "$file"
+  know_all
+  tell "$old" && rm -f -- "$file"
   ;;
 esac
 )sh";
-constexpr int kNotOurs = 81;
+constexpr int kNotOurs = 81, kNotTellable = 82;
+
+bool can_be_told(const std::string& forward) {
+  return forward == "Masq" || forward == "Route" || forward == "Tunnel";
+}
 
 PoolShape shape_of(const IpvsPool& pool) {
   PoolShape shape{pool.lb, pool.service, {}, {}, pool.sockets, check_ipvs(pool)};
@@ -87,6 +113,9 @@ Task<Result<ports::ExecResult>> Ipvs::run(std::size_t node, std::string verb, st
   auto ran = co_await pool_.nodes[node].host->script(kScript, std::move(args), deadline_ms, true);
   if (!ran) co_return tl::unexpected(ran.error());
   if (ran->exit_code == 0 || ran->exit_code == kNotOurs) co_return ran;
+  if (ran->exit_code == kNotTellable)
+    co_return fail(ErrorCode::refused, shown(ran->err) + ": an edit by ipvsadm would change that",
+                   {}, "only masquerading, direct routing and ipip tunnels are drained");
   co_return fail(ErrorCode::failed, "ipvsadm: " + shown(ran->err.empty() ? ran->out : ran->err), {},
                  "hitless must be root there (`sudo: true`), and ipvsadm installed");
 }
@@ -115,7 +144,6 @@ Task<Status> Ipvs::read_node(std::size_t node, std::vector<core::TargetReport>* 
                                       : AdminState::maint;
     out.check = core::LbCheck::none;
     out.in_flight = server.active;
-    out.idle = server.inactive;
     out.epoch = "ipvs";
   }
   co_return Status{};
@@ -145,7 +173,13 @@ Task<Status> Ipvs::add_capabilities(std::size_t node, ports::TrafficCapabilities
   const auto view = co_await look(node);
   if (!view) co_return tl::unexpected(view.error());
   for (const IpvsMember& member : pool_.members) {
-    if (view->servers.contains(member.server)) continue;
+    const auto found = view->servers.find(member.server);
+    if (found != view->servers.end() && can_be_told(found->second.forward)) continue;
+    if (found != view->servers.end())
+      co_return fail(ErrorCode::refused,
+                     member.server + " is forwarded as `" + shown(found->second.forward) +
+                         "`: an edit by ipvsadm would change that",
+                     {}, "only masquerading, direct routing and ipip tunnels are drained");
     std::vector<std::string> known;
     for (const auto& [name, server] : view->servers) known.push_back(name);
     const std::string near = nearest(member.server, known);
@@ -167,6 +201,10 @@ Task<Status> Ipvs::add_capabilities(std::size_t node, ports::TrafficCapabilities
         name +
         ": keepalived runs: it may set weights anew at its reload, and puts a server back in "
         "rotation as soon as its own check passes again");
+  if (node == 0 && pool_.service.starts_with("fwmark:"))
+    can->remarks.emplace_back(
+        "the mark must carry TCP only: of UDP no active connections are counted, and a drain would "
+        "not wait for it");
   if (node == 0)
     can->remarks.emplace_back(
         "connections are counted, idle kept-alive ones too; no requests and errors: no certificate "
@@ -182,7 +220,7 @@ Status check_ipvs(const IpvsPool& pool) {
   for (const std::string* path : {&pool.binary, &pool.state_folder})
     if (auto ok = check_absolute_path(*path); !ok) return ok;
   for (const IpvsMember& member : pool.members)
-    if (auto ok = traffic::check_ipvs_server(member.server); !ok) return ok;
+    if (auto ok = traffic::check_ipvs_server(member.server, pool.service); !ok) return ok;
   if (pool.nodes.empty()) return fail(ErrorCode::invalid, pool.lb + " has no nodes");
   for (const IpvsNode& node : pool.nodes)
     if (auto ok = check_identifier(node.name); !ok) return ok;
@@ -205,7 +243,7 @@ ports::PrivilegedCommands ipvs_commands(const std::string& binary) {
                                      {IpvsPool{}.state_folder}};
   ports::CommandWords words = start;
   words.insert(words.end(),
-               {CommandWord::pattern("-[tuf]"), CommandWord::pattern("[][0-9a-fA-F.:]+"),
+               {CommandWord::pattern("-[tf]"), CommandWord::pattern("[][0-9a-fA-F.:]+"),
                 CommandWord::patterns("[][0-9a-fA-F.:]+")});
   all.commands.push_back(std::move(words));
   return all;

@@ -5,7 +5,10 @@
 //   of before is kept in a small file under /run on the director, written before the weight is
 //   changed: it says whose hand it was, and what to put back.
 // - In flight are the director's active connections, idle kept-alive ones included. Those that are
-//   being closed (InActConn) are told as idle.
+//   not established (InActConn) are not told: the host does not count them as such either. Of UDP
+//   there are none that are active, so a UDP service is refused.
+// - An edit by ipvsadm is told the forwarding method and the thresholds too, or they would become
+//   the defaults. What it cannot be told (a tunnel that is not ipip, a local server) is refused.
 // - Persistent clients (a template) still reach a server with weight 0, unless
 //   net.ipv4.vs.expire_quiescent_template is 1.
 // - keepalived takes a server away whose check fails, and puts it back with its own weight: then it
@@ -37,7 +40,7 @@ struct IpvsMember {
 
 struct IpvsPool {
   std::string lb;
-  std::string service;  // "tcp:10.0.0.1:80", "udp:…", "fwmark:7"
+  std::string service;  // "tcp:10.0.0.1:80", "fwmark:7"
   std::string binary = "/usr/sbin/ipvsadm";
   std::string state_folder = "/run/hitless-ipvs";
   std::vector<IpvsNode> nodes;

@@ -21,11 +21,19 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
+// "10.0.0.1:80", "[fd00::1]:80"; port 0 stands for every port.
+bool is_address(std::string text, bool port_zero) {
+  if (port_zero && text.ends_with(":0")) text.back() = '1';
+  const auto parsed = parse_socket_address("tcp:" + text);
+  return parsed && check_host_address(parsed->host) && text.front() != '-';
+}
+
 }  // namespace
 
-Status check_ipvs_server(const std::string& server) {
-  const auto parsed = parse_socket_address("tcp:" + server);
-  if (parsed && check_host_address(parsed->host) && server.front() != '-') return {};
+Status check_ipvs_server(const std::string& server, const std::string& service) {
+  // Servers of a mark, and of a service of all ports, take the port that the client asked for.
+  const bool port_zero = service.starts_with("fwmark:") || service.ends_with(":0");
+  if (is_address(server, port_zero)) return {};
   return fail(ErrorCode::invalid,
               "not an address with a port: " + escape_for_terminal(truncate_utf8(server, 80)), {},
               "as `ipvsadm -Ln` shows it, such as 10.0.0.11:80");
@@ -38,17 +46,21 @@ Result<std::vector<std::string>> ipvs_service_words(const std::string& service) 
   std::int64_t mark = 0;
   if (kind == "fwmark" && number(rest, mark) && mark > 0)
     return std::vector<std::string>{"-f", rest};
-  if ((kind == "tcp" || kind == "udp") && check_ipvs_server(rest))
-    return std::vector<std::string>{kind == "tcp" ? "-t" : "-u", rest};
+  if (kind == "udp")
+    return fail(ErrorCode::invalid,
+                "a UDP service cannot be drained: IPVS counts no active connections of it, so "
+                "nobody knows when it is done",
+                {}, "take it out of the fleet file; tcp: and fwmark: (TCP only) are supported");
+  if (kind == "tcp" && is_address(rest, true)) return std::vector<std::string>{"-t", rest};
   return fail(ErrorCode::invalid,
               "not a virtual service: " + escape_for_terminal(truncate_utf8(service, 80)), {},
-              "such as tcp:10.0.0.1:80, udp:10.0.0.1:53 or fwmark:7");
+              "such as tcp:10.0.0.1:80 or fwmark:7");
 }
 
 Result<IpvsView> parse_ipvs_look(std::string_view out, const std::string& service) {
   const auto wanted = ipvs_service_words(service);
   if (!wanted) return tl::unexpected(wanted.error());
-  const std::string kind = (*wanted)[0] == "-t" ? "TCP" : (*wanted)[0] == "-u" ? "UDP" : "FWM";
+  const std::string kind = (*wanted)[0] == "-t" ? "TCP" : "FWM";
   IpvsView view;
   bool found = false, whole = false;
   std::map<std::string, std::int64_t> kept;
@@ -62,6 +74,7 @@ Result<IpvsView> parse_ipvs_look(std::string_view out, const std::string& servic
       for (const std::string& word : words) view.persistent |= word == "persistent";
     } else if (words[0] == "->" && found && words.size() >= 6) {
       IpvsServer server;
+      server.forward = words[2];
       if (number(words[3], server.weight) && number(words[4], server.active) &&
           number(words[5], server.inactive))
         view.servers[words[1]] = server;

@@ -296,40 +296,69 @@ class Consul(Kind):
 
 class Ipvs(Kind):
     """The kernel's table of one virtual service, told by `ipvsadm`, whose words come here."""
-    SERVICE = "127.0.0.1:80"
+    PROTOCOLS = {"-t": "TCP ", "-f": "FWM "}
+    METHODS = {"-g": "Route", "-i": "Tunnel", "-m": "Masq"}
+
+    @property
+    def service(self):
+        return self.config.get("service", ["-t", "127.0.0.1:80"])
 
     def reload(self, first=False):
         if first:
-            self.weights = {self.address(name): 3 for name in self.names}
+            given = {"weight": 3, "forward": self.config.get("forward", "Masq"), "tunnel": self.config.get("tunnel", "ipip"),
+                     "u": 0, "l": 0, **self.config.get("thresholds", {})}
+            self.rows = {self.address(name): dict(given) for name in self.names}
 
     def restart(self):  # the director comes up anew, and its configuration with it
         self.reload(first=True)
 
     def eligible(self):
         with self.lock:
-            return [name for name in self.names if self.weights.get(self.address(name), 0) > 0]
+            return [name for name in self.names if self.rows[self.address(name)]["weight"] > 0]
 
-    def table(self):
-        text = ("Prot LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
-                f"TCP  {self.SERVICE} wrr{self.config.get('flags', '')}\n")
+    def table(self, more):
+        title = {"": "Forward Weight ActiveConn InActConn", "--thresholds": "Uthreshold Lthreshold ActiveConn InActConn",
+                 "--tun-info": "Forward TunnelInfo    Weight ActiveConn InActConn"}[more]
+        text = (f"Prot LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           {title}\n"
+                f"{self.PROTOCOLS[self.service[0]]} {self.service[1]} wrr{self.config.get('flags', '')}\n")
         for name in self.names:
-            if self.address(name) in self.weights:
-                with self.plane.lock:
-                    active = self.plane.counts[name].active
-                text += f"  -> {self.address(name):<28} Masq    {self.weights[self.address(name)]:<6} {active:<10} 0\n"
+            at, row = self.address(name), self.rows[self.address(name)]
+            with self.plane.lock:
+                counts = f"{self.plane.counts[name].active:<10} {self.config.get('inactive', 0)}"
+            tunnel = row["tunnel"] if row["forward"] == "Tunnel" else "n/a"
+            columns = {"": f"{row['forward']:<7} {row['weight']:<6}", "--thresholds": f"{row['u']:<10} {row['l']:<10}",
+                       "--tun-info": f"{row['forward']:<7} {tunnel:<13} {row['weight']:<6}"}[more]
+            text += f"  -> {at:<28} {columns} {counts}\n"
         return text
+
+    def edit(self, words):
+        """As the true one: what is not said is set to its default, direct routing without thresholds."""
+        row = {"weight": 1, "forward": "Route", "tunnel": "ipip", "u": 0, "l": 0}
+        numbers, at = {"-w": "weight", "-x": "u", "-y": "l"}, None
+        while words:
+            word, *words = words
+            if word in self.METHODS:
+                row["forward"] = self.METHODS[word]
+            elif word == "-r" and words:
+                at, *words = words
+            elif word in numbers and words and words[0].isdigit():
+                row[numbers[word]], words = int(words[0]), words[1:]
+            else:
+                return 2, "", f"unknown word {word}"
+        if at not in self.rows:
+            return 255, "", "No such destination"
+        self.rows[at] = row
+        return 0, "", ""
 
     def run(self, words):
         with self.lock:
-            if words[:1] == ["-Ln"] and words[1:] in ([], ["-t", self.SERVICE]):
-                return 0, self.table(), ""
-            if words[0] == "-Ln":
+            if words[:1] == ["-Ln"]:
+                more = words.pop(1) if words[1:2] in (["--thresholds"], ["--tun-info"]) else ""
+                if words[1:] in ([], self.service):
+                    return 0, self.table(more), ""
                 return 255, "", "No such service"
-            if words[0] == "-e" and words[1:3] == ["-t", self.SERVICE] and words[3] == "-r" and words[5] == "-w":
-                if words[4] not in self.weights:
-                    return 255, "", "No such destination"
-                self.weights[words[4]] = int(words[6])
-                return 0, "", ""
+            if words[0] == "-e" and words[1:3] == self.service:
+                return self.edit(words[3:])
             return 2, "", f"unknown words {words}"
 
     def handle(self, method, path, query, headers, body):
