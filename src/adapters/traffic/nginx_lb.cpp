@@ -266,8 +266,14 @@ ports::PrivilegedCommands nginx_lb_commands(const NginxLbFiles& files) {
        {files.error_log},
        CommandWord::pattern("[0-9A-F:| -]*")});
   add({{"pending"}, {files.binary}, {files.main_config}, {files.pid_file}});
-  add({{"apply"}, {files.upstreams}, sha, {files.binary}, {files.main_config}, {files.pid_file}});
-  add({{"undo"}, {files.upstreams}, sha, CommandWord::pattern("[0-9.]+")});
+  add({{"apply"},
+       {files.upstreams},
+       sha,
+       {files.binary},
+       {files.main_config},
+       {files.pid_file},
+       sha});
+  add({{"undo"}, {files.upstreams}, sha, CommandWord::pattern("[0-9.]+"), sha});
   add({{"tail"}, {files.error_log}, CommandWord::pattern("[0-9]+")});
   return all;
 }

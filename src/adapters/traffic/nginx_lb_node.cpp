@@ -142,13 +142,14 @@ Task<Status> NginxLbLink::change_once(std::function<Result<std::string>(std::str
                                    before->sha,
                                    pool_->files.binary,
                                    pool_->files.main_config,
-                                   pool_->files.pid_file};
+                                   pool_->files.pid_file,
+                                   sha256_hex(*text)};
   auto applied = co_await run(std::move(args), *text, kApplyDeadlineMs);
   if (!applied) co_return tl::unexpected(applied.error());
   Status proven = co_await prove(*before);
   if (proven || *text == before->text) co_return proven;
   std::vector<std::string> undo = {"undo", pool_->files.upstreams, sha256_hex(*text),
-                                   fmt::format("{:.9f}", before->mtime)};
+                                   fmt::format("{:.9f}", before->mtime), before->sha};
   auto undone = co_await run(std::move(undo), before->text, kApplyDeadlineMs);
   if (!undone)
     proven.error().what += "; its upstream file could not be put back: " + describe(undone.error());

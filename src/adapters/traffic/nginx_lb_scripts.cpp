@@ -29,6 +29,8 @@ master_of() {
   case $name in 'nginx: master '*) ;; *) echo "process $m of $1 is no nginx" >&2; return 1;; esac
 }
 sha_of() { sha256sum <"$1" | cut -c1-64; }
+# A connection that breaks looks like the end of the text.
+whole() { [ "$(sha_of "$1")" = "$2" ] || { echo 'what arrived is not what was sent' >&2; exit 84; }; }
 case $verb in
 look)
   master_of "$2" || exit 83
@@ -68,6 +70,7 @@ apply)
   new=$(mktemp "$d/.hitless-new.XXXXXX") && old=$(mktemp "$d/.hitless-old.XXXXXX") || exit 84
   trap 'rm -f -- "$new" "$old"' EXIT
   cp -p -- "$f" "$new" && cp -p -- "$f" "$old" && cat >"$new" || exit 84
+  whole "$new" "$6"
   [ "$(sha_of "$f")" = "$2" ] || exit 81
   sync -- "$new"; mv -f -- "$new" "$f" || exit 84
   if ! out=$("$3" -t -c "$4" 2>&1); then
@@ -84,6 +87,7 @@ undo)
   new=$(mktemp "$d/.hitless-new.XXXXXX") || exit 84
   trap 'rm -f -- "$new"' EXIT
   cp -p -- "$f" "$new" && cat >"$new" && touch -d "@$3" -- "$new" || exit 84
+  whole "$new" "$4"
   [ "$(sha_of "$f")" = "$2" ] || exit 81
   mv -f -- "$new" "$f" || exit 84
   ;;

@@ -12,10 +12,10 @@ namespace hitless::traffic {
 
 // look UPSTREAMS PID_FILE ERROR_LOG PEERS: the state in one go (NginxLbView below).
 // pending BINARY MAIN PID_FILE: files of the configuration on disk, with their times.
-// apply UPSTREAMS EXPECTED_SHA BINARY MAIN PID_FILE: the new text comes on stdin; installs it,
-// tests
-//   it, tells nginx. 81: the text there is another one. 82: nginx -t says no, the old text is back.
-// undo UPSTREAMS EXPECTED_SHA MTIME: the old text comes on stdin and gets its old time back.
+// apply UPSTREAMS EXPECTED_SHA BINARY MAIN PID_FILE NEW_SHA: the new text comes on stdin; installs
+//   it if it came whole, tests it, tells nginx. 81: the text there is another one. 82: nginx -t
+//   says no, the old text is back.
+// undo UPSTREAMS EXPECTED_SHA MTIME OLD_SHA: the old text comes on stdin and gets its old time back.
 // tail ERROR_LOG OFFSET: what the error log says since.
 [[nodiscard]] const std::string& nginx_lb_script();
 

@@ -1,6 +1,7 @@
 #include "adapters/traffic/node_file.hpp"
 
 #include "adapters/traffic/node_http.hpp"
+#include "base/digest.hpp"
 #include "base/text.hpp"
 
 namespace hitless::traffic {
@@ -10,8 +11,9 @@ constexpr DurationMs kReadMs = 2'500, kSwapMs = 10'000;
 constexpr int kChanged = 81;
 constexpr std::size_t kShaBytes = 64;
 
-// look FILE: its hash on the first line, then its text. swap FILE SHA: the new text comes on stdin.
-// A text that changes between the two has another hash, so that a swap with it is refused.
+// look FILE: its hash on the first line, then its text. swap FILE SHA NEW_SHA: the new text comes
+// on stdin, and is cut off where a connection breaks. A text that changes between the two has
+// another hash, so that a swap with it is refused.
 constexpr const char* kScript = R"sh(
 sha_of() { sha256sum <"$1" | cut -c1-64; }
 [ -f "$2" ] && [ -r "$2" ] || { echo "$2 is no file that can be read" >&2; exit 84; }
@@ -23,6 +25,7 @@ swap)
   new=$(mktemp "$d/.hitless-new.XXXXXX") || exit 84
   trap 'rm -f -- "$new"' EXIT
   cp -p -- "$f" "$new" && cat >"$new" || exit 84
+  [ "$(sha_of "$new")" = "$4" ] || { echo 'what arrived is not what was sent' >&2; exit 84; }
   [ "$(sha_of "$f")" = "$3" ] || exit 81
   sync -- "$new"; mv -f -- "$new" "$f" || exit 84
   ;;
@@ -49,8 +52,9 @@ Task<Result<NodeFile>> read_node_file(ports::Host* host, std::string path) {
 
 Task<Result<bool>> swap_node_file(ports::Host* host, std::string path, std::string sha,
                                   std::string text) {
-  auto ran = co_await host->exec({"sh", "-c", kScript, "sh", "swap", path, std::move(sha)},
-                                 std::move(text), kSwapMs, true);
+  std::vector<std::string> argv = {"sh",   "-c", kScript,        "sh",
+                                   "swap", path, std::move(sha), sha256_hex(text)};
+  auto ran = co_await host->exec(std::move(argv), std::move(text), kSwapMs, true);
   if (!ran) co_return tl::unexpected(ran.error());
   if (ran->exit_code == kChanged) co_return false;
   if (ran->exit_code != 0) co_return no_file(path, *ran);
@@ -63,7 +67,8 @@ ports::PrivilegedCommands node_file_commands(const std::string& path) {
   const ports::CommandWords start = {{"sh"}, {"-c"}, {kScript}, {"sh"}};
   ports::CommandWords look = start, swap = start;
   look.insert(look.end(), {{"look"}, {path}});
-  swap.insert(swap.end(), {{"swap"}, {path}, CommandWord::pattern("[0-9a-f]{64}")});
+  const CommandWord hash = CommandWord::pattern("[0-9a-f]{64}");
+  swap.insert(swap.end(), {{"swap"}, {path}, hash, hash});
   all.commands = {std::move(look), std::move(swap)};
   return all;
 }
