@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <vector>
 
 #include "base/text.hpp"
@@ -18,6 +19,9 @@ std::size_t indent_of(std::string_view line) {
 bool is_blank(std::string_view line) {
   const std::string_view rest = line.substr(indent_of(line));
   return rest.empty() || rest == "\r" || rest.front() == '#';
+}
+bool is_ours(const std::string& line) {
+  return line.compare(indent_of(line), kMark.size(), kMark) == 0;
 }
 std::string_view unquoted(std::string_view text) {
   text = trim(text);
@@ -103,8 +107,8 @@ class File {
 
   // The line as it is without our mark.
   static std::pair<std::string, bool> bare(const std::string& line) {
+    if (!is_ours(line)) return {line, false};
     const std::size_t at = indent_of(line);
-    if (line.compare(at, kMark.size(), kMark) != 0) return {line, false};
     return {line.substr(0, at) + line.substr(at + kMark.size()), true};
   }
 
@@ -139,18 +143,26 @@ Result<std::string> edited(std::string_view text, const std::string& service,
                            const std::string& url, bool in) {
   File file(text, service);
   if (Status ok = file.read(); !ok) return tl::unexpected(ok.error());
+  std::vector<std::size_t> stale;
   for (const Item& item : file.items()) {
-    if (item.url != url || item.drained != in) continue;
+    if (item.url != url) continue;
+    // Somebody wrote the server anew beside what we had commented out: one of them can come back.
+    if (!in && item.drained)
+      for (std::size_t i = item.first; i < item.end; ++i)
+        if (is_ours(file.lines()[i])) stale.push_back(i);
+    if (item.drained != in) continue;
     for (std::size_t i = item.first; i < item.end; ++i) {
       std::string& line = file.lines()[i];
       const std::size_t at = indent_of(line);
       if (in) {
-        if (line.compare(at, kMark.size(), kMark) == 0) line.erase(at, kMark.size());
+        if (is_ours(line)) line.erase(at, kMark.size());
       } else if (!is_blank(line)) {
         line.insert(at, kMark);
       }
     }
   }
+  for (const std::size_t i : stale | std::views::reverse)
+    file.lines().erase(file.lines().begin() + static_cast<std::ptrdiff_t>(i));
   return join(file.lines(), "\n");
 }
 

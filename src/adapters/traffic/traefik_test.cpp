@@ -47,6 +47,25 @@ TEST(TraefikFile, ADrainIsTakenBackToTheLetter) {
       << "the last one";
 }
 
+// Somebody deployed the server anew beside what we had commented out.
+TEST(TraefikFile, ADrainTakesTheLineOfAnOldOneAway) {
+  const std::string url = "http://10.0.0.1:80";
+  std::string text = drain_traefik_server(kFile, "web", url).value_or("");
+  const std::string first = "        - url: 'http://10.0.0.1:80' # anew\n";
+  text.insert(text.find("        - weight: 1\n"), first);
+  const auto both = find_traefik_server(text, "web", url);
+  ASSERT_TRUE(both && both->in && both->drained);
+  const auto drained = drain_traefik_server(text, "web", url);
+  ASSERT_TRUE(drained) << describe(drained.error());
+  const auto after = find_traefik_server(*drained, "web", url);
+  ASSERT_TRUE(after) << describe(after.error());
+  EXPECT_TRUE(!after->in && after->drained);
+  EXPECT_THAT(*drained, testing::Not(HasSubstr("# the first")));
+  const auto back = restore_traefik_server(*drained, "web", url);
+  EXPECT_THAT(back.value_or(""), HasSubstr(first));
+  EXPECT_THAT(back.value_or(""), testing::Not(HasSubstr("drained-by-hitless")));
+}
+
 TEST(TraefikFile, WhatIsNotUnderstoodIsRefusedAndNotGuessed) {
   const auto error = [](const std::string& text) {
     const auto found = find_traefik_server(text, "web", "http://a:1");
