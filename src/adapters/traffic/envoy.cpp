@@ -136,8 +136,7 @@ void Envoy::report(const EnvoyCluster& cluster, const std::string& file, std::si
       return;
     }
     out->admin = meant->ours ? AdminState::drain : AdminState::maint;
-  } else if (host.eds.empty() || host.eds == "HEALTHY" || host.eds == "UNKNOWN" ||
-             host.eds == "DEGRADED") {
+  } else if (host.told_in()) {
     out->admin = AdminState::ready;
   } else {
     out->note = "Envoy says `" + shown(host.eds) + "` of " + endpoint;
@@ -181,11 +180,14 @@ Task<Status> Envoy::taken(std::size_t node, std::string endpoint, bool in) {
     const auto seen = co_await cluster(node);
     if (!seen) co_return tl::unexpected(seen.error());
     const auto host = seen->hosts.find(endpoint);
-    if (host != seen->hosts.end() && (host->second.eds == "DRAINING") != in) co_return Status{};
+    const bool listed = host != seen->hosts.end();
+    if (listed && (in ? host->second.told_in() : host->second.eds == "DRAINING"))
+      co_return Status{};
     if (steady_now_ms() >= end)
       co_return fail(ErrorCode::failed,
-                     pool_.file + " was changed, and Envoy does not show it for " + endpoint, {},
-                     "does the cluster's eds_config name that file (path_config_source)?");
+                     pool_.file + " was changed, and Envoy does not show it for " + endpoint +
+                         (listed ? ": it says `" + shown(host->second.eds) + "`" : ""),
+                     {}, "does the cluster's eds_config name that file (path_config_source)?");
     co_await sleep_for(kTakenPollMs);
   }
 }
@@ -201,8 +203,9 @@ Task<Status> Envoy::change_node(std::size_t node, std::size_t member, bool in) {
     const auto now = find_endpoint(file->text, pool_.cluster, endpoint);
     if (!now) co_return tl::unexpected(now.error());
     const auto live = seen->hosts.find(endpoint);
-    const bool off = live != seen->hosts.end() && !live->second.gets_work() &&
-                     live->second.eds != "DRAINING" && !live->second.failing;
+    // By somebody else. What its checks say is nobody's hand.
+    const bool off =
+        live != seen->hosts.end() && !live->second.told_in() && live->second.eds != "DRAINING";
     if (in && (off || (now->draining && !now->ours)))
       co_return fail(ErrorCode::refused,
                      endpoint +

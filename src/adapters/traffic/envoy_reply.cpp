@@ -97,9 +97,12 @@ std::optional<std::int64_t> EnvoyHost::stat(const std::string& name) const {
   return found == stats.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool EnvoyHost::told_in() const {
+  return eds == "HEALTHY" || eds == "UNKNOWN" || eds == "DEGRADED" || eds.empty();
+}
+
 bool EnvoyHost::gets_work() const {
-  const bool told = eds == "HEALTHY" || eds == "UNKNOWN" || eds == "DEGRADED" || eds.empty();
-  return told && !failing;
+  return told_in() && !failing;
 }
 
 bool EnvoyCluster::panics(const std::string& endpoint, int percent, bool out) const {

@@ -17,6 +17,7 @@ struct EnvoyHost {
   std::map<std::string, std::int64_t> stats;  // rq_active, rq_total …
 
   [[nodiscard]] std::optional<std::int64_t> stat(const std::string& name) const;
+  [[nodiscard]] bool told_in() const;    // its endpoint's status alone, whatever checks say
   [[nodiscard]] bool gets_work() const;  // outside of a panic
 };
 struct EnvoyCluster {

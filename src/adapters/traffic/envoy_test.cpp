@@ -65,15 +65,18 @@ TEST(EnvoyFile, ADrainIsTakenBackToTheLetter) {
 
 class EnvoyDriver : public testing::Test {
  protected:
-  EnvoyDriver() { write({{kA, ""}, {kB, ""}, {kC, ""}}); }
+  explicit EnvoyDriver(const std::string& checks = "")
+      : fake_("envoy", R"({"members":{"1":3,"2":4,"3":5},"checks":")" + checks +
+                           R"(","file":"{dir}/eds.json"})") {
+    write({{kA, ""}, {kB, ""}, {kC, ""}});
+  }
   void write(const std::vector<std::pair<int, std::string>>& ports) {
     fake_.move_in("eds.json", envoy_endpoints(ports));
     EXPECT_TRUE(eventually([&] { return driver_.read("web@3").note.empty(); }));
   }
 
   static constexpr int kA = 3, kB = 4, kC = 5;  // nobody listens there
-  tests::FakeLb fake_{"envoy",
-                      R"({"members":{"1":3,"2":4,"3":5},"checks":"","file":"{dir}/eds.json"})"};
+  tests::FakeLb fake_;
   DurationMs taken_ms_ = 5'000;
   std::string file_ = fake_.path("eds.json");
   tests::DriverUnderTest driver_{[this](ports::Host* host) {
@@ -107,6 +110,35 @@ TEST_F(EnvoyDriver, ADrainThatWouldMakeItPanicIsRefused) {
   }());
   EXPECT_TRUE(eventually([&] { return driver_.read("web@1").admin == AdminState::unknown; }));
   EXPECT_THAT(driver_.read("web@1").note, HasSubstr("panics"));
+}
+
+class FailingEnvoy : public EnvoyDriver {  // nobody answers its checks
+ protected:
+  FailingEnvoy() : EnvoyDriver("/healthz") {}
+};
+
+// A check that fails says nothing of whose hand took it out.
+TEST_F(FailingEnvoy, WhatSomebodyElseTookOutIsNotPutBack) {
+  for (const char* status : {"UNHEALTHY", "TIMEOUT"}) {
+    write({{kA, R"(,"health_status":")" + std::string(status) + "\""}, {kB, ""}, {kC, ""}});
+    ASSERT_TRUE(eventually([&] {
+      return fake_.ask("GET", "/clusters?format=json").find(status) != std::string::npos &&
+             driver_.read("web@3").check == core::LbCheck::fail;
+    }));
+    EXPECT_THAT(driver_.rejoin("web@1"), HasSubstr("not ours to put back")) << status;
+    EXPECT_EQ(driver_.drain("web@1"), "ok") << "it is out";
+    EXPECT_THAT(fake_.read("eds.json"), testing::Not(HasSubstr("hitless"))) << "not by us";
+  }
+}
+
+TEST_F(EnvoyDriver, ARejoinIsOneThatBringsWork) {
+  write({{kA, R"(,"health_status":"DRAINING","metadata":{"filter_metadata":{"hitless":)"
+              R"({"before":"UNHEALTHY"}}})"},
+         {kB, ""},
+         {kC, ""}});
+  ASSERT_TRUE(eventually([&] { return driver_.read("web@1").admin == AdminState::drain; }));
+  taken_ms_ = 300;
+  EXPECT_THAT(driver_.rejoin("web@1"), HasSubstr("`UNHEALTHY`"));
 }
 
 TEST_F(EnvoyDriver, ADrainThatEnvoyDoesNotShowIsNone) {
