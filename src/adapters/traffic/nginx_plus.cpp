@@ -163,7 +163,9 @@ Task<Status> NginxPlus::change_node(std::size_t node, std::size_t member, bool i
       co_return fail(ErrorCode::refused,
                      pool_.members[member].server + " is not ours to put back: it is `down`", {},
                      "whoever took it out must put it back");
-    if (in == (*admin == AdminState::ready)) co_return Status{};
+    // A failed check may hide that it drains: only `up` says that nothing needs to be told.
+    const bool sure = !in || tried > 0 || now->state == "up";
+    if (sure && in == (*admin == AdminState::ready)) co_return Status{};
     if (tried == words.size())
       co_return fail(ErrorCode::failed,
                      pool_.members[member].server + " is `" + shown(now->state) +
@@ -188,8 +190,14 @@ Task<Status> NginxPlus::add_capabilities(std::size_t node, ports::TrafficCapabil
   can->remarks.emplace_back(
       "clients bound by `sticky` still reach a server that drains, so a drain may not end");
   can->remarks.emplace_back(
+      "a server that is `draining` by somebody else looks like one that hitless drained, and is "
+      "put "
+      "back: only `down` is left alone");
+  can->remarks.emplace_back(
       "a reload of nginx forgets a drain, unless the upstream has a `state` file; it is set again "
-      "when that is seen, and for 10 minutes the sockets on the instance's port are counted");
+      "when that is seen, and for 10 minutes the sockets on the instance's port are counted; after "
+      "10 minutes what older workers still carry is not counted (worker_shutdown_timeout ends "
+      "them)");
   co_return Status{};
 }
 

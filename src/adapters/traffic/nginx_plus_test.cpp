@@ -34,8 +34,10 @@ TEST(NginxPlusReply, WhatIsNotThereIsUnknown) {
 
 class NginxPlusDriver : public testing::Test {
  protected:
-  tests::FakeLb fake_{"nginx_plus", R"({"members":{"a":3,"b":4},"checks":"",
-    "authorization":"Basic aGl0bGVzczpwYSJzc1x3ZA=="})"};
+  explicit NginxPlusDriver(const std::string& checks = R"("")")
+      : fake_("nginx_plus", R"({"members":{"a":3,"b":4},"checks":)" + checks +
+                                R"(,"authorization":"Basic aGl0bGVzczpwYSJzc1x3ZA=="})") {}
+  tests::FakeLb fake_;
   std::string upstream_ = "web", server_ = "127.0.0.1:3", password_ = "pa\"ss\\wd";
   tests::DriverUnderTest driver_{[this](ports::Host* host) {
     NginxPlusPool pool;
@@ -69,8 +71,24 @@ TEST_F(NginxPlusDriver, AfterAReloadItsCountIsNotBelieved) {
   EXPECT_NE(driver_.read("web@a").epoch, "");
 }
 
+class SickNginxPlus : public NginxPlusDriver {
+ protected:
+  SickNginxPlus() : NginxPlusDriver(R"("/healthz","sick_hides_drain":true)") {}
+};
+
+// Only `up` says that it does not drain: a rejoin is told as long as its check fails.
+TEST_F(SickNginxPlus, ADrainBehindAFailedCheckIsTakenBack) {
+  ASSERT_TRUE(eventually([&] { return driver_.read("web@a").check == core::LbCheck::fail; }));
+  EXPECT_THAT(driver_.drain("web@a"), HasSubstr("`unhealthy` after it was drained"));
+  EXPECT_EQ(driver_.rejoin("web@a"), "ok");
+  (void)fake_.ask("POST", "/_fake", R"({"do":"unhide"})");
+  EXPECT_EQ(driver_.read("web@a").admin, AdminState::ready) << "still draining";
+}
+
 TEST_F(NginxPlusDriver, MistakesOfTheConfigurationAreTold) {
   EXPECT_THAT(driver_.capabilities(), HasSubstr("sticky"));
+  EXPECT_THAT(driver_.capabilities(), HasSubstr("`draining` by somebody else"));
+  EXPECT_THAT(driver_.capabilities(), HasSubstr("after 10 minutes"));
   server_ = "127.0.0.1:33";
   EXPECT_EQ(driver_.read("web@a").admin, AdminState::absent);
   EXPECT_THAT(driver_.capabilities(), HasSubstr("did you mean 127.0.0.1:3?"));

@@ -140,10 +140,15 @@ class NginxPlus(Kind):
         with self.lock:
             return [name for name in self.names if self.said[name] == "up" and self.healthy[name]]
 
+    def unhide(self):
+        self.config["sick_hides_drain"] = False
+
     def peer(self, number, name):
         with self.plane.lock:
             c = self.plane.counts[name]
             state = self.said[name]
+            if state == "draining" and not self.healthy[name] and self.config.get("sick_hides_drain"):
+                state = "up"
             return {"id": number, "server": self.address(name), "name": self.address(name), "backup": False, "weight": 1,
                     "state": "unhealthy" if state == "up" and not self.healthy[name] else state, "active": c.active,
                     "requests": c.total, "responses": {"2xx": c.good, "5xx": c.bad, "total": c.good + c.bad},
@@ -175,7 +180,7 @@ class NginxPlus(Kind):
                     self.no(405, "MethodDisabled", "method disabled")
             if int(found[1]) >= len(self.names):
                 return self.no(404, "UpstreamServerNotFound", "server not found")
-            if headers.get("Content-Type") != "application/json" and "authorization" not in self.config:
+            if headers.get("Content-Type") != "application/json":
                 return self.no(415, "JsonError", "json error")
             name, said = self.names[int(found[1])], json.loads(body)
             if said.get("drain"):
