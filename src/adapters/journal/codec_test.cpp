@@ -156,6 +156,20 @@ TEST(codec, extra_fields_are_accepted) {
   EXPECT_TRUE(std::get<Halted>(*event).roll_back);
 }
 
+// A rollout that an earlier hitless was killed in must be resumed by this one.
+TEST(codec, readings_of_earlier_journals_are_read) {
+  core::TrafficSeen seen;
+  seen.readings.emplace_back(core::InstanceId{"web@web01"}, core::TargetReading{});
+  std::string text = event_to_json(core::Event(seen));
+  const std::string field = ",\"by_hand\":false";
+  const std::size_t at = text.find(field);
+  ASSERT_NE(at, std::string::npos) << text;
+  text.erase(at, field.size());
+  const auto event = event_from_json(text);
+  ASSERT_TRUE(event) << describe(event.error());
+  EXPECT_FALSE(std::get<core::TrafficSeen>(*event).readings.front().second.by_hand);
+}
+
 TEST(codec, wrong_input_is_a_clear_error) {
   const auto problem = [](std::string_view text) {
     const auto event = event_from_json(text);
