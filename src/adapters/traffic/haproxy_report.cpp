@@ -70,7 +70,10 @@ AdminReading read_admin(const StatRow& row, const ServerState& state) {
   AdminReading out;
   out.by_drain_command = (state.admin & forced_drain) != 0;
   if ((state.admin & any_maint) != 0 || row.status.starts_with("MAINT")) {
-    out.state = AdminState::maint;
+    // A name that does not resolve, or a tracked server, may lie over our own drain: it is still
+    // ours then, and stays when that is over.
+    const bool by_a_person = (state.admin & forced_maint) != 0;
+    out.state = out.by_drain_command && !by_a_person ? AdminState::drain : AdminState::maint;
     out.by_other = true;
     out.why = why_maint(row, state);
     return out;

@@ -148,6 +148,10 @@ TEST(HaproxyReport, AdminState) {
     EXPECT_EQ(admin("MAINT", mask(bits)).state, AdminState::maint) << bits;
     EXPECT_TRUE(admin("MAINT", mask(bits)).by_other) << bits;
   }
+  for (const int bits : {0x28, 0x0a}) {  // over our own drain
+    EXPECT_EQ(admin("MAINT", mask(bits)).state, AdminState::drain) << bits;
+    EXPECT_TRUE(admin("MAINT", mask(bits)).by_other) << bits;
+  }
   // 0x04 stays after a server that was `disabled` in the configuration was enabled by hand: it
   // serves.
   EXPECT_EQ(admin("no check", mask(0x04)).state, AdminState::ready);
