@@ -276,9 +276,9 @@ Task<Result<Outcome>> route(const EffectContext* context, const core::Effect* ef
       outcome.incident = *id;
       outcome.detail = effect->reason;
     }
-    if (effect->kind == EffectKind::finish) co_await context->guard->settle();
     // What stays out stays out on purpose, with an incident: no timer may undo that.
     for (const core::InstanceId& id : context->quarantined) co_await context->guard->disarm(id);
+    if (effect->kind == EffectKind::finish) co_await context->guard->settle();
     co_return outcome;
   }
   const InstanceParts* instance = find(*context->parts, effect->instance);

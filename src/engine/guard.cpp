@@ -32,7 +32,7 @@ struct Guard::Keeping {
   DurationMs interval_ms = kKeepIntervalMs;
   std::function<std::vector<Out>()> out;
   std::function<void(Error)> on_lost;
-  bool stop = false, ended = false, settled = false;
+  bool stop = false, ended = false, settled = false, forgetting = false;
   Signal changed, over;
   std::map<core::InstanceId, AsyncMutex> timers;   // arming and disarming one exclude each other
   std::set<core::InstanceId> to_disarm;            // it is back
@@ -47,8 +47,9 @@ struct Guard::Keeping {
 
   Task<void> arm_again(core::InstanceId instance);
   Task<void> disarm(core::InstanceId instance);
-  Task<void> disarm_all();
-  Task<void> forget_ahead(bool also_ours);
+  Task<void> forget(core::InstanceId id);
+  Task<void> forget_all(std::set<core::InstanceId> whom);
+  [[nodiscard]] std::set<core::InstanceId> let_go(bool also_ahead) const;
   Task<void> keep_ahead();
 };
 
@@ -85,15 +86,26 @@ Task<void> Guard::Keeping::disarm(core::InstanceId instance) {
 
 // Not whom a drain came for in the meantime: asked anew under the lock. Of two that do this at
 // once, the second waits for the first.
-Task<void> Guard::Keeping::forget_ahead(bool also_ours) {
-  const auto known = ahead;
-  for (const auto& [id, drain_ms] : known) {
-    if (drain_ms && !also_ours) continue;
-    const AsyncMutex::Guard lock = co_await timers[id].lock();
-    if (ahead.count(id) == 0) continue;
-    co_await disarm(id);
-    ahead.erase(id);
+Task<void> Guard::Keeping::forget(core::InstanceId id) {
+  const AsyncMutex::Guard lock = co_await timers[id].lock();
+  if (ahead.count(id) == 0 && to_disarm.count(id) == 0) co_return;
+  co_await disarm(id);
+  ahead.erase(id);
+  to_disarm.erase(id);
+}
+
+Task<void> Guard::Keeping::forget_all(std::set<core::InstanceId> whom) {
+  std::vector<Task<void>> tasks;
+  for (const core::InstanceId& id : whom) tasks.push_back(forget(id));
+  co_await join_all(std::move(tasks));
+}
+
+std::set<core::InstanceId> Guard::Keeping::let_go(bool also_ahead) const {
+  std::set<core::InstanceId> whom = to_disarm;
+  for (const auto& [id, drain_ms] : ahead) {
+    if (!drain_ms || also_ahead) whom.insert(id);
   }
+  return whom;
 }
 
 // The turn before may take long, or the rollout be paused: no timer fires while we are here.
@@ -113,17 +125,6 @@ Task<void> Guard::Keeping::arm_again(core::InstanceId instance) {
     if (now.instance != instance || stop) continue;
     (void)co_await arm(now);
     co_return;
-  }
-}
-
-// Whoever was drained anew keeps its timer, also when this comes late.
-Task<void> Guard::Keeping::disarm_all() {
-  const auto known = to_disarm;
-  for (const core::InstanceId& id : known) {
-    const AsyncMutex::Guard lock = co_await timers[id].lock();
-    if (to_disarm.count(id) == 0) continue;
-    co_await disarm(id);
-    to_disarm.erase(id);
   }
 }
 
@@ -153,14 +154,22 @@ Task<void> Guard::keep(std::function<std::vector<Out>()> out, std::function<void
   co_await detach(keep_loop(keeping_));
 }
 
+// Beside the loop: a host that does not answer must not hold up the lease and the timers of others.
+Task<void> Guard::forget_soon(std::shared_ptr<Keeping> keeping) {
+  if (std::exchange(keeping->forgetting, true)) co_return;
+  for (auto whom = keeping->let_go(false); !whom.empty() && !keeping->stop;
+       whom = keeping->let_go(false))
+    co_await keeping->forget_all(std::move(whom));
+  keeping->forgetting = false;
+}
+
 Task<void> Guard::keep_loop(std::shared_ptr<Keeping> keeping) {
   DurationMs next = steady_now_ms() + keeping->interval_ms;
   while (!keeping->stop) {
     const DurationMs left = std::max<DurationMs>(next - steady_now_ms(), 0);
     (void)co_await keeping->changed.wait_for(left);
-    co_await keeping->disarm_all();
     if (keeping->stop) break;
-    co_await keeping->forget_ahead(false);
+    co_await detach(forget_soon(keeping));
     if (steady_now_ms() < next) continue;
     next = steady_now_ms() + keeping->interval_ms;
     if (keeping->parts.coordination != nullptr) {
@@ -178,8 +187,7 @@ Task<void> Guard::keep_loop(std::shared_ptr<Keeping> keeping) {
     }
     co_await keeping->keep_ahead();
   }
-  co_await keeping->disarm_all();
-  co_await keeping->forget_ahead(true);
+  co_await keeping->forget_all(keeping->let_go(true));
   keeping->ended = true;
   keeping->over.notify();
 }
@@ -206,8 +214,7 @@ Task<void> Guard::stop() {
 Task<void> Guard::settle() {
   if (parts_.watchdog == nullptr || !keeping_) co_return;
   keeping_->settled = true;
-  co_await keeping_->disarm_all();
-  co_await keeping_->forget_ahead(true);
+  co_await keeping_->forget_all(keeping_->let_go(true));
 }
 
 Task<Status> Guard::check(core::InstanceId instance) {

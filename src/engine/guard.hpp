@@ -68,6 +68,7 @@ class Guard {
  private:
   struct Keeping;
   static Task<void> arm_in_background(std::shared_ptr<Keeping> keeping, Out out);
+  static Task<void> forget_soon(std::shared_ptr<Keeping> keeping);
   static Task<void> keep_loop(std::shared_ptr<Keeping> keeping);
 
   GuardParts parts_;

@@ -17,7 +17,9 @@ class Timers final : public ports::Watchdog {
     co_return Status{};
   }
   Task<Status> disarm(core::InstanceId instance, std::int64_t) override {
+    most_at_once = std::max(most_at_once, ++at_once);
     co_await sleep_for(delay_ms);
+    --at_once;
     armed.erase(instance.value);
     co_return Status{};
   }
@@ -29,6 +31,7 @@ class Timers final : public ports::Watchdog {
   int arms = 0;
   DurationMs delay_ms = 1;
   bool fails = false;
+  int at_once = 0, most_at_once = 0;  // disarmings
   std::map<std::string, DurationMs> armed;
 };
 
@@ -143,6 +146,22 @@ TEST(Guard, ADisarmingThatComesLateLeavesTheTimerOfTheNextDrain) {
     EXPECT_TRUE(co_await guard->arm({kSecond, 30'000}));
     co_await sleep_for(100);
     EXPECT_EQ(timers.armed.count(kSecond.value), 1U) << "it is out again";
+  });
+}
+
+// A host that does not answer costs its own time, not that of all.
+TEST(Guard, ManyAreDisarmedSideBySide) {
+  Timers timers;
+  timers.delay_ms = 20;
+  with_guard(&timers, [&](Guard* guard) -> Task<void> {
+    for (int i = 0; i < 5; ++i) {
+      const core::InstanceId id{"web@web1" + std::to_string(i)};
+      EXPECT_TRUE(co_await guard->arm({id, 30'000}));
+      guard->disarm_soon(id);
+    }
+    co_await guard->settle();
+    EXPECT_TRUE(timers.armed.empty());
+    EXPECT_GT(timers.most_at_once, 1);
   });
 }
 
