@@ -86,7 +86,7 @@ Task<Answer> service_status(ToolWorld* world, json::object arguments) {
   auto reached = reach(*world, name);
   if (!reached) co_return tl::unexpected<Error>(reached.error());
   const engine::ServiceParts& parts = reached->wiring->parts;
-  const engine::FullReading reading = co_await engine::read_traffic(&parts, {});
+  const engine::FullReading reading = co_await engine::read_traffic(&parts);
   std::vector<core::HealthReading> health(parts.instances.size());
   std::vector<Task<void>> probes;
   for (std::size_t i = 0; i < parts.instances.size(); ++i)
@@ -158,7 +158,7 @@ Task<Answer> lb_state(ToolWorld* world, json::object arguments) {
   auto reached = reach(*world, text_of(arguments, "service"));
   if (!reached) co_return tl::unexpected<Error>(reached.error());
   const engine::ServiceParts& parts = reached->wiring->parts;
-  const engine::FullReading reading = co_await engine::read_traffic(&parts, {});
+  const engine::FullReading reading = co_await engine::read_traffic(&parts);
   std::vector<std::vector<ports::PoolCounters>> counters(parts.pools.size());
   std::vector<Task<void>> tasks;
   for (std::size_t i = 0; i < parts.pools.size(); ++i)

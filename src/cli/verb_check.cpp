@@ -67,7 +67,7 @@ void add_absent(const App& app, const fleet::Service& service, const core::Targe
 // Asks the load balancers of one service.
 Task<void> check_live(const App* app, const fleet::Service* service, const Wiring* wiring,
                       Live* live) {
-  const engine::FullReading reading = co_await engine::read_traffic(&wiring->parts, {});
+  const engine::FullReading reading = co_await engine::read_traffic(&wiring->parts);
   std::string suggestion;
   for (const auto& pool : wiring->pools) {
     const auto capabilities = co_await pool->capabilities();

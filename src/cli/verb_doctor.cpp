@@ -77,7 +77,7 @@ Task<void> check_host(Findings* findings, ports::Host* host) {
 }
 
 Task<void> check_instances(Findings* findings, const Wiring* wiring) {
-  const engine::FullReading reading = co_await engine::read_traffic(&wiring->parts, {});
+  const engine::FullReading reading = co_await engine::read_traffic(&wiring->parts);
   for (const core::TargetReport& report : reading.reports) {
     const bool known =
         report.admin != core::AdminState::unknown && report.admin != core::AdminState::absent;

@@ -34,7 +34,7 @@ struct Seen {
 };
 
 Task<void> read(const Wiring* wiring, Seen* seen) {
-  engine::FullReading reading = co_await engine::read_traffic(&wiring->parts, {});
+  engine::FullReading reading = co_await engine::read_traffic(&wiring->parts);
   for (const engine::InstanceParts& instance : wiring->parts.instances) {
     seen->rows.push_back({instance.id, reading.merged.at(instance.id)});
   }

@@ -257,7 +257,7 @@ Task<Result<PlanDraft>> make_plan(const ServiceParts* parts, PlanOptions options
     }
     add_files(*parts, draft);
   }
-  const FullReading reading = co_await read_traffic(parts, {});
+  const FullReading reading = co_await read_traffic(parts);
   draft.instances.resize(parts->instances.size());
   std::vector<Result<ports::TrafficCapabilities>> capabilities(parts->pools.size());
   std::vector<Task<void>> tasks;

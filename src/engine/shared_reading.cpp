@@ -80,7 +80,7 @@ Task<std::shared_ptr<const FullReading>> read_shared(const ServiceParts* parts) 
     const DurationMs pause = rounds->ended_at + least_pause_ms(*parts) - steady_now_ms();
     if (pause > 0) co_await sleep_for(pause);
     reading.begin();
-    mine->reading = std::make_shared<const FullReading>(co_await read_traffic(parts, {}));
+    mine->reading = std::make_shared<const FullReading>(co_await read_traffic(parts));
   }
   co_return mine->reading;
 }

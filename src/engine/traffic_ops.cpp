@@ -38,16 +38,6 @@ Task<void> read_one_pool(const ServiceParts* parts, ports::Traffic* pool,
   out->insert(out->end(), std::make_move_iterator(got.begin()), std::make_move_iterator(got.end()));
 }
 
-Task<void> count_on_host(const InstanceParts* instance, std::optional<std::int64_t>* out,
-                         std::map<core::InstanceId, Error>* errors) {
-  auto count = co_await count_sockets(instance);
-  if (count) {
-    *out = *count;
-  } else {
-    errors->emplace(instance->id, count.error());
-  }
-}
-
 template <class Op>
 Task<Status> on_every_pool(const ServiceParts* parts, Op op) {
   // One after another: the first refusal stops it before more is changed.
@@ -80,18 +70,11 @@ Task<Result<std::int64_t>> count_sockets(const InstanceParts* instance) {
   co_return sum;
 }
 
-Task<FullReading> read_traffic(const ServiceParts* parts,
-                               std::vector<core::InstanceId> host_counts) {
+Task<FullReading> read_traffic(const ServiceParts* parts) {
   FullReading result;
-  std::map<core::InstanceId, std::optional<std::int64_t>> counts;
   std::vector<Task<void>> tasks;
   for (ports::Traffic* pool : parts->pools)
     tasks.push_back(read_one_pool(parts, pool, &result.reports));
-  for (const core::InstanceId& id : host_counts) {
-    const InstanceParts* instance = find(*parts, id);
-    if (instance == nullptr || instance->port == 0) continue;
-    tasks.push_back(count_on_host(instance, &counts[id], &result.count_errors));
-  }
   co_await join_all(std::move(tasks));
 
   // Grouped by instance where they are: a copy of each would double the cost of a large pool. One
@@ -105,8 +88,6 @@ Task<FullReading> read_traffic(const ServiceParts* parts,
     const auto mine =
         std::ranges::equal_range(result.reports, instance.id, {}, &core::TargetReport::instance);
     core::TargetReading reading = core::merge(mine);
-    if (const auto it = counts.find(instance.id); it != counts.end())
-      reading.host_connections = it->second;
     result.merged.insert_or_assign(result.merged.end(), instance.id, std::move(reading));
   }
   co_return result;

@@ -9,14 +9,11 @@ namespace hitless::engine {
 
 struct FullReading {
   std::map<core::InstanceId, core::TargetReading> merged;
-  std::vector<core::TargetReport> reports;         // one per pool × node × instance, by instance
-  std::map<core::InstanceId, Error> count_errors;  // why a host's sockets could not be counted
+  std::vector<core::TargetReport> reports;  // one per pool × node × instance, by instance
 };
 
 // Everything the load balancers say now; what could not be read within the deadline is unknown.
-// host_counts: also the established sockets on those hosts.
-Task<FullReading> read_traffic(const ServiceParts* parts,
-                               std::vector<core::InstanceId> host_counts);
+Task<FullReading> read_traffic(const ServiceParts* parts);
 // Established sockets on the instance's host, of all its ports.
 Task<Result<std::int64_t>> count_sockets(const InstanceParts* instance);
 
