@@ -3,6 +3,7 @@
 // reading would be dropped anyway.
 #include <utility>
 
+#include "core/recovery.hpp"
 #include "sim/planted.hpp"
 #include "sim/world.hpp"
 
@@ -91,11 +92,11 @@ void World::forget(int home, int i) {
 
 // What was looked at before a long sleep is void, also what is still on its way.
 void World::wake_up(int home) {
-  std::erase_if(homes_[home].inbox, [](const core::Event& event) {
-    return std::holds_alternative<core::TrafficSeen>(event) ||
-           std::holds_alternative<core::ServiceSeen>(event) ||
-           std::holds_alternative<core::HealthSeen>(event);
-  });
+  Process& process = homes_[home];
+  if (process.stage == Stage::running) {
+    process.inbox = core::after_sleep(process.controller.state(), std::exchange(process.inbox, {}));
+    wake_at(home, now_);
+  }
   for (int i = 0; i < scenario_.hosts; ++i) forget(home, i);
 }
 

@@ -55,6 +55,12 @@ DurationMs steady_now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
 }
 
+DurationMs boot_now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return DurationMs{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
 std::string format_clock(TimeMs at) {
   const std::tm t = utc(at);
   return fmt::format("{:02}:{:02}:{:02}Z", t.tm_hour, t.tm_min, t.tm_sec);

@@ -14,6 +14,8 @@ using DurationMs = std::int64_t;
 [[nodiscard]] TimeMs wall_now_ms();
 // For deadlines: a clock that nobody sets. Only differences mean anything.
 [[nodiscard]] DurationMs steady_now_ms();
+// The same, and it goes on while the machine sleeps.
+[[nodiscard]] DurationMs boot_now_ms();
 [[nodiscard]] std::string format_clock(TimeMs at);        // 14:04:43Z
 [[nodiscard]] std::string format_timestamp(TimeMs at);    // 2026-02-18T14:04:43.120Z
 [[nodiscard]] std::string format_day(TimeMs at);          // 20260218

@@ -69,4 +69,46 @@ void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
   }
 }
 
+void slept_through(EffectKind kind, Outcome& outcome) {
+  const bool looks = kind == EffectKind::preflight || kind == EffectKind::recheck ||
+                     kind == EffectKind::confirm_out || kind == EffectKind::diagnose;
+  if (!looks) return;
+  outcome = Outcome{};
+  outcome.status = OutcomeStatus::unknown;
+  outcome.detail = "the controller slept meanwhile";
+}
+
+namespace {
+
+const Effect* pending_effect(const State& state, const std::string& id) {
+  for (const Instance& instance : state.instances) {
+    if (instance.pending && instance.pending->effect.id == id) return &instance.pending->effect;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<Event> after_sleep(const State& state, std::vector<Event> came) {
+  std::erase_if(came, [](const Event& event) {
+    return std::holds_alternative<TrafficSeen>(event) ||
+           std::holds_alternative<ServiceSeen>(event) || std::holds_alternative<HealthSeen>(event);
+  });
+  for (Event& event : came) {
+    auto* finished = std::get_if<EffectFinished>(&event);
+    if (finished == nullptr) continue;
+    const Effect* effect = pending_effect(state, finished->effect_id);
+    if (effect != nullptr) slept_through(effect->kind, finished->outcome);
+  }
+  TrafficSeen nothing;
+  for (const Instance& instance : state.instances) {
+    if (!instance.reading) continue;
+    TargetReading unknown;
+    unknown.note = "the controller slept: not looked at since";
+    nothing.readings.emplace_back(instance.plan.id, std::move(unknown));
+  }
+  if (!nothing.readings.empty()) came.emplace_back(std::move(nothing));
+  return came;
+}
+
 }  // namespace hitless::core

@@ -13,4 +13,12 @@ namespace hitless::core {
 
 void take_over(State& state, const ControllerTookOver& event, TimeMs at);
 
+// What may still be folded in of `came` by a controller that was stopped for long (SIGSTOP, a
+// suspended machine): what it saw before, and what it had asked for, is void. One reading that
+// knows nothing stands for all; nobody leaves and nothing is done before somebody has looked again.
+[[nodiscard]] std::vector<Event> after_sleep(const State& state, std::vector<Event> came);
+// What an effect that only looks has answered, when its controller slept meanwhile: unknown. Others
+// keep their outcome.
+void slept_through(EffectKind kind, Outcome& outcome);
+
 }  // namespace hitless::core

@@ -2,6 +2,7 @@
 // finishes the rollout, no rule is broken on the way, and nothing is done twice that must not be.
 #include <gtest/gtest.h>
 
+#include "core/recovery.hpp"
 #include "core/world_for_tests.hpp"
 
 namespace hitless::core {
@@ -204,6 +205,39 @@ TEST(Recovery, QuietBeforeTheCrashDoesNotCount) {
     if (step != nullptr && step->to == PhaseName::drained) drained = at;
   }
   EXPECT_GE(drained - taken_over, 5'000);
+}
+
+// Stopped between its last looks and its next turn: nothing of them may decide anything.
+TEST(Recovery, WhatALongSleepLiesOverIsVoid) {
+  FakeWorld world(3);
+  world.run(100);
+  State state = world.state;
+  Instance& first = state.instances.front();
+  Effect look;
+  look.id = "R-1.90";
+  look.kind = EffectKind::recheck;
+  look.instance = first.plan.id;
+  first.pending = Pending{look, 0};
+  for (Instance& each : state.instances) {
+    each.reading = TargetReading{};
+    each.reading->state = TargetState::in;
+  }
+  EffectFinished well{look.id, {}};
+  well.outcome.status = OutcomeStatus::ok;
+  TrafficSeen old;
+  old.readings.emplace_back(first.plan.id, *first.reading);
+  const OperatorAsked asked{OperatorWish::stop, "me"};
+  const std::vector<Event> left = after_sleep(state, {old, well, asked});
+  ASSERT_EQ(left.size(), 3U);
+  EXPECT_EQ(std::get<EffectFinished>(left[0]).outcome.status, OutcomeStatus::unknown);
+  EXPECT_TRUE(std::holds_alternative<OperatorAsked>(left[1]));
+  for (const Event& event : left) apply_to(state, event, world.now);
+  for (const Instance& each : state.instances)
+    EXPECT_EQ(each.reading->state, TargetState::unknown) << each.plan.id.value;
+
+  first.pending->effect.kind = EffectKind::drain;  // what was done was done
+  EXPECT_EQ(std::get<EffectFinished>(after_sleep(state, {well})[0]).outcome.status,
+            OutcomeStatus::ok);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "core/controller.hpp"
 #include "core/names.hpp"
+#include "core/recovery.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/recovery.hpp"
 #include "engine/watchers.hpp"
@@ -91,7 +92,8 @@ class Rollout {
   core::Controller controller_;
   core::RolloutClock clock_;
   std::vector<core::Event> inbox_;
-  TimeMs began_turn_ = 0;                  // on the steady clock
+  DurationMs began_turn_ = 0;  // on the clock that goes on while the machine sleeps
+  int sleeps_ = 0;
   std::vector<core::Event> folded_;        // in the state, not yet in the journal
   core::Controller told_;                  // as on_entry was told: entry by entry, not turn by turn
   std::optional<core::Violation> broken_;  // what the next event would break, or has broken
@@ -114,7 +116,7 @@ Task<Result<core::State>> Rollout::run() {
     const DurationMs pause =
         wake_at_ ? std::clamp<DurationMs>(*wake_at_ - now(), 0, kLongestSleepMs) : kLongestSleepMs;
     if (inbox_.empty()) (void)co_await wake_.wait_for(pause);
-    if (steady_now_ms() > began_turn_ + pause + kSleptMs) forget_what_was_seen();
+    if (boot_now_ms() > began_turn_ + pause + kSleptMs) forget_what_was_seen();
   }
   if (context_.wishes != nullptr) context_.wishes->on_push({});
   co_await watchers_.stop();
@@ -230,13 +232,11 @@ void Rollout::take_inbox(TimeMs at) {
   fold(std::exchange(inbox_, {}), at);
 }
 
-// What was looked at before a long sleep says nothing of now (rule I2), also what is on its way.
+// What was looked at before a long sleep says nothing of now (rules I1, I2), also what is on its
+// way.
 void Rollout::forget_what_was_seen() {
-  std::erase_if(inbox_, [](const core::Event& event) {
-    return std::holds_alternative<core::TrafficSeen>(event) ||
-           std::holds_alternative<core::ServiceSeen>(event) ||
-           std::holds_alternative<core::HealthSeen>(event);
-  });
+  ++sleeps_;
+  inbox_ = core::after_sleep(state(), std::exchange(inbox_, {}));
   for (const core::Instance& instance : state().instances) {
     watchers_.forget(instance.plan.id);
     watchers_.look_now(core::WatchKind::traffic, instance.plan.id);
@@ -246,7 +246,7 @@ void Rollout::forget_what_was_seen() {
 // What came in, all that follows from it, and the intents of what is to be done now: one
 // transaction, one wait for the disk.
 Task<Status> Rollout::turn() {
-  began_turn_ = steady_now_ms();
+  began_turn_ = boot_now_ms();
   const TimeMs at = now();
   take_inbox(at);
   core::Turn next;
@@ -325,8 +325,10 @@ Task<void> Rollout::dispatch(core::Effect effect) {
   const std::string name = std::string(core::to_string(effect.kind)) + " " + effect.instance.value;
   co_await keep_evidence(effect);
   point("before " + name);
+  const int sleeps = sleeps_;
   core::EffectFinished finished{effect.id, co_await carry_out(context_of(effect), effect)};
   point("after " + name);
+  if (sleeps != sleeps_) core::slept_through(effect.kind, finished.outcome);
   // A reading that was under way is void only when the effect may have changed what it saw.
   const bool only_looked =
       effect.kind == core::EffectKind::preflight || effect.kind == core::EffectKind::recheck;

@@ -128,8 +128,10 @@ Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watc
 Task<void> observe_service(std::shared_ptr<WatchShared> shared, core::Watch watch) {
   const InstanceParts* instance = find(*shared->parts, watch.instance);
   if (instance == nullptr) co_return;
+  const int epoch = shared->epochs[watch.instance];
   auto reading = co_await with_timeout(read_service(instance->service, watch.action, watch.before),
                                        kObserveDeadlineMs, "asking for the service");
+  if (shared->epochs[watch.instance] != epoch) co_return;
   core::ServiceReading value;
   if (reading) {
     value = std::move(*reading);
@@ -145,8 +147,10 @@ Task<void> observe_service(std::shared_ptr<WatchShared> shared, core::Watch watc
 Task<void> observe_health(std::shared_ptr<WatchShared> shared, core::Watch watch) {
   const InstanceParts* instance = find(*shared->parts, watch.instance);
   if (instance == nullptr || instance->health == nullptr) co_return;
+  const int epoch = shared->epochs[watch.instance];
   auto reading =
       co_await with_timeout(read_health(instance->health), kObserveDeadlineMs, "health probe");
+  if (shared->epochs[watch.instance] != epoch) co_return;
   core::HealthReading value;
   if (reading) {
     value = std::move(*reading);

@@ -20,13 +20,6 @@ constexpr DurationMs kMinTtlMs = 1000, kMaxTtlMs = 3600LL * 1000;
 constexpr std::size_t kMaxWhoBytes = 80;
 constexpr std::size_t kHolderLines = 5;
 
-// Goes on while the machine sleeps: a lease that ran out meanwhile must be seen to have.
-std::int64_t boot_clock_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
-
 std::int64_t number_or(std::string_view text, std::int64_t otherwise) {
   std::int64_t value = otherwise;
   const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -110,7 +103,7 @@ class HostClaims final : public ports::Coordination {
     if (token_.empty()) co_return not_held();
     std::vector<Step> steps;
     for (const std::int64_t at : renewed_at_ms_) {
-      const bool fresh = boot_clock_ms() - at < config_.ttl_ms;
+      const bool fresh = boot_now_ms() - at < config_.ttl_ms;
       steps.push_back({"renew", epoch_, fresh || config_.outlives_reboot});
     }
     const auto done = co_await on_all(std::move(steps));
@@ -177,7 +170,7 @@ class HostClaims final : public ports::Coordination {
   }
 
   Task<void> keep(std::size_t index, Step step, Result<std::int64_t>* answer) {
-    const std::int64_t started_ms = boot_clock_ms();
+    const std::int64_t started_ms = boot_now_ms();
     *answer = co_await ask(index, step);
     const bool lasts = step.verb == "acquire" || step.verb == "renew";
     if (*answer && lasts) renewed_at_ms_[index] = started_ms;
