@@ -23,7 +23,8 @@ Task<void> http(Server* server, int* code) {
   std::printf("%d\n", (*listening)->port());
   std::fflush(stdout);
   // Ends with whoever started it, however that ends.
-  co_await serve_stdio(server, STDIN_FILENO, STDERR_FILENO);
+  StdioStop never;
+  co_await serve_stdio(server, STDIN_FILENO, STDERR_FILENO, &never);
 }
 
 }  // namespace
@@ -38,7 +39,8 @@ int main(int argc, char** argv) {
   if (how == "--http") {
     run_until_done([&] { return mcp::http(&server, &code); });
   } else if (how == "--stdio") {
-    run_until_done([&] { return mcp::serve_stdio(&server, STDIN_FILENO, STDOUT_FILENO); });
+    mcp::StdioStop never;
+    run_until_done([&] { return mcp::serve_stdio(&server, STDIN_FILENO, STDOUT_FILENO, &never); });
   } else {
     std::fprintf(stderr, "usage: hitless-mcp-fixture --stdio | --http\n");
     code = 64;
