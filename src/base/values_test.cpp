@@ -25,6 +25,10 @@ TEST(Digest, Base64) {
   EXPECT_EQ(base64("fo"), "Zm8=");
   EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
   EXPECT_EQ(base64("\xff\xfe"), "//4=");
+  for (const std::string text : {"", "a", "ab", "abc", "abcd"})
+    EXPECT_EQ(decode_base64(base64(text)), text);
+  EXPECT_FALSE(decode_base64("abc").has_value());
+  EXPECT_FALSE(decode_base64("a?==").has_value());
 }
 
 TEST(Digest, RandomHexIsRandomAndOfTheRightSize) {

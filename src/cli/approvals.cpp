@@ -39,6 +39,18 @@ Status put(ports::Journal& journal, const Approval& approval) {
   return journal.put_fact(key_of(approval.plan_hash), json::serialize(fact));
 }
 
+std::string proposal_of(const SavedPlan& saved) {
+  return json::serialize(json::object{{"proposer", saved.proposer},
+                                      {"for_whom", saved.for_whom},
+                                      {"reason", saved.reason},
+                                      {"saved_at", saved.saved_at},
+                                      {"fingerprint", digest_of(saved.fingerprint)}});
+}
+
+std::string proposal_key(const SavedPlan& saved) {
+  return "proposal:" + saved.plan.hash;
+}
+
 Error needs_one(const SavedPlan& saved) {
   return {ErrorCode::refused,
           "the plan needs an approval by somebody other than " + saved.proposer,
@@ -65,6 +77,28 @@ std::string digest_of(const engine::Fingerprint& fingerprint) {
   return sha256_hex(text);
 }
 
+Status note_proposal(ports::Journal& journal, const SavedPlan& saved) {
+  auto known = journal.get_fact(proposal_key(saved));
+  if (!known) return tl::unexpected<Error>(known.error());
+  if (known->empty()) return journal.put_fact(proposal_key(saved), proposal_of(saved));
+  if (*known == proposal_of(saved)) return {};
+  return fail(ErrorCode::refused, "somebody else asked for this very plan before");
+}
+
+Status check_proposal(ports::Journal& journal, const SavedPlan& saved) {
+  auto known = journal.get_fact(proposal_key(saved));
+  if (!known) return tl::unexpected<Error>(known.error());
+  const std::string help = "make a new one with `hitless plan " + saved.plan.service + "`";
+  if (known->empty())
+    return fail(ErrorCode::refused, "nothing in this state folder says who asked for the plan", {},
+                help + " and this state folder, while its policy wants approvals");
+  if (*known != proposal_of(saved))
+    return fail(ErrorCode::refused,
+                "the plan file was edited: it does not say what was noted when the plan was made",
+                {}, help);
+  return {};
+}
+
 std::optional<Approval> find_approval(ports::Journal& journal, const std::string& plan_hash) {
   const auto text = journal.get_fact(key_of(plan_hash));
   if (!text || text->empty()) return std::nullopt;
@@ -82,6 +116,7 @@ Result<Approval> approve(ports::Journal& journal, const SavedPlan& saved,
   if (saved.proposer.empty())
     return fail(ErrorCode::refused, "the plan does not say who asked for it", {},
                 "make a new one with `hitless plan " + service + "`");
+  if (Status ok = check_proposal(journal, saved); !ok) return tl::unexpected<Error>(ok.error());
   if (approver == saved.proposer)
     return fail(ErrorCode::refused, approver + " asked for this plan and cannot approve it", {},
                 "somebody else has to; with sudo it is whoever called sudo");
@@ -115,6 +150,7 @@ Status check_approval(ports::Journal& journal, const SavedPlan& saved) {
   if (approval->fingerprint != digest_of(saved.fingerprint))
     return fail(ErrorCode::refused, "what the approval stands on is not what the plan stands on",
                 {}, "it needs a new approval");
+  if (Status ok = check_proposal(journal, saved); !ok) return ok;
   if (!approval->used_by.empty())
     return fail(ErrorCode::refused, "the approval was used already, by " + approval->used_by, {},
                 "an approval counts once: make a new plan, and have it approved");

@@ -6,6 +6,9 @@
 // under the lock of the service, so that a crash in between uses it up and two runs cannot share
 // it.
 //
+// A plan file can be edited, so that its proposer says nothing: who asked is noted in the same
+// database when the plan is made, under the plan's hash, and that note counts (note_proposal).
+//
 // How strong an identity is: as strong as the accounts of the machine. Whoever can write the state
 // folder can forge one (docs/AGENT.md).
 #pragma once
@@ -33,6 +36,11 @@ struct Approval {
 // The person at the command line: who called sudo, if anybody did. "alice@ctl1"
 [[nodiscard]] std::string person_name();
 [[nodiscard]] std::string digest_of(const engine::Fingerprint& fingerprint);
+
+// Once for each plan: another note under the same hash is refused.
+[[nodiscard]] Status note_proposal(ports::Journal& journal, const SavedPlan& saved);
+// Does the plan file say what was noted?
+[[nodiscard]] Status check_proposal(ports::Journal& journal, const SavedPlan& saved);
 
 [[nodiscard]] std::optional<Approval> find_approval(ports::Journal& journal,
                                                     const std::string& plan_hash);

@@ -7,6 +7,7 @@
 
 #include "adapters/journal/codec.hpp"
 #include "cli/kill_switch.hpp"
+#include "cli/permission.hpp"
 #include "runtime/durable_file.hpp"
 
 namespace hitless::cli {
@@ -38,9 +39,43 @@ SavedPlan plan() {
   return saved;
 }
 
+// As plan_create and `hitless plan` keep it.
+SavedPlan noted(Place& place, SavedPlan saved = plan()) {
+  EXPECT_TRUE(note_proposal(*place.journal, saved));
+  return saved;
+}
+
+TEST(Approvals, AnEditedFileNamesNoOtherProposer) {
+  Place place;
+  const SavedPlan saved = noted(place);
+  SavedPlan edited = saved;
+  edited.for_whom = "carol@ctl";  // so that alice could approve what her own agent asked for
+  const auto given = approve(*place.journal, edited, "alice@ctl", false);
+  ASSERT_FALSE(given);
+  EXPECT_NE(given.error().what.find("was edited"), std::string::npos);
+  edited = saved;
+  edited.proposer = "agent other";
+  EXPECT_FALSE(approve(*place.journal, edited, "bob@ctl", false));
+  edited = saved;
+  edited.saved_at += 1;  // younger than it is
+  EXPECT_FALSE(approve(*place.journal, edited, "bob@ctl", false));
+  edited = saved;
+  edited.plan.action = core::Action::reload;
+  edited.plan.hash = journal::hash_plan(edited.plan);
+  EXPECT_FALSE(approve(*place.journal, edited, "bob@ctl", false)) << "another plan";
+  edited = saved;
+  edited.proposer = "agent other";
+  EXPECT_FALSE(note_proposal(*place.journal, edited)) << "the first note stays";
+  EXPECT_TRUE(approve(*place.journal, saved, "bob@ctl", false));
+  edited = saved;
+  edited.for_whom = "carol@ctl";  // whom the journal would name as who it runs for
+  EXPECT_FALSE(check_approval(*place.journal, edited));
+  EXPECT_TRUE(check_approval(*place.journal, saved));
+}
+
 TEST(Approvals, NeverByWhoAskedNorByWhomTheirAgentWorksFor) {
   Place place;
-  SavedPlan saved = plan();
+  SavedPlan saved = noted(place);
   EXPECT_FALSE(approve(*place.journal, saved, "agent mcp", true));
   EXPECT_FALSE(approve(*place.journal, saved, "alice@ctl", false));
   EXPECT_FALSE(check_approval(*place.journal, saved));
@@ -53,7 +88,7 @@ TEST(Approvals, NeverByWhoAskedNorByWhomTheirAgentWorksFor) {
 
 TEST(Approvals, CountOnceAndOnlyForThisPlanOnThisState) {
   Place place;
-  const SavedPlan saved = plan();
+  const SavedPlan saved = noted(place);
   ASSERT_TRUE(approve(*place.journal, saved, "bob@ctl", false));
   SavedPlan moved = saved;
   moved.fingerprint[0].second = "out";
@@ -69,7 +104,7 @@ TEST(Approvals, CountOnceAndOnlyForThisPlanOnThisState) {
 
 TEST(Approvals, EndAndAreNotGivenForOldPlans) {
   Place place;
-  SavedPlan saved = plan();
+  SavedPlan saved = noted(place);
   ASSERT_TRUE(place.journal->put_fact(
       "approval:" + saved.plan.hash,
       R"({"plan":")" + saved.plan.hash + R"(","fingerprint":")" + digest_of(saved.fingerprint) +
@@ -77,8 +112,11 @@ TEST(Approvals, EndAndAreNotGivenForOldPlans) {
   const Status ended = check_approval(*place.journal, saved);
   ASSERT_FALSE(ended);
   EXPECT_NE(ended.error().what.find("ended"), std::string::npos);
-  saved.saved_at -= kAwaitingApprovalMs + 1;
-  EXPECT_FALSE(approve(*place.journal, saved, "bob@ctl", false));
+  SavedPlan old = plan();
+  old.plan.rollout = "R-2";
+  old.plan.hash = journal::hash_plan(old.plan);
+  old.saved_at -= kAwaitingApprovalMs + 1;
+  EXPECT_FALSE(approve(*place.journal, noted(place, old), "bob@ctl", false));
 }
 
 TEST(Approvals, WhatALevelMeansForAgentsAndPeople) {
@@ -106,6 +144,38 @@ TEST(Approvals, TheStrictestServiceCounts) {
   EXPECT_EQ(level({"a", "b"}), Autonomy::approve);
   EXPECT_EQ(level({"a", "c"}), Autonomy::unset) << "agents need an approval for c";
   EXPECT_EQ(level({"b", "c"}), Autonomy::approve);
+}
+
+// One rollout that an agent began, over whole hosts when `floors` are given.
+void began(Place& place, const std::string& rollout, const std::string& service,
+           core::Intent intent, const std::vector<std::string>& floors = {}) {
+  core::RolloutStarted started;
+  started.plan.rollout = rollout;
+  started.plan.service = service;
+  started.plan.intent = intent;
+  for (const std::string& each : floors) started.plan.floors.push_back({each, 1, {}});
+  started.plan.hash = journal::hash_plan(started.plan);
+  started.actor = "agent mcp for alice@ctl";
+  run_until_done([&]() -> Task<void> {
+    auto appended = co_await place.journal->append(rollout, wall_now_ms(), {started});
+    EXPECT_TRUE(appended);
+  });
+}
+
+TEST(Budget, ARebootCountsForEachServiceOfItsHosts) {
+  Place place;
+  const auto used = [&](const char* service) {
+    return agent_actions_of_last_hour(*place.journal, service, wall_now_ms());
+  };
+  began(place, "R-1", "web", core::Intent::restart);
+  EXPECT_EQ(used("web"), 1);
+  EXPECT_EQ(used("api"), 0);
+  began(place, "R-2", "web", core::Intent::reboot, {"web", "api"});
+  began(place, "R-3", "db", core::Intent::patch, {"db"});
+  EXPECT_EQ(used("web"), 2);
+  EXPECT_EQ(used("api"), 1) << "under another service's name";
+  EXPECT_EQ(used("db"), 1);
+  EXPECT_EQ(agent_actions_of_last_hour(*place.journal, "web", wall_now_ms() + 3'600'001), 0);
 }
 
 TEST(KillSwitch, TheFirstReasonStaysAndWhatCannotBeReadCountsAsEngaged) {

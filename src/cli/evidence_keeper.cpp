@@ -5,6 +5,7 @@
 #include "agent/gather.hpp"
 #include "base/time.hpp"
 #include "cli/evidence_store.hpp"
+#include "cli/probing.hpp"
 #include "core/names.hpp"
 #include "engine/parts.hpp"
 
@@ -16,22 +17,6 @@ struct Keeper {
   ports::Journal* journal = nullptr;
   std::string rollout;
 };
-
-Task<void> probe_into(ports::Health* health, core::HealthReading* out) {
-  *out = co_await health->probe();
-}
-
-const char* word(core::HealthStatus status) {
-  switch (status) {
-    case core::HealthStatus::pass:
-      return "pass";
-    case core::HealthStatus::fail:
-      return "fail";
-    case core::HealthStatus::unknown:
-      break;
-  }
-  return "unknown";
-}
 
 // Dependencies and the instances beside it: is it this one, or all?
 Task<void> ask_around(const engine::ServiceParts* parts, core::InstanceId failed,
@@ -49,7 +34,8 @@ Task<void> ask_around(const engine::ServiceParts* parts, core::InstanceId failed
   int failing = 0;
   for (const core::HealthReading& peer : peers) failing += peer.status == core::HealthStatus::fail;
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
-    *text += "name=" + parts->dependencies[i].name + " status=" + word(dependencies[i].status) +
+    *text += "name=" + parts->dependencies[i].name +
+             " status=" + health_word(dependencies[i].status) +
              " peers_checked=" + std::to_string(peers.size()) +
              " peers_failing=" + std::to_string(failing) + " " + dependencies[i].evidence + "\n";
   }

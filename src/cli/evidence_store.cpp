@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/text.hpp"
+#include "cli/claims.hpp"
 #include "cli/refusal_evidence.hpp"
 #include "core/names.hpp"
 
@@ -194,6 +195,7 @@ std::vector<Case> diagnosed_cases(ports::Journal& journal, const core::State& st
 
 Diagnosed diagnose(ports::Journal& journal, const core::State& state) {
   Diagnosed diagnosed;
+  diagnosed.claim = claim_text(journal, state.plan.rollout);
   for (const Case& each : diagnosed_cases(journal, state)) {
     diagnosed.text += each.name + "\n" + agent::render(each.diagnosis, each.kept.store);
     if (diagnosed.where.empty()) diagnosed.where = where_of(each.diagnosis, each.kept.store);

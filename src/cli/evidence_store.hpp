@@ -40,6 +40,7 @@ struct Case {
 
 struct Diagnosed {
   std::string text;   // of all instances that failed, several lines; empty: nothing was gathered
+  std::string claim;  // what a client handed in (claims.hpp), with its name; empty: nothing
   std::string where;  // "web01 journal │ FATAL: …", of the first; empty: no quote
 };
 [[nodiscard]] Diagnosed diagnose(ports::Journal& journal, const core::State& state);

@@ -46,6 +46,9 @@ std::string incident_report(const core::State& state, const std::vector<core::En
   text += result_card(state, extras, plain);
   if (!diagnosed.text.empty())
     text += "\nDiagnosis, by rules\n" + escape_for_terminal(diagnosed.text, true);
+  if (!diagnosed.claim.empty())
+    text += "\nHanded in by a client: its claim, of which only ids and quotes were checked\n" +
+            diagnosed.claim;
   text += "\nEvidence\n" + evidence(state);
   text += "\nTimeline\n";
   core::State before;

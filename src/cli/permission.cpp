@@ -1,6 +1,7 @@
 #include "cli/permission.hpp"
 
 #include "cli/approvals.hpp"
+#include "cli/hands.hpp"
 #include "cli/kill_switch.hpp"
 #include "core/names.hpp"
 
@@ -19,15 +20,19 @@ tl::unexpected<Error> no_approval(const PlannedRun& wanted) {
                   ".plan`, then `hitless " + intent + " --plan " + wanted.service + ".plan`");
 }
 
-Status within_budget(RolloutSession& session, const std::string& service) {
-  const fleet::Service* found = session.fleet->service(service);
-  const std::int64_t limit = found != nullptr ? found->policy.actions_per_hour : 0;
-  if (limit == 0) return {};
-  if (agent_actions_of_last_hour(*session.journal, service, wall_now_ms()) < limit) return {};
-  return fail(ErrorCode::refused,
-              "agents have started " + std::to_string(limit) + " rollouts of " + service +
-                  " in the last hour: that is all that its policy gives them",
-              {}, "a person can run the plan, or wait (actions_per_hour)");
+// Of each service that it works on: a reboot uses up the budgets of all that live on the host.
+Status within_budget(RolloutSession& session) {
+  for (const std::string& service : session.wiring->service_names()) {
+    const fleet::Service* found = session.fleet->service(service);
+    const std::int64_t limit = found != nullptr ? found->policy.actions_per_hour : 0;
+    if (limit == 0) continue;
+    if (agent_actions_of_last_hour(*session.journal, service, wall_now_ms()) < limit) continue;
+    return fail(ErrorCode::refused,
+                "agents have started " + std::to_string(limit) + " rollouts on " + service +
+                    " in the last hour: that is all that its policy gives them",
+                {}, "a person can run the plan, or wait (actions_per_hour)");
+  }
+  return {};
 }
 
 std::string actor_of(const App& app, const PlannedRun& wanted, const std::string& approver) {
@@ -44,14 +49,20 @@ std::string actor_of(const App& app, const PlannedRun& wanted, const std::string
 std::int64_t agent_actions_of_last_hour(ports::Journal& journal, const std::string& service,
                                         TimeMs now) {
   const auto rows = journal.rollouts(kLookBack);
-  std::int64_t count = 0;
   if (!rows) return kLookBack;  // unknown is never good
+  std::int64_t count = 0;
   for (const ports::RolloutRow& row : *rows) {
-    if (row.service == service && row.actor.starts_with(kAgentActor) &&
-        row.started_at > now - kHourMs)
-      ++count;
+    if (row.started_at <= now - kHourMs || !row.actor.starts_with(kAgentActor)) continue;
+    if (row.service != service) {
+      if (!core::works_on_hosts(core::intent_named(row.intent))) continue;
+      const auto of_hosts = replay(journal, row.rollout);
+      if (of_hosts && !concerns(of_hosts->state.plan, service)) continue;
+    }
+    ++count;
   }
-  return count;
+  // So many in an hour that the rest is not seen.
+  const bool more = rows->size() == kLookBack && rows->back().started_at > now - kHourMs;
+  return more ? kLookBack : count;
 }
 
 Result<Permission> permission_of(RolloutSession& session, const PlannedRun& wanted) {
@@ -70,8 +81,7 @@ Result<Permission> permission_of(RolloutSession& session, const PlannedRun& want
                 "a person runs `hitless " + std::string(core::to_string(wanted.options.intent)) +
                     " --plan …`");
   if (agent) {
-    if (Status ok = within_budget(session, wanted.service); !ok)
-      return tl::unexpected<Error>(ok.error());
+    if (Status ok = within_budget(session); !ok) return tl::unexpected<Error>(ok.error());
   }
   if (needs == Needs::nothing) return Permission{false, actor_of(app, wanted, {})};
   if (!wanted.saved) return no_approval(wanted);

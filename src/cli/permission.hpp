@@ -15,7 +15,8 @@ struct Permission {
 // Refusals are what the user sees, with what to do.
 [[nodiscard]] Result<Permission> permission_of(RolloutSession& session, const PlannedRun& wanted);
 
-// Rollouts of the service that agents began within the last hour.
+// Rollouts that agents began within the last hour and that concern the service: its own, and those
+// of whole hosts where it lives, under whatever service's name.
 [[nodiscard]] std::int64_t agent_actions_of_last_hour(ports::Journal& journal,
                                                       const std::string& service, TimeMs now);
 inline constexpr std::string_view kAgentActor = "agent ";  // how the actor of an agent begins

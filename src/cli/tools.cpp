@@ -1,10 +1,10 @@
 #include "cli/tools.hpp"
 
 #include <boost/json/array.hpp>
+#include <set>
 
 #include "base/text.hpp"
 #include "cli/evidence_store.hpp"
-#include "cli/load.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -20,23 +20,31 @@ const agent::Evidence* known(const ToolWorld& world, const std::string& id) {
   return nullptr;
 }
 
-std::optional<agent::Evidence> in_journal(const ToolWorld& world, const std::string& id) {
+// ev_ and 12 hex digits: for anything else nobody has to look.
+bool is_id(const std::string& id) {
+  return id.size() == 15 && id.starts_with("ev_") &&
+         id.find_first_not_of("0123456789abcdef", 3) == std::string::npos;
+}
+
+// Moves what it finds from `missing` to `found`.
+void look_in_journal(const ToolWorld& world, std::set<std::string>& missing, FoundEvidence& found) {
   auto journal = open_journal(world.app, false);
-  if (!journal) return std::nullopt;
+  if (!journal) return;
   auto rows = (*journal)->rollouts(kLookBack);
-  if (!rows) return std::nullopt;
+  if (!rows) return;
   for (const ports::RolloutRow& row : *rows) {
+    if (missing.empty()) return;
     if (row.incident.empty()) continue;
-    auto found = replay(**journal, row.rollout);
-    if (!found) continue;
-    for (const core::Instance& instance : found->state.instances) {
+    auto replayed = replay(**journal, row.rollout);
+    if (!replayed) continue;
+    for (const core::Instance& instance : replayed->state.instances) {
       if (!instance.failed) continue;
       const auto kept = get_evidence(**journal, row.rollout, instance.plan.id);
-      const agent::Evidence* evidence = kept ? kept->store.find(id) : nullptr;
-      if (evidence != nullptr) return *evidence;
+      if (!kept) continue;
+      for (const agent::Evidence& each : kept->store.all())
+        if (missing.erase(each.id) == 1) found.emplace(each.id, each);
     }
   }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -67,14 +75,27 @@ std::string remember(ToolWorld& world, agent::Source source, const std::string& 
   return kept == nullptr ? std::string() : kept->id;
 }
 
-std::optional<agent::Evidence> find_evidence(ToolWorld& world, const std::string& id) {
-  if (const agent::Evidence* found = known(world, id)) return *found;
-  return in_journal(world, id);
+Result<FoundEvidence> find_evidence(ToolWorld& world, const std::vector<std::string>& ids) {
+  std::set<std::string> missing(ids.begin(), ids.end());
+  if (missing.size() > kMaxIdsInCall)
+    return fail(ErrorCode::invalid,
+                "more than " + std::to_string(kMaxIdsInCall) + " ids of evidence in one call", {},
+                "cite those that matter most");
+  FoundEvidence found;
+  std::erase_if(missing, [&](const std::string& id) {
+    const agent::Evidence* here = known(world, id);
+    if (here != nullptr) found.emplace(id, *here);
+    return here != nullptr || !is_id(id);
+  });
+  if (!missing.empty()) look_in_journal(world, missing, found);
+  return found;
 }
 
 Status check_evidence_ids(ToolWorld& world, const std::vector<std::string>& ids) {
+  const auto found = find_evidence(world, ids);
+  if (!found) return tl::unexpected<Error>(found.error());
   for (const std::string& id : ids) {
-    if (!find_evidence(world, id))
+    if (!found->contains(id))
       return fail(ErrorCode::invalid, "no evidence has the id " + escape_for_terminal(id), {},
                   "cite ids that the read tools gave you");
   }
@@ -106,12 +127,13 @@ json::array list_of(const std::vector<std::string>& texts) {
   return list;
 }
 
-Result<Reached> reach(ToolWorld& world, const std::string& service, core::Intent intent) {
-  auto fleet = load_fleet_quietly(world.app);
-  if (!fleet) return tl::unexpected<Error>(fleet.error());
-  auto wiring = wire_for(*fleet, service, intent);
-  if (!wiring) return tl::unexpected<Error>(wiring.error());
-  return Reached{std::move(*fleet), std::move(*wiring)};
+Task<Result<Reached>> reach(ToolWorld* world, std::string service, core::Intent intent,
+                            FleetCache::Age age) {
+  auto fleet = co_await world->fleets.get(&world->app, age);
+  if (!fleet) co_return tl::unexpected<Error>(fleet.error());
+  auto wiring = wire_for(**fleet, service, intent);
+  if (!wiring) co_return tl::unexpected<Error>(wiring.error());
+  co_return Reached{std::move(*fleet), std::move(*wiring)};
 }
 
 Result<const engine::InstanceParts*> instance_on(const Wiring& wiring, const std::string& host) {

@@ -2,18 +2,23 @@
 // verbs do. What they say of the world is evidence with an id, kept as long as this process lives.
 #pragma once
 #include <deque>
+#include <map>
 #include <string>
 
 #include "agent/evidence.hpp"
 #include "agent/tools/registry.hpp"
 #include "cli/app.hpp"
+#include "cli/fleet_cache.hpp"
 #include "cli/wiring.hpp"
 #include "fleet/fleet.hpp"
 
 namespace hitless::cli {
 
 struct ToolWorld {
+  explicit ToolWorld(App with) : app(std::move(with)) {}
+
   App app;  // options: fleet file and state folder
+  FleetCache fleets;
   // The newest generation last; the older of two goes when the newer is full.
   std::deque<agent::EvidenceStore> evidence;
 };
@@ -34,8 +39,12 @@ void add_diagnosis_tools(agent::Registry& registry, ToolWorld* world);  // tools
 // when nothing was.
 [[nodiscard]] std::string remember(ToolWorld& world, agent::Source source, const std::string& host,
                                    std::string_view text);
-// In this process, else among what rollouts kept.
-[[nodiscard]] std::optional<agent::Evidence> find_evidence(ToolWorld& world, const std::string& id);
+// Those of these ids that exist, in this process or among what rollouts kept; the journal is gone
+// through once, however many they are. More than kMaxIdsInCall are refused.
+inline constexpr std::size_t kMaxIdsInCall = 40;
+using FoundEvidence = std::map<std::string, agent::Evidence>;
+[[nodiscard]] Result<FoundEvidence> find_evidence(ToolWorld& world,
+                                                  const std::vector<std::string>& ids);
 [[nodiscard]] Status check_evidence_ids(ToolWorld& world, const std::vector<std::string>& ids);
 
 [[nodiscard]] std::string text_of(const boost::json::object& from, std::string_view key);
@@ -46,12 +55,13 @@ void add_diagnosis_tools(agent::Registry& registry, ToolWorld* world);  // tools
 [[nodiscard]] boost::json::array list_of(const std::vector<std::string>& texts);
 
 struct Reached {
-  fleet::Fleet fleet;
+  std::shared_ptr<const fleet::Fleet> fleet;
   std::unique_ptr<Wiring> wiring;
 };
 // The fleet file as it is now, and the drivers of one service; known() names what exists.
-[[nodiscard]] Result<Reached> reach(ToolWorld& world, const std::string& service,
-                                    core::Intent intent = core::Intent::restart);
+Task<Result<Reached>> reach(ToolWorld* world, std::string service,
+                            core::Intent intent = core::Intent::restart,
+                            FleetCache::Age age = FleetCache::Age::recent);
 // Its instance on that host (a host's name or service@host).
 [[nodiscard]] Result<const engine::InstanceParts*> instance_on(const Wiring& wiring,
                                                                const std::string& host);

@@ -8,7 +8,6 @@
 #include "cli/approvals.hpp"
 #include "cli/control.hpp"
 #include "cli/kill_switch.hpp"
-#include "cli/load.hpp"
 #include "cli/permission.hpp"
 #include "cli/plan_store.hpp"
 #include "cli/rollout_session.hpp"
@@ -53,11 +52,10 @@ Status nothing_cut_off(const ToolWorld& world, ports::Journal& journal,
 }
 
 // The same questions that the rollout's own process asks again, so that the answer comes at once.
-Status may_start(const ToolWorld& world, ports::Journal& journal, const SavedPlan& saved) {
+Status may_start(const ToolWorld& world, const fleet::Fleet& fleet, ports::Journal& journal,
+                 const SavedPlan& saved) {
   if (Status ok = check_kill_switch(state_dir(world.app)); !ok) return ok;
-  auto fleet = load_fleet_quietly(world.app);
-  if (!fleet) return tl::unexpected<Error>(fleet.error());
-  const fleet::Autonomy autonomy = autonomy_of(*fleet, services_of(saved.plan), saved.plan.intent);
+  const fleet::Autonomy autonomy = autonomy_of(fleet, services_of(saved.plan), saved.plan.intent);
   const Needs needs = needs_of(autonomy, true);
   const std::string service = saved.plan.service;
   if (needs == Needs::person)
@@ -94,6 +92,9 @@ Task<Answer> plan_apply(ToolWorld* world, json::object arguments, agent::Caller 
   if (text_of(arguments, "plan_hash") != saved->plan.hash)
     co_return fail(ErrorCode::invalid, "plan_hash is not the hash of this plan", {},
                    "take it from plan_create's answer");
+  // Before the journal is opened: a slow inventory must not keep it from others.
+  auto fleet = co_await world->fleets.get(&world->app, FleetCache::Age::new_read);
+  if (!fleet) co_return tl::unexpected<Error>(fleet.error());
   auto journal = open_journal(world->app, true);
   if (!journal) co_return tl::unexpected<Error>(journal.error());
   const std::string key = "apply:" + sha256_hex(text_of(arguments, "idempotency_key"));
@@ -103,7 +104,7 @@ Task<Answer> plan_apply(ToolWorld* world, json::object arguments, agent::Caller 
     co_return fail(ErrorCode::invalid, "this idempotency_key was used for " + *known);
   if (!known->empty() || row_of(**journal, rollout) || apply_status(world->app, rollout))
     co_return started(rollout, "started_before");
-  if (Status ok = may_start(*world, **journal, *saved); !ok)
+  if (Status ok = may_start(*world, **fleet, **journal, *saved); !ok)
     co_return tl::unexpected<Error>(ok.error());
   // First the key: a crash in between starts nothing twice, and rollout_get says that it is
   // unknown.

@@ -54,7 +54,7 @@ Task<Answer> of_rollout(ToolWorld* world, std::string id) {
 }
 
 Task<Answer> of_service(ToolWorld* world, std::string service) {
-  auto reached = reach(*world, service, core::Intent::apply);
+  auto reached = co_await reach(world, service, core::Intent::apply);
   if (!reached) co_return tl::unexpected<Error>(reached.error());
   engine::PlanOptions options;
   options.intent = core::Intent::apply;
@@ -105,7 +105,7 @@ Task<void> test_into(const engine::InstanceParts* instance, bool with_new,
 
 Task<Answer> config_validate(ToolWorld* world, json::object arguments) {
   const bool with_new = text_of(arguments, "which") == "new";
-  auto reached = reach(*world, text_of(arguments, "service"));
+  auto reached = co_await reach(world, text_of(arguments, "service"));
   if (!reached) co_return tl::unexpected<Error>(reached.error());
   const engine::ServiceParts& parts = reached->wiring->parts;
   std::vector<Result<core::Check>> results(parts.instances.size(),

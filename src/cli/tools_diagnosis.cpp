@@ -1,11 +1,11 @@
 // diagnosis_submit: a diagnosis that somebody else made, checked against the evidence it names.
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "agent/diagnosis.hpp"
 #include "agent/tools/schema.hpp"
 #include "base/text.hpp"
+#include "cli/claims.hpp"
 #include "cli/tools.hpp"
 
 namespace hitless::cli {
@@ -13,8 +13,6 @@ namespace {
 
 namespace json = boost::json;
 using agent::Answer;
-
-constexpr std::size_t kMaxFactBytes = 60u << 10;
 
 template <class Enum>
 json::array names_up_to(Enum last) {
@@ -47,35 +45,55 @@ struct Cited {
   }
 };
 
-// Empty: every id is known and every quote verbatim.
-std::string check_hypothesis(ToolWorld& world, const json::object& hypothesis, Cited& cited) {
+std::vector<std::string> ids_in(const json::array& hypotheses) {
+  std::vector<std::string> ids;
+  for (const json::value& each : hypotheses) {
+    const json::object& hypothesis = each.get_object();
+    for (const char* list : {"supports", "refutes"})
+      for (std::string& id : texts_of(hypothesis, list)) ids.push_back(std::move(id));
+    if (const json::value* quotes = hypothesis.if_contains("quotes"))
+      for (const json::value& quote : quotes->get_array())
+        ids.push_back(text_of(quote.get_object(), "evidence_id"));
+  }
+  return ids;
+}
+
+// Empty: every id is known and every quote verbatim. Each quote is told where it stands, for
+// readers of later, when the evidence may be gone.
+std::string check_hypothesis(const FoundEvidence& found, json::object& hypothesis, Cited& cited) {
   const std::string category = text_of(hypothesis, "category");
   const std::vector<std::string> supports = texts_of(hypothesis, "supports");
   if (supports.empty()) return category + " has no evidence";
   for (const char* list : {"supports", "refutes"}) {
     for (const std::string& id : texts_of(hypothesis, list)) {
-      const auto evidence = find_evidence(world, id);
-      if (!evidence) return category + " names evidence that does not exist: " + id;
-      if (list == std::string_view("supports")) cited.add(evidence->source);
+      const auto evidence = found.find(id);
+      if (evidence == found.end()) return category + " names evidence that does not exist: " + id;
+      if (list == std::string_view("supports")) cited.add(evidence->second.source);
     }
   }
-  const json::value* quotes = hypothesis.if_contains("quotes");
+  json::value* quotes = hypothesis.if_contains("quotes");
   if (quotes == nullptr) return {};
-  for (const json::value& each : quotes->get_array()) {
-    const std::string id = text_of(each.get_object(), "evidence_id");
-    const auto evidence = find_evidence(world, id);
-    if (!evidence) return category + " quotes evidence that does not exist: " + id;
-    if (!stands_in(*evidence, text_of(each.get_object(), "text")))
+  for (json::value& each : quotes->get_array()) {
+    json::object& quote = each.get_object();
+    const std::string id = text_of(quote, "evidence_id");
+    const auto evidence = found.find(id);
+    if (evidence == found.end()) return category + " quotes evidence that does not exist: " + id;
+    if (!stands_in(evidence->second, text_of(quote, "text")))
       return category + " quotes what does not stand in " + id;
+    quote["source"] = agent::to_string(evidence->second.source);
+    quote["host"] = evidence->second.host;
   }
   return {};
 }
 
 Task<Answer> diagnosis_submit(ToolWorld* world, json::object arguments, agent::Caller caller) {
   const std::string rollout = text_of(arguments, "rollout_id");
+  json::array& hypotheses = arguments.at("hypotheses").get_array();
+  auto found = find_evidence(*world, ids_in(hypotheses));
+  if (!found) co_return tl::unexpected<Error>(found.error());
   Cited cited;
-  for (const json::value& each : arguments.at("hypotheses").get_array()) {
-    if (std::string problem = check_hypothesis(*world, each.get_object(), cited); !problem.empty())
+  for (json::value& each : hypotheses) {
+    if (std::string problem = check_hypothesis(*found, each.get_object(), cited); !problem.empty())
       co_return fail(ErrorCode::invalid, problem, {},
                      "cite ids that the read tools gave you, and quote verbatim");
   }
@@ -85,9 +103,8 @@ Task<Answer> diagnosis_submit(ToolWorld* world, json::object arguments, agent::C
   if (!entries || entries->empty()) co_return fail(ErrorCode::not_found, "no such rollout");
   arguments["by"] = caller.name + " for " + caller.for_whom;
   arguments["at"] = wall_now_ms();
-  const std::string fact = json::serialize(agent::cleaned(json::value(arguments)));
-  if (fact.size() > kMaxFactBytes) co_return fail(ErrorCode::invalid, "the diagnosis is too long");
-  if (Status ok = (*journal)->put_fact("diagnosis:" + rollout, fact); !ok)
+  const json::value claim = agent::cleaned(json::value(arguments));
+  if (Status ok = put_claim(**journal, rollout, claim.get_object()); !ok)
     co_return tl::unexpected<Error>(ok.error());
   co_return json::object{{"rollout_id", rollout},
                          {"accepted", true},
@@ -128,20 +145,21 @@ json::object input_schema() {
 }  // namespace
 
 void add_diagnosis_tools(agent::Registry& registry, ToolWorld* world) {
-  registry.add({"diagnosis_submit",
-                "Hand in a diagnosis",
-                "Keep a diagnosis of a rollout beside the one by rules. Every id has to exist and "
-                "every quote to stand verbatim in its evidence; else it is refused. It decides "
-                "nothing.",
-                agent::Level::propose,
-                {false, false, true, false},
-                input_schema(),
-                agent::schema_of(R"({"type":"object","additionalProperties":false,"properties":{
+  registry.add(
+      {"diagnosis_submit",
+       "Hand in a diagnosis",
+       "Keep a diagnosis of a rollout beside the one by rules, shown in its incident as your "
+       "claim. Every id has to exist (40 at most) and every quote to stand verbatim in "
+       "its evidence; else it is refused. It decides nothing.",
+       agent::Level::propose,
+       {false, false, true, false},
+       input_schema(),
+       agent::schema_of(R"({"type":"object","additionalProperties":false,"properties":{
                   "rollout_id":{"type":"string"},"accepted":{"type":"boolean"},
                   "enough_to_act":{"type":"boolean"},"independent_sources":{"type":"integer"}}})"),
-                [world](json::object arguments, agent::Caller caller) {
-                  return diagnosis_submit(world, std::move(arguments), std::move(caller));
-                }});
+       [world](json::object arguments, agent::Caller caller) {
+         return diagnosis_submit(world, std::move(arguments), std::move(caller));
+       }});
 }
 
 }  // namespace hitless::cli

@@ -7,8 +7,8 @@
 #include "cli/approvals.hpp"
 #include "cli/hands.hpp"
 #include "cli/kill_switch.hpp"
-#include "cli/load.hpp"
 #include "cli/permission.hpp"
+#include "cli/probing.hpp"
 #include "cli/tools.hpp"
 #include "core/names.hpp"
 #include "engine/traffic_ops.hpp"
@@ -29,10 +29,11 @@ json::object autonomies(const fleet::Fleet& fleet, const std::string& service) {
 }
 
 Task<Answer> fleet_list(ToolWorld* world) {
-  auto fleet = load_fleet_quietly(world->app);
-  if (!fleet) co_return tl::unexpected<Error>(fleet.error());
+  auto read = co_await world->fleets.get(&world->app);
+  if (!read) co_return tl::unexpected<Error>(read.error());
+  const fleet::Fleet& fleet = **read;
   json::array services, hosts;
-  for (const auto& [name, service] : fleet->services) {
+  for (const auto& [name, service] : fleet.services) {
     std::vector<std::string> lbs;
     for (const fleet::PoolRef& pool : service.pools)
       if (std::find(lbs.begin(), lbs.end(), pool.lb) == lbs.end()) lbs.push_back(pool.lb);
@@ -42,29 +43,13 @@ Task<Answer> fleet_list(ToolWorld* world) {
                                     {"floor", service.policy.floor},
                                     {"load_balancers", list_of(lbs)},
                                     {"has_configuration", !service.config.empty()},
-                                    {"autonomy", autonomies(*fleet, name)}});
+                                    {"autonomy", autonomies(fleet, name)}});
   }
-  for (const auto& [name, host] : fleet->hosts)
+  for (const auto& [name, host] : fleet.hosts)
     hosts.push_back(json::object{{"host", name}, {"zone", host.zone}});
   co_return json::object{{"services", std::move(services)},
                          {"hosts", std::move(hosts)},
                          {"kill_switch", read_kill_switch(state_dir(world->app)).engaged}};
-}
-
-const char* word(core::HealthStatus status) {
-  switch (status) {
-    case core::HealthStatus::pass:
-      return "pass";
-    case core::HealthStatus::fail:
-      return "fail";
-    case core::HealthStatus::unknown:
-      break;
-  }
-  return "unknown";
-}
-
-Task<void> probe_into(ports::Health* health, core::HealthReading* out) {
-  if (health != nullptr) *out = co_await health->probe();
 }
 
 json::value count_of(const std::optional<std::int64_t>& count) {
@@ -83,7 +68,7 @@ json::array rollouts_of(const App& app, const Hands& hands) {
 
 Task<Answer> service_status(ToolWorld* world, json::object arguments) {
   const std::string name = text_of(arguments, "service");
-  auto reached = reach(*world, name);
+  auto reached = co_await reach(world, name);
   if (!reached) co_return tl::unexpected<Error>(reached.error());
   const engine::ServiceParts& parts = reached->wiring->parts;
   const engine::FullReading reading = co_await engine::read_traffic(&parts);
@@ -101,7 +86,8 @@ Task<Answer> service_status(ToolWorld* world, json::object arguments) {
     const core::TargetReading& target = reading.merged.at(id);
     const auto hand = hands.out.find(id);
     serving += target.state == core::TargetState::in ? 1 : 0;
-    const std::string seen = id.value + " " + word(health[i].status) + " " + health[i].evidence;
+    const std::string seen =
+        id.value + " " + health_word(health[i].status) + " " + health[i].evidence;
     instances.push_back(json::object{
         {"instance", id.value},
         {"host", parts.instances[i].host_name},
@@ -109,7 +95,7 @@ Task<Answer> service_status(ToolWorld* world, json::object arguments) {
         {"in_flight", count_of(target.in_flight)},
         {"note", target.note},
         {"out_by", hand == hands.out.end() ? "" : hand->second.text},
-        {"health", word(health[i].status)},
+        {"health", health_word(health[i].status)},
         {"health_evidence",
          remember(*world, agent::Source::health, parts.instances[i].host_name, seen)}});
   }
@@ -155,7 +141,7 @@ const char* check_word(core::LbCheck check) {
 }
 
 Task<Answer> lb_state(ToolWorld* world, json::object arguments) {
-  auto reached = reach(*world, text_of(arguments, "service"));
+  auto reached = co_await reach(world, text_of(arguments, "service"));
   if (!reached) co_return tl::unexpected<Error>(reached.error());
   const engine::ServiceParts& parts = reached->wiring->parts;
   const engine::FullReading reading = co_await engine::read_traffic(&parts);
@@ -200,11 +186,11 @@ Task<Answer> lb_state(ToolWorld* world, json::object arguments) {
 Task<Answer> policy_explain(ToolWorld* world, json::object arguments, agent::Caller caller) {
   const std::string name = text_of(arguments, "service");
   const core::Intent intent = core::intent_named(text_of(arguments, "intent"));
-  auto reached = reach(*world, name, intent);
+  auto reached = co_await reach(world, name, intent);
   if (!reached) co_return tl::unexpected<Error>(reached.error());
-  const fleet::Policy& policy = reached->fleet.service(name)->policy;
+  const fleet::Policy& policy = reached->fleet->service(name)->policy;
   const fleet::Autonomy level =
-      autonomy_of(reached->fleet, reached->wiring->service_names(), intent);
+      autonomy_of(*reached->fleet, reached->wiring->service_names(), intent);
   const Needs needs = needs_of(level, true);
   json::array limits;
   const auto limit = [&](std::string text) { limits.emplace_back(json::string(text)); };
@@ -215,12 +201,16 @@ Task<Answer> policy_explain(ToolWorld* world, json::object arguments, agent::Cal
   if (level == fleet::Autonomy::observe) limit("agents make no plans for this service");
   if (caller.allow != agent::Allow::act)
     limit("this connection is --allow " + std::string(to_string(caller.allow)));
-  std::int64_t used = 0;
-  if (auto journal = open_journal(world->app, false))
-    used = agent_actions_of_last_hour(**journal, name, wall_now_ms());
-  if (policy.actions_per_hour > 0)
+  auto journal = open_journal(world->app, false);
+  for (const std::string& each : reached->wiring->service_names()) {
+    const fleet::Service* service = reached->fleet->service(each);
+    if (service == nullptr || service->policy.actions_per_hour == 0) continue;
+    const std::int64_t used =
+        journal ? agent_actions_of_last_hour(**journal, each, wall_now_ms()) : 0;
     limit("agents have used " + std::to_string(used) + " of " +
-          std::to_string(policy.actions_per_hour) + " rollouts in the last hour");
+          std::to_string(service->policy.actions_per_hour) + " rollouts on " + each +
+          " in the last hour");
+  }
   co_return json::object{{"service", name},
                          {"intent", core::to_string(intent)},
                          {"autonomy", name_of(level)},

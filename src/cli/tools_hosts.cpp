@@ -66,7 +66,7 @@ json::object matches(const agent::Evidence& evidence, const Filter& filter) {
 }
 
 Task<Answer> search(ToolWorld* world, json::object arguments, agent::Source source) {
-  auto reached = reach(*world, text_of(arguments, "service"));
+  auto reached = co_await reach(world, text_of(arguments, "service"));
   if (!reached) co_return tl::unexpected<Error>(reached.error());
   auto instance = instance_on(*reached->wiring, text_of(arguments, "host"));
   if (!instance) co_return tl::unexpected<Error>(instance.error());
@@ -82,9 +82,11 @@ Task<Answer> search(ToolWorld* world, json::object arguments, agent::Source sour
     if (piece.source != source) continue;
     json::object answer{
         {"host", host}, {"unit", reached->wiring->unit}, {"evidence_id", id}, {"problem", ""}};
-    const auto evidence = find_evidence(*world, id);
-    if (!evidence) co_return fail(ErrorCode::internal, "evidence was not kept");
-    for (auto& [key, value] : matches(*evidence, filter)) answer[key] = std::move(value);
+    const auto evidence = find_evidence(*world, {id});
+    if (!evidence || evidence->empty())
+      co_return fail(ErrorCode::internal, "evidence was not kept");
+    for (auto& [key, value] : matches(evidence->begin()->second, filter))
+      answer[key] = std::move(value);
     co_return answer;
   }
   std::string problem = "there is nothing, or it may not be read";

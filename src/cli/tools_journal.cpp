@@ -166,6 +166,7 @@ Task<Answer> incident_get(ToolWorld* world, json::object arguments) {
         {"reason", row.reason},
         {"started_at", format_timestamp(row.started_at)},
         {"diagnosis", diagnosed.text},
+        {"claim", diagnosed.claim},
         {"report", incident_report(found->state, found->entries,
                                    get_certificate(**journal, row.rollout), diagnosed)},
         {"evidence", evidence_of(**journal, found->state)}};
@@ -174,19 +175,21 @@ Task<Answer> incident_get(ToolWorld* world, json::object arguments) {
 }
 
 Task<Answer> evidence_get(ToolWorld* world, json::object arguments) {
-  const auto found = find_evidence(*world, text_of(arguments, "evidence_id"));
-  if (!found) co_return fail(ErrorCode::not_found, "no evidence has this id");
+  const auto all_found = find_evidence(*world, {text_of(arguments, "evidence_id")});
+  if (!all_found) co_return tl::unexpected<Error>(all_found.error());
+  if (all_found->empty()) co_return fail(ErrorCode::not_found, "no evidence has this id");
+  const agent::Evidence& found = all_found->begin()->second;
   const auto after = static_cast<std::size_t>(number_of(arguments, "after_line", 0));
   const auto limit = static_cast<std::size_t>(number_of(arguments, "limit", kPageLines));
-  const std::vector<agent::Line> all = agent::lines_of(*found);
+  const std::vector<agent::Line> all = agent::lines_of(found);
   json::array lines;
   std::size_t at = std::min(after, all.size());
   for (; at < all.size() && lines.size() < limit; ++at)
     lines.push_back(
         json::object{{"line", at + 1}, {"text", all[at].text}, {"from_clients", all[at].tainted}});
-  co_return json::object{{"evidence_id", found->id},  {"source", agent::to_string(found->source)},
-                         {"host", found->host},       {"at", format_timestamp(found->at)},
-                         {"sha256", found->sha256},   {"beginning_cut", found->cut},
+  co_return json::object{{"evidence_id", found.id},   {"source", agent::to_string(found.source)},
+                         {"host", found.host},        {"at", format_timestamp(found.at)},
+                         {"sha256", found.sha256},    {"beginning_cut", found.cut},
                          {"lines", std::move(lines)}, {"more", at < all.size()}};
 }
 
@@ -247,7 +250,8 @@ void add_journal_tools(agent::Registry& registry, ToolWorld* world) {
                 R"({"type":"object","additionalProperties":false,"properties":{
       "incident_id":{"type":"string"},"rollout_id":{"type":"string"},"service":{"type":"string"},
       "intent":{"type":"string"},"result":{"type":"string"},"reason":{"type":"string"},
-      "started_at":{"type":"string"},"diagnosis":{"type":"string"},"report":{"type":"string"},
+      "started_at":{"type":"string"},"diagnosis":{"type":"string"},
+      "claim":{"type":"string","description":"What a client handed in; its words, not ours"},"report":{"type":"string"},
       "evidence":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{
         "evidence_id":{"type":"string"},"source":{"type":"string"},"host":{"type":"string"},
         "at":{"type":"string"}}}}}})",

@@ -144,26 +144,35 @@ json::object created(const engine::PlanDraft& draft, const Verdict& verdict, con
           {"next", verdict.next}};
 }
 
+// First who asked for it: a plan that nobody asked for cannot be approved.
+Status keep(const App& app, const SavedPlan& saved) {
+  auto journal = open_journal(app, true);
+  if (!journal) return tl::unexpected<Error>(journal.error());
+  if (Status ok = note_proposal(**journal, saved); !ok) return ok;
+  if (Status ok = (*journal)->close(); !ok) return ok;
+  return keep_plan(app, saved);
+}
+
 Task<Answer> plan_create(ToolWorld* world, json::object arguments, agent::Caller caller) {
   const std::vector<std::string> evidence = texts_of(arguments, "evidence_ids");
   if (Status ok = check_evidence_ids(*world, evidence); !ok)
     co_return tl::unexpected<Error>(ok.error());
   const std::string service = text_of(arguments, "service");
   const core::Intent intent = core::intent_named(text_of(arguments, "intent"));
-  auto reached = reach(*world, service, intent);
+  auto reached = co_await reach(world, service, intent, FleetCache::Age::new_read);
   if (!reached) co_return tl::unexpected<Error>(reached.error());
-  auto options = options_of(arguments, reached->fleet.service(service)->policy);
+  auto options = options_of(arguments, reached->fleet->service(service)->policy);
   if (!options) co_return tl::unexpected<Error>(options.error());
   auto draft = co_await draft_of(world, reached->wiring.get(), *options);
   if (!draft) co_return tl::unexpected<Error>(draft.error());
   const fleet::Autonomy autonomy =
-      autonomy_of(reached->fleet, reached->wiring->service_names(), intent);
+      autonomy_of(*reached->fleet, reached->wiring->service_names(), intent);
   const Verdict verdict = verdict_of(*world, *draft, autonomy);
   const TimeMs now = wall_now_ms();
   if (verdict.word != "denied") {
     const SavedPlan saved{draft->plan,     draft->fingerprint,           now,     caller.name,
                           caller.for_whom, text_of(arguments, "reason"), evidence};
-    if (Status ok = keep_plan(world->app, saved); !ok) co_return tl::unexpected<Error>(ok.error());
+    if (Status ok = keep(world->app, saved); !ok) co_return tl::unexpected<Error>(ok.error());
   }
   co_return created(*draft, verdict, *reached->wiring, now);
 }
@@ -185,7 +194,8 @@ json::array steps_of(const core::Plan& plan) {
 Task<Answer> plan_simulate(ToolWorld* world, json::object arguments) {
   auto saved = find_plan(world->app, text_of(arguments, "plan_id"));
   if (!saved) co_return tl::unexpected<Error>(saved.error());
-  auto reached = reach(*world, saved->plan.service, saved->plan.intent);
+  auto reached =
+      co_await reach(world, saved->plan.service, saved->plan.intent, FleetCache::Age::new_read);
   if (!reached) co_return tl::unexpected<Error>(reached.error());
   auto draft = co_await draft_of(world, reached->wiring.get(), engine::options_of(saved->plan));
   if (!draft) co_return tl::unexpected<Error>(draft.error());

@@ -1,6 +1,7 @@
 // approve: somebody other than whoever asked for a plan lets it run, once.
 #include <fmt/format.h>
 
+#include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
 #include "cli/approvals.hpp"
 #include "cli/confirm.hpp"
@@ -56,9 +57,10 @@ int verb_approve(App& app) {
   auto given = approve(**journal, *saved, person_name(), service->policy.approve_own_agent);
   if (!given) return failed(app, given.error(), kBlocked);
   if (app.options.json) {
-    fmt::print(R"({{"format_version":1,"plan_hash":"{}","approver":"{}","expires_at":"{}"}})"
+    fmt::print(R"({{"format_version":1,"plan_hash":{},"approver":{},"expires_at":{}}})"
                "\n",
-               saved->plan.hash, words(given->approver), format_timestamp(given->expires_at));
+               journal::quote_json(saved->plan.hash), journal::quote_json(given->approver),
+               journal::quote_json(format_timestamp(given->expires_at)));
   } else {
     fmt::print("Approved by {} until {}, for one run.\nNext: hitless {} --plan {}\n",
                words(given->approver), format_clock(given->expires_at),

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
+#include <boost/json/serialize.hpp>
+
 #include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "cli/app.hpp"
 #include "cli/card.hpp"
 #include "cli/certificate_store.hpp"
+#include "cli/claims.hpp"
 #include "cli/evidence_store.hpp"
 #include "cli/incident_report.hpp"
 #include "cli/model_setup.hpp"
@@ -17,16 +20,16 @@ namespace {
 constexpr int kMaxRollouts = 10'000;
 
 void print_json(const ports::RolloutRow& row, const std::string& report,
-                const std::string& diagnosis) {
+                const std::string& diagnosis, const std::string& claim = {}) {
   fmt::print(
       R"({{"format_version":1,"incident":{},"rollout":{},"service":{},"intent":{},"result":{},)"
-      R"("reason":{},"started_at":"{}","report":{},"diagnosis":{}}})"
+      R"("reason":{},"started_at":"{}","report":{},"diagnosis":{},"claim":{}}})"
       "\n",
       journal::quote_json(row.incident), journal::quote_json(row.rollout),
       journal::quote_json(row.service), journal::quote_json(row.intent),
       journal::quote_json(row.result), journal::quote_json(row.reason),
       format_timestamp(row.started_at), report.empty() ? "null" : journal::quote_json(report),
-      diagnosis.empty() ? "null" : diagnosis);
+      diagnosis.empty() ? "null" : diagnosis, claim.empty() ? "null" : claim);
 }
 
 int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
@@ -97,7 +100,9 @@ int tell_incident(const App& app, ports::Journal& journal, const ports::RolloutR
       incident_report(found->state, found->entries, certificate, diagnose(journal, found->state));
   const std::vector<Case> cases = diagnosed_cases(journal, found->state);
   if (app.options.json) {
-    print_json(row, report, cases_as_json(cases));
+    const auto claim = get_claim(journal, row.rollout);
+    print_json(row, report, cases_as_json(cases),
+               claim ? boost::json::serialize(*claim) : std::string());
   } else {
     fmt::print("{}", app.out.plain(report));
     if (const auto asked = journal.get_fact(std::string(kAsked) + row.rollout);

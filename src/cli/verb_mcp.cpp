@@ -71,7 +71,7 @@ Task<void> speak(mcp::Server* server) {
 }  // namespace
 
 int verb_mcp(App& app) {
-  ToolWorld world{app, {}};
+  ToolWorld world(app);
   const agent::Registry registry = make_tools(&world);
   const auto offer =
       make_tool_offer(&registry, {"agent mcp", person_name(), allow_named(app.options.mcp_allow)});

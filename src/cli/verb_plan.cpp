@@ -26,7 +26,16 @@ Task<void> make(const Wiring* wiring, engine::PlanOptions options, Result<engine
   *out = co_await engine::make_plan(&wiring->parts, std::move(options));
 }
 
-int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draft) {
+// Where the policy wants approvals: who asks is noted, because the file can be edited.
+Status note(const App& app, const SavedPlan& saved) {
+  auto journal = open_journal(app, true);
+  if (!journal) return tl::unexpected<Error>(journal.error());
+  if (Status ok = note_proposal(**journal, saved); !ok) return ok;
+  return (*journal)->close();
+}
+
+int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draft,
+         bool wants_approval) {
   draft.plan.hash = journal::hash_plan(draft.plan);
   const SavedPlan saved{draft.plan, draft.fingerprint, wall_now_ms(), person_name(), {}, {}, {}};
   std::string path =
@@ -35,6 +44,8 @@ int show(App& app, const std::vector<std::string>& pools, engine::PlanDraft draf
   const bool floor_says_no = draft.no_room && anything_to_do(draft);
   const bool save = path != "-" && blocking == nullptr && !floor_says_no && anything_to_do(draft);
   if (save) {
+    if (Status noted = wants_approval ? note(app, saved) : Status{}; !noted)
+      return failed(app, noted.error());
     if (Status written = save_plan(path, saved); !written) return failed(app, written.error());
   }
   if (app.options.json) {
@@ -83,6 +94,7 @@ int verb_plan(App& app) {
   if (auto journal = open_journal(app, false)) {  // none yet is fine
     add_left_out(**journal, **wiring);
   }
+  const fleet::Autonomy autonomy = autonomy_of(*fleet, (*wiring)->service_names(), intent);
   Result<engine::PlanDraft> draft = fail(ErrorCode::internal, "no plan was made");
   const std::vector<std::string> pools = (*wiring)->pool_texts();
   Waiting waiting(app, looking_at(**wiring));
@@ -90,7 +102,7 @@ int verb_plan(App& app) {
   waiting.done();
   if (!draft)
     return failed(app, draft.error(), draft.error().code == ErrorCode::invalid ? kUsage : kError);
-  return show(app, pools, std::move(*draft));
+  return show(app, pools, std::move(*draft), needs_of(autonomy, false) == Needs::approval);
 }
 
 }  // namespace hitless::cli

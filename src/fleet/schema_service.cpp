@@ -195,7 +195,9 @@ const Table& policy_table() {
        key("approve_own_agent", boolean(), "false",
            "A person may approve what an agent that works for them has proposed."),
        key("actions_per_hour", whole(0, 1'000), "0",
-           "Rollouts of this service that agents may start in an hour; 0: no limit."),
+           "Rollouts of this service, and of hosts where it lives, that agents may start in an "
+           "hour; "
+           "0: no limit."),
        also({"drain_timeout"}, key("drain", object(drain_table()), "", "Taking an instance out.")),
        key("verify", object(verify_table()), "", "Proving that it runs again."),
        key("rejoin", object(rejoin_table()), "", "Putting it back.")},

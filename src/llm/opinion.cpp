@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <random>
 
 #include "agent/rules.hpp"
+#include "base/digest.hpp"
 #include "base/text.hpp"
 #include "llm/repair.hpp"
 
@@ -19,6 +19,7 @@ using agent::Recommendation;
 
 constexpr std::size_t kMaxHypotheses = 8, kMaxIds = 20, kMaxQuotes = 4, kMaxQuoteBytes = 400;
 constexpr std::size_t kMaxComponentBytes = 200;
+constexpr int kNonceBytes = 16;
 
 constexpr const char* kSystem =
     "You are a site reliability engineer. You are given evidence that was collected on a host when "
@@ -208,7 +209,7 @@ Result<Diagnosis> read_opinion(const std::string& text, const agent::Situation& 
 
 Task<Result<Diagnosis>> ask_opinion(const Endpoint* endpoint, const agent::Situation* situation,
                                     const agent::EvidenceStore* store, Budget* budget) {
-  Question question = diagnosis_question(*situation, *store, new_nonce());
+  Question question = diagnosis_question(*situation, *store, random_hex(kNonceBytes));
   std::string wrong;
   for (int turn = 0; turn <= kMaxRepairs; ++turn) {
     auto answer = co_await ask(endpoint, &question, budget);
@@ -219,17 +220,6 @@ Task<Result<Diagnosis>> ask_opinion(const Endpoint* endpoint, const agent::Situa
     add_repair(question, *answer, wrong);
   }
   co_return fail(ErrorCode::invalid, "the model's answer cannot be used: " + wrong);
-}
-
-std::string new_nonce() {
-  std::random_device random;
-  std::string nonce;
-  for (int i = 0; i < 4; ++i) {
-    char part[9];
-    std::snprintf(part, sizeof part, "%08x", random());
-    nonce += part;
-  }
-  return nonce;
 }
 
 }  // namespace hitless::llm

@@ -30,6 +30,4 @@ Task<Result<agent::Diagnosis>> ask_opinion(const Endpoint* endpoint,
                                            const agent::Situation* situation,
                                            const agent::EvidenceStore* store, Budget* budget);
 
-[[nodiscard]] std::string new_nonce();
-
 }  // namespace hitless::llm

@@ -159,6 +159,45 @@ class Mcp(unittest.TestCase):
         summary = load.summary()
         self.assertEqual(summary["lost"], 0, summary)
 
+    @unittest.skipIf(BOB is None, "another person can only be played by root")
+    def test_an_approvals_json_is_json_whatever_the_name(self):
+        self.world.policy = {"autonomy": {"restart": "approve"}}
+        self.assertEqual(self.world.hitless("plan", "web", "--out", "named.plan")[0], OK)
+        code, out = self.world.hitless("approve", "named.plan", "--yes", "--json", "--progress", "quiet", SUDO_USER='bo"b\\x')
+        self.assertEqual(code, OK, out)
+        said = json.loads(next(line for line in out.splitlines() if line.startswith("{")))
+        self.assertTrue(said["approver"].startswith('bo"b\\x@'), said)
+
+    @unittest.skipIf(BOB is None, "another person can only be played by root")
+    def test_a_plan_file_that_names_another_proposer_is_not_approved(self):
+        self.world.policy = {"autonomy": {"restart": "approve"}}
+        plan = pathlib.Path(self.world.folder, "edited.plan")
+        self.assertEqual(self.world.hitless("plan", "web", "--out", str(plan))[0], OK)
+        saved = json.loads(plan.read_text(encoding="utf-8"))
+        plan.write_text(json.dumps({**saved, "proposer": "carol@elsewhere"}), encoding="utf-8")
+        code, out = self.world.hitless("approve", str(plan), "--yes")  # by whoever asked for it
+        self.assertEqual(code, BLOCKED, out)
+        self.assertIn("the plan file was edited", out)
+
+    def test_a_slow_inventory_holds_up_nobody_and_is_not_read_at_each_call(self):
+        count = pathlib.Path(self.world.folder, "reads")
+        script = pathlib.Path(self.world.folder, "inventory")
+        script.write_text("#!/bin/sh\necho read >>%s\nsleep 2\necho '{}'\n" % count, encoding="utf-8")
+        script.chmod(0o755)
+        self.world.more = {"inventory_command": [str(script)]}
+        self.addCleanup(setattr, self.world, "more", {})
+        with Stdio(self.world) as server:
+            server.send({"jsonrpc": "2.0", "id": "slow", "method": "tools/call", "params": {"name": "fleet_list", "arguments": {}}})
+            server.send({"jsonrpc": "2.0", "id": "quick", "method": "ping"})
+            order = [json.loads(server.process.stdout.readline())["id"] for _ in range(2)]
+            self.assertEqual(order, ["quick", "slow"])
+            for _ in range(3):
+                self.assertFalse(call(server, "fleet_list")[0])
+            self.assertEqual(count.read_text(), "read\n")
+            self.world.environment()  # writes the file anew
+            self.assertFalse(call(server, "fleet_list")[0])
+            self.assertEqual(count.read_text(), "read\n" * 2)
+
     def test_people_too_need_somebody_else_where_the_policy_says_approve(self):
         self.world.policy = {"autonomy": {"restart": "approve"}}
         code, out = self.world.hitless("restart", "web", "--yes")
@@ -344,6 +383,22 @@ class Mcp(unittest.TestCase):
             failed, kept = call(server, "diagnosis_submit", **given)
             self.assertFalse(failed, kept)
             self.assertEqual((kept["accepted"], kept["enough_to_act"]), (True, False))
+            # Whoever reads of the rollout sees it, as a claim.
+            code, out = self.world.hitless("ask", "why did %s fail?" % newest["rollout_id"])
+            self.assertEqual(code, OK, out)
+            self.assertRegex(out, r"Handed in by a client: its claim.*\nagent mcp for \S+ at \S+: healthy \(low\), recommends none")
+            self.assertIn('stands in the load balancer (%s): "ready check=pass"' % lb["evidence_id"], out)
+            code, out = self.world.hitless("ask", "--json", "why did %s fail?" % newest["rollout_id"])
+            claim = json.loads([line for line in out.splitlines() if line.startswith("{")][-1])["claim"]
+            self.assertEqual((claim["category"], claim["hypotheses"][0]["quotes"][0]["source"]), ("healthy", "load balancer"))
+            many = ["ev_%012x" % n for n in range(41)]
+            failed, said = call(server, "plan_create", service="web", intent="restart", reason="because", evidence_ids=many[:40])
+            self.assertTrue(failed)
+            self.assertIn("no evidence has the id", said)
+            crowd = [{"category": "healthy", "supports": many[n:n + 20]} for n in (0, 20, 40)]
+            failed, said = call(server, "diagnosis_submit", **{**given, "hypotheses": crowd})
+            self.assertTrue(failed)
+            self.assertIn("more than 40 ids of evidence in one call", said)
             given["hypotheses"][0]["quotes"][0]["text"] = "never said"
             failed, said = call(server, "diagnosis_submit", **given)
             self.assertTrue(failed)

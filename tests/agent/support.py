@@ -22,6 +22,7 @@ OK, BLOCKED, ABORTED, STALE, USAGE = 0, 5, 6, 7, 64
 class World(aws_world.World):
     """Behind the HAProxy alone; `policy` may be changed by a test between two calls."""
     policy = {}
+    more = {}  # at the top of the fleet file
 
     def _start(self, edge, alb):
         """Without AWS: its health checks would count as connections that never end."""
@@ -43,7 +44,8 @@ class World(aws_world.World):
 
     def fleet(self, alb=(), policy=(), pools=None):
         edge = [{"lb": "edge", "backend": "be_web", "server": "{host}"}]
-        return super().fleet(alb, {**self.policy, **dict(policy)}, pools or edge)
+        text = super().fleet(alb, {**self.policy, **dict(policy)}, pools or edge)
+        return json.dumps({**json.loads(text), **self.more}) if self.more else text
 
     def wait_free(self):
         """No rollout holds the service's lock."""

@@ -1,7 +1,5 @@
 #include "adapters/notify/delivery.hpp"
 
-#include <openssl/evp.h>
-
 #include <charconv>
 #include <ctime>
 
@@ -168,19 +166,6 @@ ports::Notification cleaned(ports::Notification n) {
     value = clean(value, max_field_bytes, false);
   }
   return n;
-}
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.size() % 4 != 0 || text.size() > std::size_t{1} << 30) return std::nullopt;
-  std::string out(text.size() / 4 * 3, '\0');
-  const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                reinterpret_cast<const unsigned char*>(text.data()),
-                                static_cast<int>(text.size()));
-  if (n < 0) return std::nullopt;
-  std::size_t padding = 0;  // OpenSSL counts it as zero bytes
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  out.resize(static_cast<std::size_t>(n) - padding);
-  return out;
 }
 
 }  // namespace hitless::notify

@@ -31,7 +31,4 @@ Task<Answer> send_http(HttpRequest request, SinkOptions options, std::vector<std
 // Attachments are untouched. Doing it twice changes nothing more.
 [[nodiscard]] ports::Notification cleaned(ports::Notification notification);
 
-// nullopt: not base64.
-[[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
-
 }  // namespace hitless::notify

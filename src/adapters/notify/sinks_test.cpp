@@ -210,13 +210,6 @@ TEST(sinks, kinds_that_are_wanted) {
   EXPECT_TRUE(wants_kind(o, NotificationKind::test));
 }
 
-TEST(sinks, base64_is_decoded) {
-  for (const std::string text : {"", "a", "ab", "abc", "abcd"})
-    EXPECT_EQ(decode_base64(hitless::base64(text)), text);
-  EXPECT_FALSE(decode_base64("abc").has_value());
-  EXPECT_FALSE(decode_base64("a?==").has_value());
-}
-
 // ---- Slack --------------------------------------------------------------------------------------
 // Plays the three steps of an upload, as Slack does it.
 struct FakeSlack {
