@@ -86,7 +86,7 @@ Task<void> gather_into(agent::GatherTarget target, agent::Gathered* out) {
 
 Task<void> keep(Keeper keeper, core::Instance instance) {
   const engine::ServiceParts& parts = keeper.wiring->parts;
-  const engine::InstanceParts* mine = engine::find(parts, instance.plan.id);
+  const engine::InstanceParts* mine = parts.instances.find(instance.plan.id);
   if (mine == nullptr) co_return;
   KeptEvidence kept;
   kept.situation.service = parts.name;

@@ -228,7 +228,7 @@ Task<void> run_and_conclude(RolloutSession* session, engine::RunContext run, std
 // source.
 std::string changed_source(const Wiring& wiring, const core::State& state) {
   for (const core::PlannedFile& planned : state.plan.files) {
-    const engine::InstanceParts* instance = engine::find(wiring.parts, planned.instance);
+    const engine::InstanceParts* instance = wiring.parts.instances.find(planned.instance);
     if (instance == nullptr) continue;
     for (const engine::ConfigFile& file : instance->files) {
       if (file.dest == planned.path && sha256_hex(file.content) != planned.sha256)
@@ -240,7 +240,7 @@ std::string changed_source(const Wiring& wiring, const core::State& state) {
 
 std::string missing_instance(const Wiring& wiring, const core::State& state) {
   for (const core::InstancePlan& instance : state.plan.instances) {
-    if (engine::find(wiring.parts, instance.id) == nullptr) return instance.id.value;
+    if (wiring.parts.instances.find(instance.id) == nullptr) return instance.id.value;
   }
   return {};
 }

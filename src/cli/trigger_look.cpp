@@ -124,7 +124,7 @@ Task<void> look_for_drift(Wiring* wiring, TriggerLook* look) {
     co_return;
   }
   for (const engine::InstanceDraft& each : draft->instances) {
-    const engine::InstanceParts* instance = engine::find(wiring->parts, each.id);
+    const engine::InstanceParts* instance = wiring->parts.instances.find(each.id);
     if (instance == nullptr || each.preflight.report.diff.empty()) continue;
     look->findings.push_back(finding(Trigger::drift, *wiring, *instance, Wish::apply,
                                      "the configuration there is not that of the fleet file (" +

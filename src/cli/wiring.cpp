@@ -216,7 +216,7 @@ class Builder {
     watchdog::WatchdogConfig config;
     for (const fleet::Instance& instance : service_.instances) {
       const engine::InstanceParts& parts =
-          *engine::find(wiring_->parts, core::InstanceId{instance.id});
+          *wiring_->parts.instances.find(core::InstanceId{instance.id});
       watchdog::WatchedInstance watched{parts.id, service_.name, parts.port, parts.host, {}};
       for (const fleet::Target& target : instance.targets) {
         const fleet::LoadBalancer* lb = fleet_.load_balancer(target.lb);

@@ -229,7 +229,7 @@ Result<std::vector<std::unique_ptr<ports::Traffic>>> wire_pools(const fleet::Fle
                                                                 const HostOf& host) {
   std::map<std::pair<std::string, std::string>, PoolWiring> pools;
   for (const fleet::Instance& instance : service.instances) {
-    const engine::InstanceParts* part = engine::find(parts, core::InstanceId{instance.id});
+    const engine::InstanceParts* part = parts.instances.find(core::InstanceId{instance.id});
     for (const fleet::Target& target : instance.targets) {
       PoolWiring& pool = pools[{target.lb, target.pool}];
       pool.members.push_back({&instance, &target, part == nullptr ? nullptr : part->host});

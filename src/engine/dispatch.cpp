@@ -281,7 +281,7 @@ Task<Result<Outcome>> route(const EffectContext* context, const core::Effect* ef
     if (effect->kind == EffectKind::finish) co_await context->guard->settle();
     co_return outcome;
   }
-  const InstanceParts* instance = find(*context->parts, effect->instance);
+  const InstanceParts* instance = context->parts->instances.find(effect->instance);
   if (instance == nullptr) {
     co_return outcome_of(
         Error{ErrorCode::internal, "unknown instance " + effect->instance.value, {}, {}});

@@ -2,6 +2,8 @@
 // by the program (cli/wiring); the engine only sees ports.
 #pragma once
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "confdiff/types.hpp"
@@ -37,6 +39,32 @@ struct InstanceParts {
   std::vector<ConfigFile> files;        // what `apply` installs
 };
 
+// In the order of the fleet file. Each effect and each reading asks for one by its id: looking
+// through all of them would cost the square of their number. An id stays what it was.
+class Instances {
+ public:
+  void push_back(InstanceParts instance) {
+    by_id_.emplace(instance.id.value, all_.size());
+    all_.push_back(std::move(instance));
+  }
+  [[nodiscard]] const InstanceParts* find(const core::InstanceId& id) const {
+    const auto at = by_id_.find(id.value);
+    return at == by_id_.end() ? nullptr : &all_[at->second];
+  }
+  [[nodiscard]] auto begin() { return all_.begin(); }
+  [[nodiscard]] auto end() { return all_.end(); }
+  [[nodiscard]] auto begin() const { return all_.begin(); }
+  [[nodiscard]] auto end() const { return all_.end(); }
+  [[nodiscard]] std::size_t size() const { return all_.size(); }
+  [[nodiscard]] bool empty() const { return all_.empty(); }
+  [[nodiscard]] const InstanceParts& operator[](std::size_t i) const { return all_[i]; }
+  [[nodiscard]] const InstanceParts& front() const { return all_.front(); }
+
+ private:
+  std::vector<InstanceParts> all_;
+  std::unordered_map<std::string, std::size_t> by_id_;
+};
+
 struct Dependency {
   std::string name;
   ports::Health* check = nullptr;
@@ -47,7 +75,7 @@ struct ServiceParts {
   confdiff::Kind config_kind = confdiff::Kind::text;
   std::string health_path;
   std::vector<ports::Traffic*> pools;
-  std::vector<InstanceParts> instances;
+  Instances instances;
   std::vector<Dependency> dependencies;
   core::Policy policy;
   std::vector<core::InstanceId>
@@ -56,7 +84,5 @@ struct ServiceParts {
   std::vector<core::ServiceFloor> floors;  // of whole hosts: of each service that lives there
   DurationMs install_ms = 30'000;
 };
-
-[[nodiscard]] const InstanceParts* find(const ServiceParts& parts, const core::InstanceId& id);
 
 }  // namespace hitless::engine

@@ -45,7 +45,7 @@ Task<std::vector<core::Event>> outcomes_left_behind(const ServiceParts* parts, c
     const bool installs =
         kind == core::EffectKind::install_config && state.plan.intent == core::Intent::patch;
     if (kind != core::EffectKind::act && !installs) continue;
-    const InstanceParts* instance = find(*parts, each.plan.id);
+    const InstanceParts* instance = parts->instances.find(each.plan.id);
     if (instance != nullptr)
       tasks.push_back(ask_one(instance, each.pending->effect, wait, &events));
   }

@@ -50,13 +50,6 @@ Task<Status> on_every_pool(const ServiceParts* parts, Op op) {
 
 }  // namespace
 
-const InstanceParts* find(const ServiceParts& parts, const core::InstanceId& id) {
-  for (const InstanceParts& instance : parts.instances) {
-    if (instance.id == id) return &instance;
-  }
-  return nullptr;
-}
-
 Task<Result<std::int64_t>> count_sockets(const InstanceParts* instance) {
   std::vector<int> ports = instance->also_ports;
   ports.push_back(instance->port);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "engine/shared_reading.hpp"
 #include "runtime/timeout.hpp"
@@ -15,13 +16,19 @@ constexpr DurationMs kCounterIntervalMs = 100;
 constexpr DurationMs kReadingsPerCounters = 5;
 constexpr DurationMs kStopDeadlineMs = 10'000;
 
-// Equal but for the counters that rise with every request.
-bool same_but_counters(const core::TargetReading& a, const core::TargetReading& b) {
-  core::TargetReading x = a, y = b;
-  x.requests = y.requests = x.errors = y.errors = x.idle = y.idle = std::nullopt;
-  const bool serving = a.state == core::TargetState::in && b.state == core::TargetState::in;
-  if (serving) x.in_flight = y.in_flight = std::nullopt;  // only a draining one's count matters
-  return x == y;
+using Count = std::optional<std::int64_t>;
+
+// Equal but for the counters that rise with every request. Works in `now`, which is the same again
+// afterwards: copying both would be most of the cost of a large pool.
+bool same_but_counters(const core::TargetReading& last, core::TargetReading& now) {
+  const bool serving = last.state == core::TargetState::in && now.state == core::TargetState::in;
+  const std::tuple<Count, Count, Count, Count> kept{now.requests, now.errors, now.idle,
+                                                    now.in_flight};
+  std::tie(now.requests, now.errors, now.idle) = std::tie(last.requests, last.errors, last.idle);
+  if (serving) now.in_flight = last.in_flight;  // only a draining one's count matters
+  const bool same = last == now;
+  std::tie(now.requests, now.errors, now.idle, now.in_flight) = kept;
+  return same;
 }
 
 Task<Result<core::ServiceReading>> read_service(ports::Service* service, core::Action action,
@@ -41,7 +48,13 @@ struct WatchShared {
   int running = 0;
   Signal ended;
   std::map<core::InstanceId, core::TargetReading> traffic;
-  std::map<core::InstanceId, int> epochs;  // counts forget(): a reading from before one is void
+  // forget() in order: a reading that began before the last one of its instance is void.
+  std::int64_t forgets = 0;
+  std::map<core::InstanceId, std::int64_t> forgotten;
+  [[nodiscard]] bool is_void(const core::InstanceId& id, std::int64_t began) const {
+    const auto last = forgotten.find(id);
+    return last != forgotten.end() && last->second > began;
+  }
   std::map<core::InstanceId, core::ServiceReading> service;
   TimeMs counters_at = 0;
   std::set<core::InstanceId> expected;  // whose first request since an effect is waited for
@@ -66,7 +79,7 @@ Watchers::~Watchers() {
 
 void Watchers::forget(const core::InstanceId& id) {
   shared_->traffic.erase(id);
-  ++shared_->epochs[id];
+  shared_->forgotten[id] = ++shared_->forgets;
   shared_->service.erase(id);
   shared_->expected.insert(id);
 }
@@ -89,13 +102,13 @@ Task<void> count_into(const InstanceParts* instance, std::optional<std::int64_t>
 }
 
 Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watch) {
-  const std::map<core::InstanceId, int> epochs = shared->epochs;
+  const std::int64_t began = shared->forgets;
   std::shared_ptr<const FullReading> reading;
   std::map<core::InstanceId, std::optional<std::int64_t>> counts;
   std::vector<Task<void>> looks;
   looks.push_back(read_into(shared->parts, &reading));
   for (const core::InstanceId& id : watch.host_counts) {
-    const InstanceParts* instance = find(*shared->parts, id);
+    const InstanceParts* instance = shared->parts->instances.find(id);
     if (instance != nullptr && instance->port != 0)
       looks.push_back(count_into(instance, &counts[id]));
   }
@@ -108,8 +121,7 @@ Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watc
   core::TrafficSeen seen;
   for (const auto& [id, in_pools] : reading->merged) {
     // It was read while an effect on this instance was under way: it may be of before or after.
-    const auto then = epochs.find(id);
-    if (shared->epochs[id] != (then == epochs.end() ? 0 : then->second)) continue;
+    if (shared->is_void(id, began)) continue;
     core::TargetReading merged = in_pools;
     if (const auto count = counts.find(id); count != counts.end())
       merged.host_connections = count->second;
@@ -126,12 +138,12 @@ Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watc
 }
 
 Task<void> observe_service(std::shared_ptr<WatchShared> shared, core::Watch watch) {
-  const InstanceParts* instance = find(*shared->parts, watch.instance);
+  const InstanceParts* instance = shared->parts->instances.find(watch.instance);
   if (instance == nullptr) co_return;
-  const int epoch = shared->epochs[watch.instance];
+  const std::int64_t began = shared->forgets;
   auto reading = co_await with_timeout(read_service(instance->service, watch.action, watch.before),
                                        kObserveDeadlineMs, "asking for the service");
-  if (shared->epochs[watch.instance] != epoch) co_return;
+  if (shared->is_void(watch.instance, began)) co_return;
   core::ServiceReading value;
   if (reading) {
     value = std::move(*reading);
@@ -145,12 +157,12 @@ Task<void> observe_service(std::shared_ptr<WatchShared> shared, core::Watch watc
 }
 
 Task<void> observe_health(std::shared_ptr<WatchShared> shared, core::Watch watch) {
-  const InstanceParts* instance = find(*shared->parts, watch.instance);
+  const InstanceParts* instance = shared->parts->instances.find(watch.instance);
   if (instance == nullptr || instance->health == nullptr) co_return;
-  const int epoch = shared->epochs[watch.instance];
+  const std::int64_t began = shared->forgets;
   auto reading =
       co_await with_timeout(read_health(instance->health), kObserveDeadlineMs, "health probe");
-  if (shared->epochs[watch.instance] != epoch) co_return;
+  if (shared->is_void(watch.instance, began)) co_return;
   core::HealthReading value;
   if (reading) {
     value = std::move(*reading);
