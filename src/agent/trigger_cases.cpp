@@ -117,6 +117,13 @@ Next next_step(const Case& of, const Standing& standing) {
   if (!of.attempts.empty()) {
     if (Next held = held_by_last(of, standing); held.step != Step::nothing) return held;
   }
+  if (standing.reach == Reach::act && !standing.troubled.empty())
+    return {Step::hold,
+            standing.troubled +
+                ", the last rollout of the service, did not succeed; a "
+                "person looks first: hitless show " +
+                standing.troubled,
+            {}};
   std::vector<Covered> open = not_acted_on(of, standing.findings);
   if (open.empty())
     return {Step::hold,

@@ -54,6 +54,7 @@ struct Standing {
   TimeMs now = 0;
   bool approved = false;   // the last attempt's plan
   bool mended = false;     // a rollout of the service has succeeded since the last attempt
+  std::string troubled;    // the service's last rollout, whoever began it, if it did not succeed
   bool scheduled = false;  // comes back because it was told to
   DurationMs plan_valid_ms = 0, approval_wait_ms = 0;
 };

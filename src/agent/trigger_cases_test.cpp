@@ -90,6 +90,14 @@ TEST(TriggerCases, WhatFailedIsNotTriedAgainByItself) {
   EXPECT_EQ(next_step(cut, mended).step, Step::hold) << "a person ends it";
 }
 
+TEST(TriggerCases, NothingBeginsByItselfOnAServiceInTrouble) {
+  Standing troubled = standing(Reach::act);
+  troubled.troubled = "R-9";
+  EXPECT_EQ(next_step({}, troubled).step, Step::hold);
+  troubled.reach = Reach::approve;
+  EXPECT_EQ(next_step({}, troubled).step, Step::plan) << "a person will look at it";
+}
+
 TEST(TriggerCases, RefusalsAreTriedAgainButNotForEver) {
   Case refused = of({attempt({kLeak}, true, Fate::refused), attempt({kLeak}, true, Fate::refused)});
   EXPECT_EQ(next_step(refused, standing(Reach::act)).step, Step::plan);

@@ -57,8 +57,13 @@ bool plain(std::string_view word) {
 }  // namespace
 
 std::string_view to_string(Trigger trigger) {
-  constexpr std::array<std::string_view, 3> kNames = {"memory_growth", "pending_restart", "drift"};
+  constexpr std::array<std::string_view, 6> kNames = {
+      "memory_growth", "pending_restart", "drift", "certificate", "alert", "schedule"};
   return kNames.at(static_cast<std::size_t>(trigger));
+}
+
+std::string name_of(const Finding& finding) {
+  return std::string(to_string(finding.trigger)) + (finding.rule.empty() ? "" : " " + finding.rule);
 }
 
 void MemoryHistory::add(const std::string& of_process, MemorySample sample) {

@@ -1,9 +1,10 @@
 // What can call for a rollout without anybody asking: memory of a unit that grows, restarts that
-// are pending after an upgrade, configuration that is not what the fleet file says. Pure.
+// are pending after an upgrade, configuration that is not what the fleet file says, a renewed
+// certificate that nobody loaded, an alert, a schedule. Pure.
 //
-// Invariants: each finding is a proposal with its evidence, and a command; nothing here starts
-// anything. Memory is judged by a fitted slope over many samples of one and the same process, never
-// by one sample; too few samples say nothing.
+// Invariants: each finding is a proposal with its evidence, and a command; what may become of it is
+// agent/trigger_cases.hpp. Memory is judged by a fitted slope over many samples of one and the same
+// process, never by one sample; too few samples say nothing.
 #pragma once
 #include <optional>
 #include <string>
@@ -15,15 +16,19 @@
 
 namespace hitless::agent {
 
-enum class Trigger { memory_growth, pending_restart, drift };
+enum class Trigger { memory_growth, pending_restart, drift, certificate, alert, schedule };
 [[nodiscard]] std::string_view to_string(Trigger trigger);
 
 struct Finding {
   Trigger trigger = Trigger::drift;
-  std::string instance;  // web@web01
-  std::string evidence;  // one line
-  Request proposal;
+  std::string rule;        // of the fleet file, for alerts and schedules; else empty
+  std::string instance;    // web@web01
+  std::string evidence;    // one line
+  std::string occurrence;  // tells it from the next of its kind: the process, the alert, the time
+  Request proposal;        // wish none: it is only said
 };
+// "memory_growth", "alert leak"
+[[nodiscard]] std::string name_of(const Finding& finding);
 
 struct MemorySample {
   TimeMs at = 0;

@@ -123,13 +123,17 @@ struct Binder {
     CLI::App* watch =
         on_one("watch",
                "The live screen of a rollout that runs elsewhere; Ctrl-C only ends the watching. "
-               "With --triggers: what calls for a rollout, as proposals",
+               "With --triggers: what calls for a rollout, and as much of it as the policy allows",
                "hitless watch");
     watch->add_flag("--triggers", o.triggers,
                     "look for memory that grows, pending restarts and drift; names a service in "
                     "place of the rollout, or all");
     watch->add_option("--every", o.every, "--triggers: so often (60s)");
     watch->add_flag("--once", o.once, "--triggers: one look; exit 2 when there is something");
+    watch
+        ->add_option("--allow", o.triggers_allow,
+                     "--triggers: read (only say), propose (plans) or act; the policy holds too")
+        ->check(CLI::IsMember({"read", "propose", "act"}));
     on_one("pause", "Take no further instance; what is in work comes back first",
            "hitless pause R-7f3a21");
     on_one("resume", "Go on after a pause, or end a rollout that was cut off", "hitless resume");

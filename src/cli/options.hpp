@@ -32,6 +32,7 @@ struct Options {
 
   bool triggers = false, once = false;  // watch
   std::string every = "60s";            // watch --triggers
+  std::string triggers_allow = "act";   // watch --triggers --allow
   std::vector<std::string> words;       // ask
   std::string asked;                    // the sentence that a rollout came from
   bool only_out = false;                // status: only what is out of rotation

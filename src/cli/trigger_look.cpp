@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/digest.hpp"
 #include "base/text.hpp"
 #include "cli/narrate.hpp"
 #include "engine/planner.hpp"
@@ -31,8 +32,9 @@ echo z
 )sh";
 
 agent::Finding finding(Trigger trigger, const Wiring& wiring, const engine::InstanceParts& instance,
-                       Wish wish, std::string evidence) {
+                       Wish wish, std::string evidence, std::string occurrence) {
   agent::Finding found;
+  found.occurrence = std::move(occurrence);
   found.trigger = trigger;
   found.instance = instance.id.value;
   found.evidence = std::move(evidence);
@@ -69,20 +71,23 @@ void judge(const Wiring& wiring, const engine::InstanceParts& instance, const Sa
            Histories& histories, TriggerLook& look) {
   for (const std::string& each : said.unknown)
     look.unknown.push_back(instance.host_name + ": " + each);
+  if (said.needrestart.empty()) look.blind.insert({Trigger::pending_restart, instance.id.value});
   for (const std::string& unit : agent::pending_units(said.needrestart)) {
     if (unit == wiring.unit)
       look.findings.push_back(finding(Trigger::pending_restart, wiring, instance, Wish::restart,
-                                      unit + " still runs files that an upgrade has replaced"));
+                                      unit + " still runs files that an upgrade has replaced",
+                                      said.invocation));
   }
   if (!said.kib || said.invocation.empty()) {
     look.unknown.push_back(instance.id.value + ": its memory could not be read");
+    look.blind.insert({Trigger::memory_growth, instance.id.value});
     return;
   }
   agent::MemoryHistory& history = histories[instance.id.value];
   history.add(said.invocation, {wall_now_ms(), *said.kib});
   if (const auto grows = agent::growth(history))
-    look.findings.push_back(
-        finding(Trigger::memory_growth, wiring, instance, Wish::restart, agent::describe(*grows)));
+    look.findings.push_back(finding(Trigger::memory_growth, wiring, instance, Wish::restart,
+                                    agent::describe(*grows), said.invocation));
 }
 
 // As root where the host has `sudo: true`; only root sees the processes of others.
@@ -102,6 +107,8 @@ Task<void> look_at_host(const Wiring* wiring, const engine::InstanceParts* insta
   auto ran = co_await instance->host->script(kScript, {wiring->unit}, kLookDeadlineMs, false);
   if (!ran) {
     look->unknown.push_back(describe(ran.error()));
+    look->blind.insert({Trigger::pending_restart, instance->id.value});
+    look->blind.insert({Trigger::memory_growth, instance->id.value});
     co_return;
   }
   Said said = parse(ran->out);
@@ -121,6 +128,8 @@ Task<void> look_for_drift(Wiring* wiring, TriggerLook* look) {
   auto draft = co_await engine::make_plan(&wiring->parts, options);
   if (!draft) {
     look->unknown.push_back(wiring->parts.name + ": configuration: " + describe(draft.error()));
+    for (const engine::InstanceParts& instance : wiring->parts.instances)
+      look->blind.insert({Trigger::drift, instance.id.value});
     co_return;
   }
   for (const engine::InstanceDraft& each : draft->instances) {
@@ -128,13 +137,15 @@ Task<void> look_for_drift(Wiring* wiring, TriggerLook* look) {
     if (instance == nullptr || each.preflight.report.diff.empty()) continue;
     look->findings.push_back(finding(Trigger::drift, *wiring, *instance, Wish::apply,
                                      "the configuration there is not that of the fleet file (" +
-                                         draft->plan.change_summary + ")"));
+                                         draft->plan.change_summary + ")",
+                                     sha256_hex(each.preflight.report.diff)));
   }
 }
 
 }  // namespace
 
 Task<void> look_for_triggers(Wiring* wiring, Histories* histories, TriggerLook* look) {
+  look->services.push_back(wiring->parts.name);
   std::vector<Task<void>> looks;
   if (!wiring->unit.empty()) {
     for (const engine::InstanceParts& instance : wiring->parts.instances)

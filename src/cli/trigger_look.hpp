@@ -2,6 +2,7 @@
 // configuration that is not what the fleet file says. Reads only. What could not be read is named.
 #pragma once
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,10 @@ using Histories = std::map<std::string, agent::MemoryHistory>;  // by instance
 
 struct TriggerLook {
   std::vector<agent::Finding> findings;
-  std::vector<std::string> unknown;  // "web01: needrestart is not installed"
+  std::vector<std::string> services;  // that were looked at
+  std::vector<std::string> unknown;   // "web01: needrestart is not installed"
+  // Instances where a trigger could not be judged: what stood there may still stand.
+  std::set<std::pair<agent::Trigger, std::string>> blind;
 };
 
 Task<void> look_for_triggers(Wiring* wiring, Histories* histories, TriggerLook* look);

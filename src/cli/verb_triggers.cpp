@@ -1,13 +1,15 @@
-// watch --triggers: looks at services again and again, and says what calls for a rollout, with its
-// evidence and the command. It proposes; it starts nothing. What it saw of memory is kept in the
-// state folder, so that --once from a timer sees a slope too.
+// watch --triggers: looks at services again and again, says what calls for a rollout, with its
+// evidence and the command, and hands it to the desk, which does what the policy lets it. What it
+// saw of memory is kept in the state folder, so that --once from a timer sees a slope too.
 #include <fmt/format.h>
 
 #include <set>
 
 #include "adapters/journal/codec.hpp"
+#include "adapters/journal/service_lock.hpp"
 #include "base/text.hpp"
 #include "cli/load.hpp"
+#include "cli/trigger_desk.hpp"
 #include "cli/trigger_look.hpp"
 #include "cli/verb_triggers.hpp"
 #include "runtime/durable_file.hpp"
@@ -17,12 +19,15 @@ namespace hitless::cli {
 namespace {
 
 constexpr std::size_t kMaxHistoryBytes = 16u << 20;
+constexpr const char* kLockName = "hitless-watch-triggers";
 
 struct Watched {
   App* app = nullptr;
+  std::unique_ptr<TriggerDesk> desk;
   Histories histories;
   std::set<std::string> said;  // findings and unknowns that stand already
   bool interrupted = false;
+  int exit_code = kOk;
 };
 
 std::string history_path(const App& app) {
@@ -50,14 +55,14 @@ void print(const App& app, const agent::Finding& found) {
         R"({{"format_version":1,"trigger":{},"instance":{},"evidence":{},"intent":{},"service":{},)"
         R"("hosts":[{}],"command":{}}})"
         "\n",
-        journal::quote_json(agent::to_string(found.trigger)), journal::quote_json(found.instance),
+        journal::quote_json(name_of(found)), journal::quote_json(found.instance),
         journal::quote_json(found.evidence),
         journal::quote_json(agent::to_string(found.proposal.wish)),
         journal::quote_json(found.proposal.service),
         journal::quote_json(found.proposal.hosts.front()), journal::quote_json(command));
   } else {
     fmt::print("{} {}  {}: {}\n  Proposed: {}\n", format_clock(wall_now_ms()),
-               escape_for_terminal(found.instance), agent::to_string(found.trigger),
+               escape_for_terminal(found.instance), name_of(found),
                app.out.plain(escape_for_terminal(found.evidence)), command);
   }
   std::fflush(stdout);
@@ -67,7 +72,7 @@ void print(const App& app, const agent::Finding& found) {
 std::size_t tell(Watched& watched, const TriggerLook& look) {
   std::set<std::string> now;
   for (const agent::Finding& found : look.findings) {
-    const std::string key = found.instance + " " + std::string(agent::to_string(found.trigger));
+    const std::string key = found.instance + " " + name_of(found);
     now.insert(key);
     if (!watched.said.contains(key)) print(*watched.app, found);
   }
@@ -80,34 +85,85 @@ std::size_t tell(Watched& watched, const TriggerLook& look) {
   return look.findings.size();
 }
 
-Task<void> wait_or_end(Watched* watched, DurationMs every_ms) {
-  auto catcher = co_await SignalCatcher::start([watched](int) { watched->interrupted = true; });
-  const DurationMs until = steady_now_ms() + every_ms;
-  while (!watched->interrupted && steady_now_ms() < until) co_await sleep_for(200);
+void print_word(const App& app, const DeskWord& word) {
+  if (app.options.json) {
+    fmt::print(R"({{"format_version":1,"case":{},"step":{},"plan":{},"rollout":{},"result":{},)"
+               R"("text":{}}})"
+               "\n",
+               journal::quote_json(word.of), journal::quote_json(word.step),
+               journal::quote_json(word.plan_id), journal::quote_json(word.rollout),
+               journal::quote_json(word.result), journal::quote_json(word.text));
+  } else {
+    fmt::print("{} {}  {}: {}\n", format_clock(wall_now_ms()), escape_for_terminal(word.of),
+               word.step, app.out.plain(escape_for_terminal(word.text)));
+  }
+  std::fflush(stdout);
 }
 
-// An exit code on an error, else the number of findings as -n.
-Result<std::size_t> one_round(Watched& watched) {
-  App& app = *watched.app;
-  auto fleet = load_fleet_or_complain(app);  // anew: it may have changed
-  if (!fleet) return fail(ErrorCode::invalid, "the fleet file has errors");
-  TriggerLook look;
+// False: there is no such service.
+Task<bool> look_at_all(Watched* watched, const fleet::Fleet* fleet, TriggerLook* look) {
+  const std::string& wanted = watched->app->options.id;
+  if (!wanted.empty() && fleet->service(wanted) == nullptr) co_return false;
   for (const auto& [name, service] : fleet->services) {
-    if (!app.options.id.empty() && app.options.id != name) continue;
+    if (watched->interrupted) co_return true;
+    if (!wanted.empty() && wanted != name) continue;
     auto wiring = wire(*fleet, name);
-    if (!wiring) {
-      look.unknown.push_back(describe(wiring.error()));
-      continue;
-    }
-    run_with(std::move(*wiring),
-             [&](Wiring* w) { return look_for_triggers(w, &watched.histories, &look); });
+    if (wiring)
+      co_await look_for_triggers(wiring->get(), &watched->histories, look);
+    else
+      look->unknown.push_back(describe(wiring.error()));
   }
-  if (!app.options.id.empty() && fleet->service(app.options.id) == nullptr)
-    return fail(ErrorCode::not_found, "no service `" + app.options.id + "` in the fleet file");
-  const std::size_t found = tell(watched, look);
-  if (Status kept = keep_histories(app, watched.histories); !kept)
-    return tl::unexpected<Error>(kept.error());
-  return found;
+  co_return true;
+}
+
+// False: it cannot go on; exit_code says why.
+Task<bool> one_round(Watched* watched) {
+  App& app = *watched->app;
+  auto fleet = load_fleet_or_complain(app);  // anew: it may have changed
+  if (!fleet) {
+    watched->exit_code = kConfig;
+    co_return false;
+  }
+  TriggerLook look;
+  if (!co_await look_at_all(watched, &*fleet, &look)) {
+    watched->exit_code = failed(
+        app, Error{ErrorCode::not_found,
+                   "no service `" + escape_for_terminal(app.options.id) + "` in the fleet file",
+                   {},
+                   {}});
+    co_return false;
+  }
+  const std::size_t found = tell(*watched, look);
+  if (Status kept = keep_histories(app, watched->histories); !kept) {
+    watched->exit_code = failed(app, kept.error());
+    co_return false;
+  }
+  co_await watched->desk->tend(&*fleet, &look);
+  if (watched->desk->worst() != kOk)
+    watched->exit_code = watched->desk->worst();
+  else
+    watched->exit_code = found > 0 && watched->desk->left() > 0 ? kChangesPresent : kOk;
+  co_return true;
+}
+
+Task<void> watch(Watched* watched, DurationMs every_ms) {
+  auto catcher = co_await SignalCatcher::start([watched](int) {
+    watched->interrupted = true;
+    watched->desk->stop();
+  });
+  while (!watched->interrupted) {
+    const bool fine = co_await one_round(watched);
+    if (!fine || watched->app->options.once) co_return;
+    const DurationMs until = steady_now_ms() + every_ms;
+    while (!watched->interrupted && steady_now_ms() < until) co_await sleep_for(200);
+  }
+  watched->exit_code = kOk;
+}
+
+agent::Allow allow_of(const App& app) {
+  const std::string& name = app.options.triggers_allow;
+  if (name == "read") return agent::Allow::read;
+  return name == "propose" ? agent::Allow::propose : agent::Allow::act;
 }
 
 }  // namespace
@@ -119,18 +175,26 @@ int watch_triggers(App& app) {
                   Error{ErrorCode::invalid, "--every is no duration of at least 1s",
                         escape_for_terminal(app.options.every), "for instance 60s"},
                   kUsage);
+  agent::Allow allow = allow_of(app);
+  // Two that act would each begin a rollout of one finding.
+  std::optional<journal::ServiceLock> lock;
+  if (allow != agent::Allow::read) {
+    auto taken = journal::ServiceLock::acquire(state_dir(app), kLockName, "watch --triggers");
+    if (taken) {
+      lock.emplace(std::move(*taken));
+    } else {
+      fmt::print(stderr, "{}\nThis one only says what it finds.\n",
+                 escape_for_terminal(describe(taken.error())));
+      allow = agent::Allow::read;
+    }
+  }
   Watched watched;
   watched.app = &app;
+  watched.desk = std::make_unique<TriggerDesk>(
+      app, allow, [&app](const DeskWord& word) { print_word(app, word); });
   load_histories(app, watched.histories);
-  while (!watched.interrupted) {
-    auto found = one_round(watched);
-    if (!found)
-      return failed(app, found.error(),
-                    found.error().code == ErrorCode::invalid ? kConfig : kError);
-    if (app.options.once) return *found == 0 ? kOk : kChangesPresent;
-    run_until_done([&] { return wait_or_end(&watched, *every); });
-  }
-  return kOk;
+  run_until_done([&] { return watch(&watched, *every); });
+  return watched.exit_code;
 }
 
 }  // namespace hitless::cli
