@@ -85,6 +85,7 @@ struct TriggerDesk::Work {
   agent::Standing standing;
   agent::Caller caller;
   std::string last_result;
+  bool done = false;  // a rollout of this round has succeeded
 };
 
 TriggerDesk::TriggerDesk(const App& app, agent::Allow allow,
@@ -272,6 +273,12 @@ Task<bool> TriggerDesk::one_step(Work* work) {
          work->last_result.empty() ? "refused" : work->last_result);
     if (last->fate == Fate::failed || last->fate == Fate::cut_off)
       worst_ = std::max(worst_, exit_code_of(work->last_result));
+    work->done = good;
+    // What it installed is there, so the same difference would be a new one.
+    if (good && work->group->findings.front().trigger == agent::Trigger::drift) {
+      work->kept.attempts.back().covers.clear();
+      (void)keep(work->group->key, work->kept);
+    }
     if (good) co_return false;  // the next look tells whether it has helped
   }
   agent::Next next = next_step(work->kept, work->standing);
@@ -334,7 +341,7 @@ Task<void> TriggerDesk::tend_group(const fleet::Fleet* fleet, const Group* group
     work.standing.now = wall_now_ms();
     goes_on = co_await one_step(&work);
   }
-  if (work.kept.attempts.empty() || work.kept.attempts.back().fate != Fate::succeeded) ++left_;
+  if (!work.done) ++left_;
 }
 
 Task<void> TriggerDesk::tend(const fleet::Fleet* fleet, const TriggerLook* look) {

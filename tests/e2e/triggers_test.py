@@ -1,4 +1,5 @@
-"""`hitless watch --triggers`: what calls for a rollout is said, with its evidence and the command; nothing is started."""
+"""`hitless watch --triggers` on real hosts: what calls for a rollout is said, with its evidence and the command; where the
+policy says so a leaking service is restarted, with no client noticing (more of that: tests/agent/triggers_test.py)."""
 import json
 import os
 import time
@@ -18,7 +19,9 @@ class TriggersTest(E2eTest):
     def look(self, text, code):
         run = self.lab.hitless("watch", "--triggers", "--once", "--json", fleet=text)
         self.assertEqual(run.code, code, run)
-        return [json.loads(line) for line in run.out.splitlines()]
+        lines = [json.loads(line) for line in run.out.splitlines()]
+        self.words = {line["step"]: line for line in lines if "case" in line}
+        return [line for line in lines if "trigger" in line]
 
     def test_drift_and_a_leak_are_proposed(self):
         lab = self.lab
@@ -56,12 +59,21 @@ class TriggersTest(E2eTest):
             self.assertEqual([(each["trigger"], each["instance"], each["command"]) for each in found],
                              [("memory_growth", "app@web01", "hitless restart app --limit web01")])
             self.assertRegex(found[0]["evidence"], r"grows by \d+\.\d MiB an hour: .*41 samples")
-            host.systemctl("restart", "app")  # a new process starts anew
-            wait_until(lambda: host.get("/healthz", 8080)[0] == 200, 15, "the app")
-            self.wait_in()
-            self.assertEqual(self.look(text, OK), [])
+            self.assertEqual(list(self.words), ["waits"], "the policy says nothing: an approval is wanted")
+            self.assertIn("No rollouts yet", lab.hitless("history").err)
+        with self.subTest("and is mended, where the policy says auto"):
+            auto = {"policy": {"floor": 1, "autonomy": {"default": "auto"}, "actions_per_hour": 1}}
+            text = fleet(lab, web={"policy": {"floor": 1}}, app=auto)
+            with lab.load(rate=200) as load, FloorWatch(lab, "be_app") as floor:
+                load.wait_sent(100)
+                self.assertEqual(len(self.look(text, OK)), 1)
+                self.requests(100, load)
+            self.assertEqual(self.words["ended"]["result"], "succeeded", self.words)
+            self.assertEqual(floor.lowest, 1)
+            self.assertEqual(changed(before["app.service"], identities(lab, "app.service")), ["web01"])
+            self.assertRegex(self.journal("audit", "export"), r"agent trigger memory_growth for \w+@")
+            self.assertEqual(self.look(text, OK), [], "a new process starts anew")
         self.assertEqual(changed(before["nginx.service"], identities(lab, "nginx.service")), [])
-        self.assertIn("No rollouts yet", lab.hitless("history").err)
 
     def wait_in(self):
         for lb in self.lab.lbs.values():

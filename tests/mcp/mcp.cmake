@@ -8,6 +8,10 @@ set_target_properties(hitless-mcp-fixture PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${
 add_test(NAME agent.mcp COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/agent/mcp_test.py)
 set_tests_properties(agent.mcp PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TEST_ENV}")
 
+# `hitless watch --triggers` that acts, on the same fleet.
+add_test(NAME agent.triggers COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/agent/triggers_test.py)
+set_tests_properties(agent.triggers PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TEST_ENV}")
+
 # Official clients and the conformance suite, from the npm registry; installed once, below the build folder.
 add_test(NAME mcp.clients COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/mcp/clients_test.py)
 set_tests_properties(mcp.clients PROPERTIES TIMEOUT 900 LABELS slow ENVIRONMENT "${HITLESS_TEST_ENV}")
