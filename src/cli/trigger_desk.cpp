@@ -90,7 +90,7 @@ struct TriggerDesk::Work {
 
 TriggerDesk::TriggerDesk(const App& app, agent::Allow allow,
                          std::function<void(const DeskWord&)> say)
-    : world_{app, {}}, registry_(make_tools(&world_)), allow_(allow), say_(std::move(say)) {}
+    : world_(app), registry_(make_tools(&world_)), allow_(allow), say_(std::move(say)) {}
 
 std::vector<TriggerDesk::Group> TriggerDesk::groups_of(const TriggerLook& look) const {
   std::vector<Group> groups;
