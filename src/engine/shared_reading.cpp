@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/check_sockets.hpp"
+
 namespace hitless::engine {
 namespace {
 
@@ -103,6 +105,8 @@ Task<InstanceReading> look_at(const ServiceParts* parts, const InstanceParts* in
   if (!counts) co_return result;
   if (count) {
     result.mine.host_connections = *count;
+    CheckSockets nothing;
+    co_await leave_out_checks(parts, instance, &nothing, &result.mine);
   } else {
     result.count_error = count.error();
   }

@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "engine/check_sockets.hpp"
 #include "engine/shared_reading.hpp"
 #include "runtime/timeout.hpp"
 
@@ -55,6 +56,7 @@ struct WatchShared {
     const auto last = forgotten.find(id);
     return last != forgotten.end() && last->second > began;
   }
+  std::map<core::InstanceId, CheckSockets> checks;
   std::map<core::InstanceId, core::ServiceReading> service;
   TimeMs counters_at = 0;
   std::set<core::InstanceId> expected;  // whose first request since an effect is waited for
@@ -80,6 +82,7 @@ Watchers::~Watchers() {
 void Watchers::forget(const core::InstanceId& id) {
   shared_->traffic.erase(id);
   shared_->forgotten[id] = ++shared_->forgets;
+  shared_->checks.erase(id);
   shared_->service.erase(id);
   shared_->expected.insert(id);
 }
@@ -101,6 +104,17 @@ Task<void> count_into(const InstanceParts* instance, std::optional<std::int64_t>
   if (auto count = co_await count_sockets(instance)) *out = *count;
 }
 
+// Whoever is forgotten meanwhile gets no memory back: what it had may be of before an effect.
+Task<void> leave_out_checks_of(std::shared_ptr<WatchShared> shared, core::InstanceId id,
+                               core::TargetReading merged, std::optional<std::int64_t>* count) {
+  CheckSockets memory = shared->checks[id];
+  const std::int64_t began = shared->forgets;
+  merged.host_connections = *count;
+  co_await leave_out_checks(shared->parts, find(*shared->parts, id), &memory, &merged);
+  *count = merged.host_connections;
+  if (!shared->is_void(id, began)) shared->checks[id] = std::move(memory);
+}
+
 Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watch) {
   const std::int64_t began = shared->forgets;
   std::shared_ptr<const FullReading> reading;
@@ -113,6 +127,12 @@ Task<void> observe_traffic(std::shared_ptr<WatchShared> shared, core::Watch watc
       looks.push_back(count_into(instance, &counts[id]));
   }
   co_await join_all(std::move(looks));
+  std::vector<Task<void>> closer;
+  for (auto& [id, count] : counts) {
+    if (const auto merged = reading->merged.find(id); count && merged != reading->merged.end())
+      closer.push_back(leave_out_checks_of(shared, id, merged->second, &count));
+  }
+  co_await join_all(std::move(closer));
   const TimeMs now = steady_now_ms();
   const DurationMs interval = std::max<DurationMs>(
       kCounterIntervalMs, kReadingsPerCounters * least_pause_ms(*shared->parts));

@@ -80,6 +80,10 @@ class Host {
   virtual Task<Result<std::string>> boot_id() = 0;
   // Established TCP connections whose local port is `port` (accepted or waiting to be).
   virtual Task<Result<std::int64_t>> connections_on(int port) = 0;
+  // The other end of each of them, "10.0.0.9:41450"; only what stands after the last colon counts.
+  virtual Task<Result<std::vector<std::string>>> peers_on(int /*port*/) {
+    co_return fail(ErrorCode::unavailable, "its connections cannot be listed", name());
+  }
   // A path on this machine that reaches the UNIX socket `path` there (ssh forwarding; the same path
   // for a local host).
   virtual Task<Result<std::string>> forward_unix(std::string path) = 0;

@@ -48,6 +48,11 @@ class Traffic {
   virtual Task<Status> rejoin(core::InstanceId target) = 0;
   virtual Task<Status> close_remaining(core::InstanceId target) = 0;
   virtual Task<std::vector<PoolCounters>> counters() = 0;
+  // Local ports, at the load balancer, of those connections to the target that are open now as its
+  // own health check and nothing else. What it cannot tell apart from work is not among them.
+  virtual Task<std::vector<int>> check_ports(core::InstanceId /*target*/) {
+    co_return std::vector<int>{};
+  }
   // False: counters() has nothing to say; then nobody counts all requests of a service.
   [[nodiscard]] virtual bool has_counters() const { return true; }
   // How far counters() may lie behind; the witness waits so long at the end for the last of them.

@@ -58,4 +58,16 @@ cat $tables | grep -Eic "^ *[0-9]+: [0-9A-F]+:$2 [0-9A-F]+:[0-9A-F]{4} 01 "
 [ $? -lt 2 ]
 )sh";
 
+const char* const peers_script = R"sh(
+if lines=$(ss -Htn state established "( sport = :$1 )" 2>/dev/null); then
+  [ -z "$lines" ] || printf '%s\n' "$lines" | while read -r in out here there more; do echo "$there"; done
+  exit 0
+fi
+[ -r /proc/net/tcp ] || { echo 'no ss and no /proc/net/tcp' >&2; exit 80; }
+tables=/proc/net/tcp
+[ -r /proc/net/tcp6 ] && tables="$tables /proc/net/tcp6"
+cat $tables | grep -Ei "^ *[0-9]+: [0-9A-F]+:$2 [0-9A-F]+:[0-9A-F]{4} 01 " |
+  while read -r number here there more; do echo "?:$((0x${there##*:}))"; done
+)sh";
+
 }  // namespace hitless::host

@@ -184,6 +184,19 @@ TEST_F(LocalHostTest, CountsEstablishedConnectionsOfThatPortOnly) {
     const auto count = co_await host->connections_on(endpoint.port());
     EXPECT_TRUE(count) << count.error().what;
     EXPECT_EQ(count.value_or(-1), 3) << "two ends each, one counts; unaccepted ones too";
+    auto peers = co_await host->peers_on(endpoint.port());
+    EXPECT_TRUE(peers) << peers.error().what;
+    std::vector<std::string> ports;
+    for (const std::string& peer : peers.value_or(std::vector<std::string>{}))
+      ports.push_back(peer.substr(peer.rfind(':') + 1));
+    std::vector<std::string> ours;
+    for (const auto& client : clients)
+      ours.push_back(std::to_string(client.local_endpoint().port()));
+    std::ranges::sort(ports);
+    std::ranges::sort(ours);
+    EXPECT_EQ(ports, ours);
+    const auto nobody = co_await host->peers_on(1);
+    EXPECT_TRUE(nobody && nobody->empty());
     const auto none = co_await host->connections_on(1);
     EXPECT_EQ(none.value_or(-1), 0);
     const auto nonsense = co_await host->connections_on(0);

@@ -14,6 +14,8 @@ inline constexpr int put_not_regular = 81;
 inline constexpr int put_read_back_differs = 82;
 // $1 port, $2 the same as four hex digits. Prints a count.
 extern const char* const connections_script;
+// As before. Prints the other end of each, ADDRESS:PORT; the address is only there with ss.
+extern const char* const peers_script;
 
 // Operations as transient units. $1 unit without suffix, $2 seconds, $3 service or -, $4 port,
 // $5 epoch, $6… argv. Behind the functions of ports/claim_files.hpp, as root.

@@ -245,4 +245,19 @@ Task<Result<std::int64_t>> ShellHost::connections_on(int port) {
   co_return count;
 }
 
+Task<Result<std::vector<std::string>>> ShellHost::peers_on(int port) {
+  if (port < 1 || port > 65535) co_return refuse(fmt::format("{} is not a port", port));
+  std::vector<std::string> args = {std::to_string(port), fmt::format("{:04X}", port)};
+  const auto result =
+      co_await run_script(peers_script, std::move(args), {}, read_deadline_ms, small_output_bytes);
+  if (!result) co_return tl::unexpected(result.error());
+  if (result->exit_code != 0 || result->truncated)
+    co_return fail(ErrorCode::failed, "cannot list connections: " + shown(result->err), name_);
+  std::vector<std::string> peers;
+  for (std::string& line : split(result->out, '\n')) {
+    if (!line.empty()) peers.push_back(std::move(line));
+  }
+  co_return peers;
+}
+
 }  // namespace hitless::host

@@ -33,6 +33,7 @@ class ShellHost : public ports::Host {
   Task<Result<ports::FileStat>> stat(std::string path) override;
   Task<Result<std::string>> boot_id() override;
   Task<Result<std::int64_t>> connections_on(int port) override;
+  Task<Result<std::vector<std::string>>> peers_on(int port) override;
 
   [[nodiscard]] ShellSession& session() { return session_; }
 

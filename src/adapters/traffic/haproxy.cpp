@@ -45,6 +45,7 @@ class Haproxy final : public ports::Traffic {
   Task<Status> rejoin(core::InstanceId target) override;
   Task<Status> close_remaining(core::InstanceId target) override;
   Task<std::vector<ports::PoolCounters>> counters() override;
+  Task<std::vector<int>> check_ports(core::InstanceId target) override;
 
  private:
   [[nodiscard]] Result<std::string> server_of(const core::InstanceId& target) const;
@@ -181,6 +182,17 @@ Task<std::vector<ports::PoolCounters>> Haproxy::counters() {
   std::vector<Task<ports::PoolCounters>> reads;
   for (const auto& node : nodes_) reads.push_back(count_node(node.get()));
   co_return co_await all_of(std::move(reads));
+}
+
+Task<std::vector<int>> Haproxy::check_ports(core::InstanceId target) {
+  std::vector<int> all;
+  const auto server = server_of(target);
+  if (!server) co_return all;
+  std::vector<Task<std::vector<int>>> asked;
+  for (const auto& node : nodes_) asked.push_back(node->check_ports(*server));
+  for (const auto& ports : co_await all_of(std::move(asked)))
+    all.insert(all.end(), ports.begin(), ports.end());
+  co_return all;
 }
 
 // ---- drain

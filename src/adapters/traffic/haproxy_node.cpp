@@ -14,6 +14,7 @@ constexpr DurationMs look_again_ms = 30;
 constexpr std::size_t sessions_per_line = 100;  // of commands; a line may have 16 KB
 constexpr DurationMs master_share = 2;
 constexpr std::size_t max_old_workers = 16;
+constexpr std::int64_t max_connections_to_list = 2'000;
 
 TimeMs steady_now_ms() {
   using namespace std::chrono;
@@ -31,6 +32,15 @@ Error refusal(std::string_view reply, const std::string& command) {
   }
   const ErrorCode code = says_not_found(reply) ? ErrorCode::not_found : ErrorCode::failed;
   return {code, "`" + command + "` was answered with `" + first_line(reply) + "`", {}, {}};
+}
+
+// Each process has its own servers, drains and counts, and this socket is one of them.
+Status check_processes(const WorkerInfo& info) {
+  if (info.processes <= 1) return {};
+  return fail(ErrorCode::refused,
+              "it runs as " + std::to_string(info.processes) +
+                  " processes (nbproc), of which one socket shows and drains one only",
+              {}, "replace `nbproc` by `nbthread` in haproxy.cfg");
 }
 
 }  // namespace
@@ -120,6 +130,7 @@ Task<Result<NodeView>> NodeLink::look_at_worker(Address* to, std::string prefix)
     if (!parts) co_return tl::unexpected(parts.error());
     auto info = parse_info((*parts)[0]);
     if (!info) co_return tl::unexpected(info.error());
+    if (auto ok = check_processes(*info); !ok) co_return tl::unexpected(ok.error());
     view.worker = *info;
     view.backend_missing = says_not_found((*parts)[2]);
     if (view.backend_missing) co_return view;
@@ -305,6 +316,18 @@ Task<Result<std::string>> NodeLink::ask(std::string command) {
   auto parts = split_reply(*reply, 1);
   if (!parts) co_return tl::unexpected(at_node(parts.error()));
   co_return std::move(parts->front());
+}
+
+// `show fd` stops all threads for each line, and lists everything: not where much is open. Old
+// workers check nothing.
+Task<std::vector<int>> NodeLink::check_ports(std::string server) {
+  const auto reply = co_await ask("show info");
+  const auto info = reply ? parse_info(*reply) : tl::unexpected(reply.error());
+  if (!info || !info->connections || *info->connections > max_connections_to_list)
+    co_return std::vector<int>{};
+  const auto open = co_await ask("show fd");
+  if (!open) co_return std::vector<int>{};
+  co_return parse_check_ports(*open, backend_, server);
 }
 
 std::string NodeLink::epoch_for_counters(const NodeView& view) {

@@ -60,6 +60,9 @@ class NodeLink {
   Task<Status> close_in_old_workers(std::string server, std::vector<std::int64_t> pids);
   // The reply to a read-only command.
   Task<Result<std::string>> ask(std::string command);
+  // Local ports of the connections that are its health check of the server; none when it cannot be
+  // told, or when telling would cost it too much.
+  Task<std::vector<int>> check_ports(std::string server);
   [[nodiscard]] std::string epoch_for_counters(const NodeView& view);
 
  private:

@@ -133,5 +133,24 @@ TEST(HaproxySocket, GarbageIsUnknownForEveryTarget) {
   }
 }
 
+// HAProxy up to 2.4; a later one always has one process.
+TEST(HaproxySocket, SeveralProcessesBehindOneSocketAreRefused) {
+  FakeSocket fake({.reply = "Pid: 7\nNbproc: 4\nProcess_num: 1\n\n# x\n\n1\n# be_id\n\n"});
+  HaproxyPool pool;
+  pool.backend = "be";
+  pool.nodes.push_back({"lb-1", "unix:" + fake.path(), "", {}, {}});
+  pool.servers = {{core::InstanceId{"web@a"}, "s1"}};
+  auto driver = make_haproxy(pool);
+  const auto reports = await<std::vector<core::TargetReport>>([&] { return driver->read(); });
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].admin, core::AdminState::unknown);
+  EXPECT_NE(reports[0].note.find("4 processes (nbproc)"), std::string::npos) << reports[0].note;
+  const auto can =
+      await<Result<ports::TrafficCapabilities>>([&] { return driver->capabilities(); });
+  ASSERT_FALSE(can);
+  EXPECT_EQ(can.error().code, ErrorCode::refused);
+  EXPECT_FALSE(await<Status>([&] { return driver->drain(core::InstanceId{"web@a"}); }));
+}
+
 }  // namespace
 }  // namespace hitless::traffic

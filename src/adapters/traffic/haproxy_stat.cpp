@@ -124,6 +124,8 @@ Result<WorkerInfo> parse_info(std::string_view text) {
     if (name == "Pid") info.pid = to_number(value).value_or(0);
     if (name == "Start_time_sec" && to_number(value)) info.start = std::string(value);
     if (name == "Stopping") info.stopping = value != "0";
+    if (name == "Nbproc") info.processes = to_number(value).value_or(1);
+    if (name == "CurrConns") info.connections = to_number(value);
     if (name == "Version") info.version = truncate_utf8(escape_for_terminal(value), 40);
   }
   if (info.pid == 0) return broken("show info", "it has no Pid");
@@ -238,6 +240,24 @@ std::vector<std::string> parse_sessions(std::string_view text, std::string_view 
     if (at_backend && at_server) sessions.push_back(address);
   }
   return sessions;
+}
+
+std::vector<int> parse_check_ports(std::string_view text, std::string_view backend,
+                                   std::string_view server) {
+  const std::string place = "sv=" + std::string(backend) + "/" + std::string(server);
+  std::vector<int> ports;
+  for (const std::string& line : split(text, '\n')) {
+    // Who waits for its answer is named: a health check, not a stream and not the idle pool.
+    if (line.find(" tl.fct=srv_chk_io_cb)") == std::string::npos) continue;
+    const Row row = words(line);
+    const auto has = [&](std::string_view word) { return std::ranges::count(row, word) == 1; };
+    if (!has("back=1") || !has(place)) continue;
+    for (const std::string& word : row) {
+      const auto port = word.starts_with("lport=") ? to_number(word.substr(6)) : std::nullopt;
+      if (port && *port > 0 && *port <= 65'535) ports.push_back(static_cast<int>(*port));
+    }
+  }
+  return ports;
 }
 
 bool says_no_such_worker(std::string_view reply) {

@@ -22,6 +22,8 @@ struct WorkerInfo {  // show info
   std::string start;      // Start_time_sec; empty when the version does not tell
   bool stopping = false;  // an old worker that still answers
   std::string version;
+  std::int64_t processes = 1;               // Nbproc: more than one up to HAProxy 2.4 only
+  std::optional<std::int64_t> connections;  // CurrConns
 };
 
 struct StatRow {  // show stat: one server, or the backend (svname BACKEND)
@@ -69,6 +71,9 @@ struct ProcessList {  // show proc, from the master socket
                                                       std::string_view server);
 
 // The master has no (more) worker of that pid.
+// From `show fd`: local ports of the connections that are the health check of BACKEND/SERVER.
+[[nodiscard]] std::vector<int> parse_check_ports(std::string_view text, std::string_view backend,
+                                                 std::string_view server);
 [[nodiscard]] bool says_no_such_worker(std::string_view reply);
 // "No such proxy." and its like: the node answered, and it has no such backend or server.
 [[nodiscard]] bool says_not_found(std::string_view reply);

@@ -255,8 +255,12 @@ TEST(HaproxyEpoch, HardStopAfterEndsTheDoubt) {
 
 TEST(HaproxyEpoch, SumsStayComparableWhileAllThatWereCountedLive) {
   CounterEpoch epoch;
-  WorkerInfo a{.pid = 1, .start = "10", .stopping = false, .version = ""};
-  WorkerInfo b{.pid = 2, .start = "20", .stopping = false, .version = ""};
+  WorkerInfo a;
+  a.pid = 1;
+  a.start = "10";
+  WorkerInfo b;
+  b.pid = 2;
+  b.start = "20";
   const std::string first = epoch.saw(a, {});
   EXPECT_EQ(epoch.saw(b, {1}), first);
   const std::string second = epoch.saw(b, {});

@@ -43,6 +43,11 @@ class HostPool final : public ports::Traffic {
     if (target == targets_.end()) co_return Status{};
     co_return co_await pool_->close_remaining(target->second);
   }
+  Task<std::vector<int>> check_ports(InstanceId host) override {
+    const auto target = targets_.find(host);
+    if (target == targets_.end()) co_return std::vector<int>{};
+    co_return co_await pool_->check_ports(target->second);
+  }
   Task<std::vector<ports::PoolCounters>> counters() override {
     co_return co_await pool_->counters();
   }
