@@ -81,12 +81,15 @@ def size_offences():
                 yield f"{path.relative_to(ROOT)}:{number}: function of {length} lines, limit {MAX_FUNCTION_LINES}"
 
 
-# What must never be sent: letting clients go on that a frontend limit holds makes HAProxy abort.
-DANGEROUS = ("set maxconn",)
+# What must never be sent: letting clients go on that a frontend limit holds makes HAProxy abort, and a server without its
+# checks gets work whatever becomes of it. Tests play somebody else's hand.
+DANGEROUS = ("set maxconn", "disable health")
 
 
 def dangerous_words():
     for path in sorted(SRC.rglob("*.[ch]pp")):
+        if path.name.endswith("_test.cpp"):
+            continue
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             for words in DANGEROUS:
                 if words in line:

@@ -158,6 +158,12 @@ constexpr Explanation kTable[] = {
      "haproxy.cfg has no stats socket, or it is not at level admin.",
      "Draining is refused through any other.", "stats socket /run/haproxy/admin.sock",
      "stats socket /run/haproxy/admin.sock mode 660 level admin"},
+    {"HL0407", "the load balancer loads a server state file",
+     "haproxy.cfg has `load-server-state-from-file`: drains survive reloads by it.",
+     "Weights, and depending on the version addresses and ports, come from a file that nobody "
+     "looks at: an edited server may keep what it was.",
+     "load-server-state-from-file global   # saved last month",
+     "show servers state > /var/lib/haproxy/state before each reload"},
     {"HL0501", "a literal secret", "A password, token or key is written out in the file.",
      "Whoever can read the file, its history or its backups has the secret.", "password: hunter2",
      "password: \"${cred:smtp-password}\""},

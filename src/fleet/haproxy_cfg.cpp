@@ -151,14 +151,14 @@ class CfgParser {
     if (section_ == Section::global) return global(words, number);
     if (section_ == Section::defaults) {
       common(words, defaults_.server, defaults_.timeout_server_ms, defaults_.timeout_tunnel_ms);
-      if (words[0] == "load-server-state-from-file" && words.size() > 1 && words[1] != "none")
-        config_.server_state_file = true;
+      server_state(words, number);
       if (!defaults_name_.empty()) named_[defaults_name_] = defaults_;
       return;
     }
     if (section_ != Section::backend) return;
     HaproxyBackend& backend = config_.backends.back();
     common(words, server_defaults_, backend.timeout_server_ms, backend.timeout_tunnel_ms);
+    server_state(words, number);
     if (words[0] == "server" && words.size() > 2) add_server(words, words[1], words[2], 3, number);
     if (words[0] == "server-template" && words.size() > 3) add_template(words, number);
     if (words[0] == "cookie" || (words[0] == "stick" && words.size() > 1)) backend.sticky = true;
@@ -170,6 +170,12 @@ class CfgParser {
     for (std::size_t i = 3; i + 1 < words.size(); ++i)
       if (words[i] == "level") socket.level = words[i + 1];
     config_.stats_sockets.push_back(std::move(socket));
+  }
+
+  void server_state(const std::vector<std::string>& words, int number) {
+    const bool loads = words[0] == "load-server-state-from-file" && words.size() > 1 &&
+                       words[1] != "none" && config_.server_state_line == 0;
+    if (loads) config_.server_state_line = number;
   }
 
   static void common(const std::vector<std::string>& words, HaproxyServer& server,

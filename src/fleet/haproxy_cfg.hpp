@@ -43,7 +43,7 @@ struct StatsSocket {
 struct HaproxyConfig {
   std::vector<HaproxyBackend> backends;
   std::vector<StatsSocket> stats_sockets;
-  bool server_state_file = false;  // admin states survive a reload
+  int server_state_line = 0;  // where it loads a server state file; 0: nowhere
   [[nodiscard]] const HaproxyBackend* find(std::string_view backend) const;
 };
 

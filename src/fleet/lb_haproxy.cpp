@@ -16,6 +16,7 @@ class HaproxyValidator {
 
   void run() {
     sockets();
+    server_state();
     for (const auto& [name, service] : context_.fleet.services)
       for (std::size_t i = 0; i < service.pools.size(); ++i)
         if (service.pools[i].lb == lb_.name) pool(service, i);
@@ -45,6 +46,19 @@ class HaproxyValidator {
           d.notes.push_back(at_line(socket.line));
         }
     }
+  }
+
+  // Drains survive reloads by it, and so does what the configuration no longer says.
+  void server_state() {
+    if (config_.server_state_line == 0) return;
+    auto& d =
+        context_.warning("HL0407", context_.place({"load_balancers", lb_.name, "config"}),
+                         fmt::format("{} loads a server state file at each start", source_.name()),
+                         "may bring back old addresses and ports");
+    d.notes.push_back(at_line(config_.server_state_line));
+    d.help =
+        "write it anew (`show servers state`) right before each reload, and delete it when you "
+        "change the address, port or TLS of a server";
   }
 
   void pool(const Service& service, std::size_t index) {

@@ -178,6 +178,16 @@ TEST_F(WithHaproxy, DeadlinesShorterThanItsOwn) {
   EXPECT_EQ(codes_of(load(good_ + " timeout tunnel 1h\n", pool_)), "HL0306w@6:3");
 }
 
+TEST_F(WithHaproxy, AServerStateFileIsNamed) {
+  auto cfg = good_;
+  cfg.insert(cfg.find("backend be_web"), " load-server-state-from-file global\n");
+  const auto result = load(cfg, pool_);
+  EXPECT_THAT(codes_of(result), HasSubstr("HL0407w@4:"));
+  EXPECT_THAT(render(result.diagnostics, false), HasSubstr("may bring back old addresses"));
+  cfg.replace(cfg.find("file global"), 11, "file none");
+  EXPECT_EQ(codes_of(load(cfg, pool_)), "");
+}
+
 TEST_F(WithHaproxy, SocketLevelAndMissingFile) {
   auto cfg = good_;
   cfg.replace(cfg.find(" level admin"), 12, "");

@@ -69,6 +69,8 @@ inline constexpr Api kEc2{"ec2", "ec2", "EC2", "ec2", "2016-11-15"};
 inline constexpr Api kSts{"sts", "sts", "STS", "sts", "2011-06-15"};
 inline constexpr Api kCloudWatch{"monitoring", "monitoring", "CLOUDWATCH", "cloudwatch",
                                  "2010-08-01"};
+inline constexpr Api kAutoScaling{"autoscaling", "autoscaling", "AUTO_SCALING", "auto_scaling",
+                                  "2011-01-01"};
 
 // Explicit (ELBv2 only) > AWS_ENDPOINT_URL_<API> > AWS_ENDPOINT_URL > `services` of the profile >
 // `endpoint_url` of the profile > AWS's own address, FIPS or dual-stack when that is asked for.

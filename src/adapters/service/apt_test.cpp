@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "adapters/service/stale_script.hpp"
+#include "adapters/service/test_host.hpp"
+#include "base/text.hpp"
+
 namespace hitless::service {
 namespace {
 
@@ -46,6 +50,20 @@ TEST(Apt, PackageNamesAreNoOptions) {
   for (const char* name :
        {"", "-o", "--allow-downgrades", "a b", "a=1", "../x", "$(x)", "a;b", "a\n"})
     EXPECT_FALSE(is_package_name(name)) << name;
+}
+
+// A folder on a command line belongs to all packages that put something there: each upgrade of any
+// of them would have been a reason for a restart.
+TEST(Apt, AFolderOrAPatternOnACommandLineIsNobodysFile) {
+  TestHost host;
+  const auto owners = [&](const std::string& words) {
+    const auto ran = wait_for(host.exec(
+        {"sh", "-c", std::string(stale_functions) + "owners " + words}, {}, 20'000, false));
+    return std::string(trim(ran.value().out));
+  };
+  EXPECT_EQ(owners("/usr/bin/env"), "coreutils");
+  EXPECT_EQ(owners("/ /etc /usr /usr/ /usr/bin /var/lib/ --config=/etc relative"), "");
+  EXPECT_EQ(owners("'/usr/bin/en?' '/usr/bin/[e]nv' '/usr/*'"), "");
 }
 
 }  // namespace

@@ -38,6 +38,11 @@ class DaemonService final : public ports::Service {
     can.can_reload = spec_.reloads && seen->unit->get("CanReload") == "yes";
     can.proves_reload = can.can_reload && spec_.prove_reload != nullptr &&
                         (!spec_.log_proves || seen->identity.log_offset >= 0);
+    if (can.proves_reload && spec_.no_reload != nullptr) {
+      const auto files = co_await tree_.read_all({});
+      if (!files) co_return tl::unexpected<Error>(files.error());
+      can.proves_reload = spec_.no_reload(*files, *seen).empty();
+    }
     co_return can;
   }
 
@@ -63,6 +68,9 @@ class DaemonService final : public ports::Service {
     }
     if (spec_.remarks != nullptr && seen->identity.active) {
       for (Check& line : spec_.remarks(*seen)) checks.push_back(std::move(line));
+    }
+    if (spec_.config_remarks != nullptr || spec_.no_reload != nullptr) {
+      for (Check& line : co_await from_configuration(*seen)) checks.push_back(std::move(line));
     }
     if (auto pending =
             co_await pending_edits(host_, &tree_, seen->identity, seen->unit, spec_.loaded_at))
@@ -103,6 +111,21 @@ class DaemonService final : public ports::Service {
   }
 
  private:
+  Task<std::vector<Check>> from_configuration(const ProbeResult& seen) {
+    std::vector<Check> checks;
+    const auto files = co_await tree_.read_all({});
+    if (!files) {
+      checks.push_back(unknown_check(spec_.name, files.error()));
+      co_return checks;
+    }
+    if (spec_.config_remarks != nullptr) checks = spec_.config_remarks(*files);
+    if (spec_.no_reload == nullptr) co_return checks;
+    if (const std::string why = spec_.no_reload(*files, seen); !why.empty())
+      checks.push_back(check("Reload", CheckStatus::warn, "is not chosen: " + why,
+                             "a restart is done in its place, after a drain"));
+    co_return checks;
+  }
+
   Task<Result<ProbeResult>> look(std::optional<ServiceIdentity> before) {
     auto seen = co_await observer_.look(std::move(before));
     if (!seen || spec_.complete == nullptr || !seen->identity.active) co_return seen;

@@ -38,6 +38,10 @@ struct DaemonSpec {
                                const ProbeResult& seen) = nullptr;
   // Lines for the preflight.
   std::vector<core::Check> (*remarks)(const ProbeResult& seen) = nullptr;
+  // Also lines for the preflight, from the configuration on disk.
+  std::vector<core::Check> (*config_remarks)(const ports::Files& files) = nullptr;
+  // Why no reload may be chosen, from the configuration on disk; empty: it may.
+  std::string (*no_reload)(const ports::Files& files, const ProbeResult& seen) = nullptr;
 };
 
 [[nodiscard]] DaemonSpec apache_spec(const DaemonConfig& config);

@@ -1,7 +1,9 @@
 // Traps of Apache, HAProxy, php-fpm, gunicorn and Redis that were seen on real hosts: each has its
 // test here, with the real program, where the conformance suite does not have it already.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,6 +50,48 @@ struct Running {
     return {};
   }
   std::unique_ptr<Subject> subject;
+};
+
+// One request as a web server sends it to php-fpm.
+class FastCgi {
+ public:
+  FastCgi(const std::string& socket_path, const std::string& script) {
+    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    socket_path.copy(address.sun_path, sizeof address.sun_path - 1);
+    std::string params;
+    for (const auto& [name, value] :
+         {std::pair<std::string, std::string>{"SCRIPT_FILENAME", script},
+          {"REQUEST_METHOD", "GET"}}) {
+      params += static_cast<char>(name.size());
+      params += static_cast<char>(value.size());
+      params += name + value;
+    }
+    const std::string all = record(1, std::string("\0\1\0\0\0\0\0\0", 8)) +  // a responder
+                            record(4, params) + record(4, "") + record(5, "");
+    if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        ::send(fd_, all.data(), all.size(), MSG_NOSIGNAL) < 0)
+      ADD_FAILURE() << "cannot ask php-fpm";
+  }
+  ~FastCgi() { ::close(fd_); }
+  FastCgi(const FastCgi&) = delete;
+  FastCgi& operator=(const FastCgi&) = delete;
+  std::string answer() const {
+    std::string text;
+    char chunk[1024];
+    for (ssize_t n; (n = ::read(fd_, chunk, sizeof chunk)) > 0;)
+      text.append(chunk, static_cast<std::size_t>(n));
+    return text;
+  }
+
+ private:
+  static std::string record(int type, const std::string& content) {
+    return {std::string{'\1', static_cast<char>(type), '\0', '\1', '\0',
+                        static_cast<char>(content.size()), '\0', '\0'} +
+            content};
+  }
+  int fd_ = -1;
 };
 
 TEST(ApacheTraps, ASyntaxErrorEndsTheWholeServer) {
@@ -162,6 +206,18 @@ TEST(HaproxyTraps, WithoutAMasterNoReloadIsChosen) {
   }));
 }
 
+TEST(HaproxyTraps, StickTablesWithoutPeersAreNamed) {
+  Running haproxy("haproxy");
+  EXPECT_EQ(haproxy.line("Stick tables"), "");
+  std::string& path = haproxy.subject->config;
+  write_file(path, read_text(path) +
+                       "peers mine\n  peer local 127.0.0.1:1\nbackend kept\n"
+                       "  stick-table type ip size 1k peers mine\n"
+                       "backend lost  # and this\n\tstick-table type ip size 1k  # peers mine\n");
+  EXPECT_EQ(haproxy.line("Stick tables").find("of lost are lost at each reload"), 0U)
+      << haproxy.line("Stick tables");
+}
+
 TEST(PhpFpmTraps, ASocketThatCannotBeOpenedEndsIt) {
   Running fpm("php_fpm");
   const auto before = fpm.identity();
@@ -187,6 +243,86 @@ TEST(PhpFpmTraps, ChildrenCannotForgeTheProof) {
   seen.log_lines = {"[30-Nov-2026 17:31:53] NOTICE: ready to handle connections"};
   EXPECT_EQ(spec.prove_reload(before, seen).verdict, ServiceVerdict::indeterminate)
       << "without a reload before it";
+}
+
+TEST(PhpFpmTraps, OneInTheBackgroundIsNotReloaded) {
+  Running fpm("php_fpm");
+  EXPECT_EQ(fpm.line("Reload"), "");
+  const auto can = [&] { return wait_for(fpm.service().capabilities()).value().proves_reload; };
+  EXPECT_TRUE(can());
+  Subject& subject = *fpm.subject;
+  const std::string folder = subject.unit.folder.path;
+  const auto before = fpm.identity();
+  write_file(folder + "/unit/pidfile", folder + "/fpm.pid\n");
+  const std::string run = "exec php-fpm8.2 --daemonize --pid " + folder + "/fpm.pid --fpm-config " +
+                          folder + "/fpm.conf";
+  subject.unit.define(run, "kill -USR2 $MAINPID");
+  (void)wait_for(fpm.service().act({Action::restart, "R-1.1", before, 30'000}));
+  ASSERT_TRUE(TestUnit::wait_until([&] { return fpm.identity().active; }));
+  EXPECT_FALSE(can());
+  EXPECT_NE(fpm.line("Reload").find("changes its PID"), std::string::npos) << fpm.line("Reload");
+
+  // And why: what a reload leaves is another process, so that it is not taken for proven.
+  const auto daemon = fpm.identity();
+  fpm.reload(daemon);
+  ASSERT_TRUE(TestUnit::wait_until([&] {
+    const auto now = fpm.identity();
+    return now.active && now.main_pid != daemon.main_pid;
+  }));
+  EXPECT_NE(wait_for(fpm.service().verify(Action::reload, daemon)).verdict, ServiceVerdict::proven);
+}
+
+TEST(PhpFpmTraps, AReloadKillsWhatIsInFlightUnlessItIsDrained) {
+  Running fpm("php_fpm");
+  EXPECT_EQ(fpm.line("php-fpm").find("process_control_timeout is 0"), 0U) << fpm.line("php-fpm");
+  Subject& subject = *fpm.subject;
+  const std::string folder = subject.unit.folder.path, main = folder + "/fpm.conf";
+  std::filesystem::permissions(folder, std::filesystem::perms(0755));
+  std::filesystem::create_directory(folder + "/www");
+  const std::string mark = folder + "/www/started";
+  std::filesystem::permissions(folder + "/www", std::filesystem::perms(0777));
+  write_file(folder + "/slow.php", "<?php touch('" + mark + "'); usleep(700000); echo 'done';");
+  const auto begin = [&] {
+    std::filesystem::remove(mark);
+    auto request = std::make_unique<FastCgi>(folder + "/fpm.sock", folder + "/slow.php");
+    EXPECT_TRUE(TestUnit::wait_until([&] { return exists(mark); }));
+    return request;
+  };
+  auto cut = begin();
+  EXPECT_EQ(fpm.reload_and_watch(fpm.identity()).verdict, ServiceVerdict::proven);
+  EXPECT_EQ(cut->answer().find("done"), std::string::npos) << "this is the trap";
+
+  auto drained = begin();
+  EXPECT_NE(drained->answer().find("done"), std::string::npos) << "waited for, as a drain does";
+  EXPECT_EQ(fpm.reload_and_watch(fpm.identity()).verdict, ServiceVerdict::proven);
+
+  // Given time, the old worker ends its request.
+  write_file(main, read_text(main).insert(9, "process_control_timeout = 10s\n"));
+  EXPECT_EQ(fpm.line("php-fpm"), "");
+  EXPECT_EQ(fpm.reload_and_watch(fpm.identity()).verdict, ServiceVerdict::proven);
+  auto kept = begin();
+  fpm.reload(fpm.identity());
+  EXPECT_NE(kept->answer().find("done"), std::string::npos);
+}
+
+TEST(GunicornTraps, WithPreloadNoReloadIsChosen) {
+  Running gunicorn("gunicorn");
+  EXPECT_EQ(gunicorn.line("Reload"), "");
+  const auto can = [&] {
+    return wait_for(gunicorn.service().capabilities()).value().proves_reload;
+  };
+  EXPECT_TRUE(can());
+  const std::string& path = gunicorn.subject->config;
+  const std::string plain = read_text(path);
+  write_file(path, plain + "# preload_app = True\npreload_app = False\n");
+  EXPECT_TRUE(can());
+  write_file(path, plain + "preload_app = True  # saves memory\n");
+  EXPECT_FALSE(can());
+  EXPECT_NE(gunicorn.line("Reload").find("does not load the application anew"), std::string::npos);
+  write_file(path, plain);
+  const std::string unit = gunicorn.subject->unit.folder / "unit/start";
+  write_file(unit, "exec gunicorn --preload -c " + path + " app:app\n");
+  EXPECT_FALSE(can());
 }
 
 TEST(GunicornTraps, ASlowImportIsNotAWorker) {

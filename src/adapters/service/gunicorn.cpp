@@ -4,6 +4,7 @@
 // stability window and the health check go on from there.
 #include "adapters/service/daemon.hpp"
 #include "adapters/service/generations.hpp"
+#include "base/text.hpp"
 
 namespace hitless::service {
 namespace {
@@ -49,6 +50,26 @@ std::string missing(const core::ServiceIdentity&, const ProbeResult& seen) {
   return booting == 0 ? "" : std::to_string(booting) + " workers have not begun to work";
 }
 
+// HUP starts workers from the application that the master loaded long ago. A setting that Python
+// computes is taken for on: then a restart is done in place of a reload, which loses nothing.
+std::string preloads(const ports::Files& files, const ProbeResult& seen) {
+  const std::string why =
+      "with preload_app a reload does not load the application anew (HUP keeps the master's copy)";
+  const std::string start = seen.unit ? seen.unit->get("ExecStart") : std::string();
+  if (start.find(" --preload") != std::string::npos) return why;
+  for (const auto& [path, text] : files) {
+    for (const std::string& each : split(text, '\n')) {
+      const std::string_view line = trim(std::string_view(each).substr(0, each.find('#')));
+      const std::size_t equals = line.find('=');
+      if (equals == std::string_view::npos || trim(line.substr(0, equals)) != "preload_app")
+        continue;
+      const std::string_view value = trim(line.substr(equals + 1));
+      if (value != "False" && value != "0" && value != "None") return why;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 DaemonSpec gunicorn_spec(const DaemonConfig&) {
@@ -59,6 +80,7 @@ DaemonSpec gunicorn_spec(const DaemonConfig&) {
   spec.on_bad_reload = ports::ReloadFailureMode::dies;
   spec.prove_reload = prove;
   spec.still_missing = missing;
+  spec.no_reload = preloads;
   return spec;
 }
 

@@ -4,6 +4,7 @@
 // worker and the old one goes on, while every command exits 0: the master's own count of failed
 // reloads tells. It is read from the master's environment, because its socket is seldom ours to
 // open.
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -105,6 +106,32 @@ std::vector<Check> remarks(const ProbeResult& seen) {
   return checks;
 }
 
+// A table without peers begins anew in the new worker: its clients lose their server, and its rates
+// and limits count from nothing.
+std::vector<Check> table_remarks(const ports::Files& files) {
+  std::string lost;
+  for (const auto& [path, text] : files) {
+    std::string section;
+    for (const std::string& line : split(text, '\n')) {
+      const std::string_view trimmed = trim(std::string_view(line).substr(0, line.find('#')));
+      std::vector<std::string> words;
+      for (std::string& word : split(trimmed, ' '))
+        if (!word.empty()) words.push_back(std::move(word));
+      if (words.empty()) continue;
+      const bool opens = line.front() != ' ' && line.front() != '\t';
+      if (opens) section = words.size() > 1 ? words[1] : words[0];
+      // In a section of peers the table is theirs.
+      const bool kept = std::ranges::find(words, "peers") != words.end();
+      if (words[0] == "stick-table" && !kept)
+        lost += (lost.empty() ? "" : ", ") + escape_for_terminal(truncate_utf8(section, 60));
+    }
+  }
+  if (lost.empty()) return {};
+  return {check("Stick tables", CheckStatus::warn,
+                "of " + lost + " are lost at each reload and restart: they have no `peers`",
+                "a `peers` section with this HAProxy itself hands them to the new worker")};
+}
+
 }  // namespace
 
 DaemonSpec haproxy_spec(const DaemonConfig& config) {
@@ -119,6 +146,7 @@ DaemonSpec haproxy_spec(const DaemonConfig& config) {
   spec.prove_reload = prove;
   spec.still_missing = missing;
   spec.remarks = remarks;
+  spec.config_remarks = table_remarks;
   return spec;
 }
 

@@ -5,7 +5,9 @@
 #include <string_view>
 
 #include "adapters/service/daemon.hpp"
+#include "adapters/service/evidence.hpp"
 #include "adapters/service/generations.hpp"
+#include "base/text.hpp"
 
 namespace hitless::service {
 namespace {
@@ -58,6 +60,48 @@ ServiceReading prove(const core::ServiceIdentity& before, const ProbeResult& see
                                          std::to_string(workers.fresh.size()) + " new workers");
 }
 
+// The value of a key of the [global] section, the last one that stands there; empty: none.
+std::string global_value(const ports::Files& files, std::string_view key) {
+  std::string found;
+  for (const auto& [path, text] : files) {
+    bool global = true;  // until another section begins
+    for (const std::string& each : split(text, '\n')) {
+      const std::string_view line = trim(std::string_view(each).substr(0, each.find(';')));
+      if (line.starts_with('[')) global = line == "[global]";
+      const std::size_t equals = line.find('=');
+      if (!global || equals == std::string_view::npos || trim(line.substr(0, equals)) != key)
+        continue;
+      found = trim(line.substr(equals + 1));
+    }
+  }
+  return found;
+}
+
+std::vector<core::Check> control_timeout(const ports::Files& files) {
+  const std::string value = global_value(files, "process_control_timeout");
+  if (value.find_first_of("123456789") != std::string::npos) return {};
+  return {check("php-fpm", core::CheckStatus::warn,
+                "process_control_timeout is 0: a reload kills the requests that it finds",
+                "it is drained before each reload; who reloads it by other means needs "
+                "process_control_timeout = 10s or so")};
+}
+
+// Then the process that a reload starts has another PID, and looks as if it had died and been
+// started again by somebody. It is php-fpm's default; options come before the file.
+std::string daemonizes(const ports::Files& files, const ProbeResult& seen) {
+  const std::string start = seen.unit ? seen.unit->get("ExecStart") : std::string();
+  if (start.empty()) return {};  // nobody says how it was started; the proof will
+  const auto has = [&](std::string_view option) {
+    return start.find(" " + std::string(option) + " ") != std::string::npos;
+  };
+  const std::string asked = global_value(files, "daemonize");
+  const bool stays = has("--nodaemonize") || has("-F") || asked == "no" || asked == "0" ||
+                     asked == "false" || asked == "off";
+  if (stays && !has("--daemonize") && !has("-D")) return {};
+  return "php-fpm puts itself into the background, so that a reload changes its PID "
+         "(start it with --nodaemonize)";
+}
+
 }  // namespace
 
 DaemonSpec php_fpm_spec(const DaemonConfig& config) {
@@ -70,6 +114,8 @@ DaemonSpec php_fpm_spec(const DaemonConfig& config) {
   spec.log_proves = true;
   spec.on_bad_reload = ports::ReloadFailureMode::dies;
   spec.prove_reload = prove;
+  spec.config_remarks = control_timeout;
+  spec.no_reload = daemonizes;
   return spec;
 }
 

@@ -17,7 +17,8 @@ using core::Check;
 using core::CheckStatus;
 
 constexpr DurationMs kFactsDeadlineMs = 15'000;
-constexpr std::int64_t kStartsWanted = 2;  // ours, and one for a rollback
+constexpr std::int64_t kStartsWanted = 2;         // ours, and one for a rollback
+constexpr std::int64_t kShortStopUs = 3'000'000;  // systemd gives 90 s, and Debian's nginx 5 s
 
 // $1 unit, $2 properties, then folders, "--programs", programs.
 constexpr const char* kFactsScript = R"sh(
@@ -144,6 +145,16 @@ Check judge_state(const std::string& name, const UnitStatus& unit) {
   return check(title, CheckStatus::pass, text);
 }
 
+// Nothing is in flight when it is stopped; what the program does in its own background is cut.
+std::optional<Check> judge_stop_timeout(const UnitStatus& unit) {
+  const std::string shown = unit.get("TimeoutStopUSec");
+  const std::int64_t limit_us = shown.empty() ? -1 : parse_timespan_us(shown);
+  if (limit_us < 0 || limit_us >= kShortStopUs) return std::nullopt;
+  return check("Stop timeout", CheckStatus::warn,
+               "TimeoutStopSec=" + shown + ": a program that has not ended by then is killed",
+               "give it more if it writes or hands over anything while it stops");
+}
+
 struct Facts {
   std::string uid, no_systemd, shown;
   std::int64_t uptime_us = 0;
@@ -257,6 +268,7 @@ std::vector<Check> judge_unit(const std::string& name, const UnitStatus& unit,
                            "systemctl daemon-reload"));
   }
   checks.push_back(judge_start_limit(name, unit, uptime_us));
+  if (auto line = judge_stop_timeout(unit)) checks.push_back(std::move(*line));
   if (const auto others = unit.pulled_along(); !others.empty()) {
     checks.push_back(check("Dependents", CheckStatus::warn,
                            "a restart also stops or restarts: " + join(others, ", "),

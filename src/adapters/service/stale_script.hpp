@@ -42,7 +42,9 @@ started_at() {
 }
 owners() {
   for file in "$@"; do
-    case $file in /*) ;; *) continue ;; esac
+    # A folder belongs to every package that puts something there, and a pattern to many.
+    case $file in *[\\*?[]*) continue ;; /*) ;; *) continue ;; esac
+    [ ! -d "$file" ] || continue
     dpkg-query -S -- "$file" "${file#/usr}" 2>/dev/null
   done | grep -v '^diversion ' | sed 's/: .*//; s/, /\n/g' | sort -u
 }

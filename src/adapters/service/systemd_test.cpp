@@ -295,5 +295,21 @@ TEST(Preflight, Disk) {
   EXPECT_EQ(judge_disk({}).status, CheckStatus::unknown);
 }
 
+TEST(Preflight, AShortStopTimeoutIsNamed) {
+  const auto line = [](const std::string& timeout) -> std::string {
+    const UnitStatus unit = parse_unit_status(
+        "LoadState=loaded\nActiveState=active\nMainPID=7\nTimeoutStopUSec=" + timeout + "\n");
+    for (const auto& each : judge_unit("app.service", unit, 5'000'000))
+      if (each.name == "Stop timeout") return each.evidence;
+    return {};
+  };
+  EXPECT_EQ(line("2s"), "TimeoutStopSec=2s: a program that has not ended by then is killed");
+  EXPECT_NE(line("500ms"), "");
+  EXPECT_EQ(line("5s"), "") << "Debian's nginx";
+  EXPECT_EQ(line("1min 30s"), "");
+  EXPECT_EQ(line("infinity"), "");
+  EXPECT_EQ(line(""), "") << "an old systemd may not tell";
+}
+
 }  // namespace
 }  // namespace hitless::service

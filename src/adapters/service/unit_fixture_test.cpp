@@ -19,7 +19,12 @@ alive() {
   case ${stat##*) } in Z*|X*) return 1;; esac
 }
 # A unit with PIDFile= takes its main process from there when the one it knew has gone.
-forked() { [ -s "$dir/pidfile" ] && read -r path <"$dir/pidfile" && read -r pid 2>/dev/null <"$path"; }
+# php-fpm ends its pid file without a line break.
+forked() {
+  pid=
+  [ -s "$dir/pidfile" ] && read -r path <"$dir/pidfile" || return 1
+  read -r pid 2>/dev/null <"$path" || [ -n "$pid" ]
+}
 if ! alive && forked && [ "$pid" != "$main" ]; then
   main=$pid
   if alive; then echo "$main" >"$dir/main.pid"; fi
@@ -67,6 +72,8 @@ CanReload=$can
 NeedDaemonReload=no
 StartLimitBurst=5
 StartLimitIntervalUSec=10s
+TimeoutStopUSec=$(cat "$dir/stop_timeout" 2>/dev/null || echo 1min 30s)
+ExecStart={ path=/bin/sh ; argv[]=$(head -n 1 "$dir/start") ; ignore_errors=no }
 TEXT
 }
 verb= list= value=

@@ -3,6 +3,7 @@
 #include "adapters/traffic/elbv2_capabilities.hpp"
 #include "adapters/traffic/elbv2_counters.hpp"
 #include "adapters/traffic/elbv2_group.hpp"
+#include "adapters/traffic/elbv2_scaling.hpp"
 #include "base/text.hpp"
 
 namespace hitless {
@@ -142,6 +143,13 @@ Task<Status> Elbv2::drain(core::InstanceId target) {
   const auto members = group_.members_of(target);
   if (const std::string why = why_fails_open(*health, members, *attributes); !why.empty())
     co_return fail(ErrorCode::refused, why, describe(), "wait until more targets are healthy");
+  std::vector<std::string> ids;
+  for (const TargetKey& key : keys) ids.push_back(key.id);
+  // Looked at again, as somebody may have resumed it; what cannot be asked is in the plan's
+  // remarks.
+  const Scaling scaling = co_await read_scaling(pool_.account, std::move(ids));
+  if (!scaling.replaces.empty())
+    co_return fail(ErrorCode::refused, scaling.replaces.begin()->second, describe(), scaling_help);
   // Remembered before it is told: what comes after may be lost.
   for (const TargetKey& key : keys)
     if (std::ranges::find(taken_[target], key) == taken_[target].end())

@@ -1,5 +1,6 @@
 #include "adapters/traffic/elbv2_capabilities.hpp"
 
+#include "adapters/traffic/elbv2_scaling.hpp"
 #include "base/text.hpp"
 
 namespace hitless::elbv2 {
@@ -111,6 +112,25 @@ Task<Status> add_neighbours(Link elb, Group* group, const Elbv2Pool* pool,
   co_return Status{};
 }
 
+Task<Status> add_scaling(const Group* group, const Elbv2Pool* pool,
+                         ports::TrafficCapabilities* out) {
+  std::vector<std::string> ids;
+  for (const Member& member : group->members()) ids.push_back(member.id);
+  const Scaling scaling = co_await read_scaling(pool->account, std::move(ids));
+  for (const Member& member : group->members()) {
+    if (const auto why = scaling.replaces.find(member.id); why != scaling.replaces.end())
+      co_return fail(ErrorCode::refused, member.instance.value + ": " + why->second,
+                     group->name() + " @ " + pool->lb, scaling_help);
+  }
+  if (!scaling.unknown.empty())
+    out->remarks.push_back(
+        "whether an Auto Scaling group may replace a target that leaves is not known (" +
+        scaling.unknown +
+        "); allow autoscaling:DescribeAutoScalingInstances and "
+        "autoscaling:DescribeAutoScalingGroups, or see to it yourself");
+  co_return Status{};
+}
+
 }  // namespace
 
 Task<Result<ports::TrafficCapabilities>> find_capabilities(Group* group, const Elbv2Pool* pool) {
@@ -133,6 +153,7 @@ Task<Result<ports::TrafficCapabilities>> find_capabilities(Group* group, const E
   add_guard(*health, *group, *attributes, &out);
   if (auto ok = co_await add_neighbours(*elb, group, pool, &out); !ok)
     co_return tl::unexpected(ok.error());
+  if (auto ok = co_await add_scaling(group, pool, &out); !ok) co_return tl::unexpected(ok.error());
   co_return out;
 }
 

@@ -51,7 +51,11 @@ class FakeAws {
         "targets":[["$1",$A],["$2",$B]]},
         {"name":"idle-tg","protocol":"HTTP","port":$A,"type":"instance","targets":[["$1",$A]]},
         {"name":"other-tg","protocol":"TCP","port":$A,"type":"instance","lb":"web",
-         "targets":[["$1",$A]]}])" +
+         "attributes":{"stickiness.enabled":"true","deregistration_delay.timeout_seconds":"120"},
+         "targets":[["$1",$A]]},
+        {"name":"ip-tg","protocol":"HTTP","port":$A,"type":"ip","lb":"web",
+         "attributes":{"slow_start.duration_seconds":"45"},
+         "targets":[["127.0.0.1",$A,"all"],["127.0.0.1",$B,"all"]]}])" +
                          more + "}";
     aws_.emplace(tests::filled(config, {{"$1", kId1},
                                         {"$2", kId2},
@@ -229,6 +233,84 @@ TEST(Elbv2, WhatThePlanIsTold) {
   EXPECT_EQ(
       await<Result<ports::TrafficCapabilities>>([&] { return network->capabilities(); })->settle_ms,
       180'000);
+}
+
+std::string remarks_of(ports::Traffic& driver) {
+  const auto can = await<Result<ports::TrafficCapabilities>>([&] { return driver.capabilities(); });
+  if (!can) return "refused: " + describe(can.error());
+  std::string all;
+  for (const std::string& remark : can->remarks) all += remark + "\n";
+  return all;
+}
+
+TEST(Elbv2, WhatThePlanIsToldOfANetworkLoadBalancer) {
+  FakeAws aws;
+  Elbv2Pool pool = aws.pool("other-tg");
+  pool.targets.resize(1);
+  const auto driver = make_elbv2(pool);
+  const std::string remarks = remarks_of(*driver);
+  EXPECT_THAT(remarks, HasSubstr("NLB: settles for 3m"));
+  EXPECT_THAT(remarks,
+              HasSubstr("connections left after 2m00s stay open (connection termination is "));
+  EXPECT_THAT(remarks, HasSubstr("source IP stickiness"));
+  EXPECT_TRUE(await<Result<ports::TrafficCapabilities>>([&] {
+                return driver->capabilities();
+              })->sticky_leak);
+}
+
+TEST(Elbv2, TargetsThatAreAddresses) {
+  FakeAws aws;
+  Elbv2Pool pool = aws.pool("ip-tg");
+  pool.targets = {{kOne, "", "web01", "127.0.0.1", aws.a.port(), "all"},
+                  {kTwo, "127.0.0.1", "web02", "x", aws.b.port(), "all"}};
+  const auto driver = make_elbv2(pool);
+  ASSERT_TRUE(eventually([&] { return read_one(*driver, kTwo).check == LbCheck::pass; }));
+  EXPECT_THAT(remarks_of(*driver), HasSubstr("slow start: a target gets its full share 45s"));
+  EXPECT_EQ(aws.count("DescribeAutoScalingInstances"), 0) << "no EC2 instances";
+  ASSERT_TRUE(drain(*driver, kTwo));
+  EXPECT_EQ(read_one(*driver, kTwo).admin, AdminState::drain);
+  EXPECT_EQ(read_one(*driver, kOne).admin, AdminState::ready) << "the same address, another port";
+  ASSERT_TRUE(rejoin(*driver, kTwo));
+  EXPECT_THAT(aws.calls(), HasSubstr("\"Targets.member.1.AvailabilityZone\": \"all\""));
+  EXPECT_TRUE(eventually([&] { return read_one(*driver, kTwo).check == LbCheck::pass; }));
+}
+
+TEST(Elbv2, ATargetThatIsGoneMeanwhileIsOut) {
+  FakeAws aws;
+  const auto driver = make_elbv2(aws.pool());
+  aws.faults(R"({"gone_meanwhile":1})");
+  const Status drained = drain(*driver, kTwo);
+  EXPECT_TRUE(drained) << describe(drained.error());
+  EXPECT_EQ(read_one(*driver, kTwo).admin, AdminState::drain);
+  EXPECT_EQ(aws.count("DeregisterTargets"), 1);
+}
+
+TEST(Elbv2, NothingLeavesThatAnAutoScalingGroupWouldReplace) {
+  FakeAws aws(R"(,"scaling_groups":{"web-asg":{"type":"ELB","instances":["$2"]}})");
+  const auto driver = make_elbv2(aws.pool());
+  EXPECT_THAT(remarks_of(*driver), HasSubstr("refused: "));
+  EXPECT_THAT(remarks_of(*driver), HasSubstr("web@web02: it is in Auto Scaling group web-asg"));
+  EXPECT_THAT(remarks_of(*driver), HasSubstr("suspend ReplaceUnhealthy"));
+  const Status refused = drain(*driver, kTwo);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::refused);
+  EXPECT_EQ(aws.count("DeregisterTargets"), 0);
+  aws.faults(R"({"scaling":{"web-asg":{"state":"Standby"}}})");
+  EXPECT_THAT(remarks_of(*driver), testing::Not(HasSubstr("Auto Scaling")));
+  aws.faults(R"({"scaling":{"web-asg":{"type":"EC2"}}})");
+  EXPECT_THAT(remarks_of(*driver), testing::Not(HasSubstr("Auto Scaling")));
+  aws.faults(R"({"scaling":{"web-asg":{"suspended":["ReplaceUnhealthy"]}}})");
+  EXPECT_THAT(remarks_of(*driver), testing::Not(HasSubstr("Auto Scaling")));
+  EXPECT_TRUE(drain(*driver, kTwo));
+}
+
+// Many may not ask, and roll out all the same.
+TEST(Elbv2, WithoutThePermissionToAskForAutoScalingThePlanSaysSo) {
+  FakeAws aws(R"(,"scaling_groups":{"web-asg":{"type":"ELB","instances":["$2"]}})");
+  const auto driver = make_elbv2(aws.pool());
+  aws.faults(R"({"fail":["DescribeAutoScalingInstances","AccessDenied",403,1000]})");
+  EXPECT_THAT(remarks_of(*driver), testing::ContainsRegex("leaves is not known .*AccessDenied"));
+  EXPECT_TRUE(drain(*driver, kTwo));
 }
 
 TEST(Elbv2, MistakesOfTheConfigurationAreTold) {

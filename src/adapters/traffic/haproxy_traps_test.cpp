@@ -78,13 +78,16 @@ class HaproxyTraps : public testing::Test {
         "  timeout check 30s\nfrontend f\n  bind unix@{dir}/front.sock\n  default_backend be\n"
         "backend be\n  option httpchk GET /healthz\n  server s1 127.0.0.1:" +
         std::to_string(server_.port()) + " check inter 100ms fall 2 rise 2 " + server_words + "\n");
+    connect_driver();
+    ASSERT_TRUE(eventually([&] { return read().check == LbCheck::pass; }));
+  }
+  void connect_driver() {
     HaproxyPool pool;
     pool.lb = "lb";
     pool.nodes.push_back({"lb-1", lb_->admin(), lb_->master(), {}, {}});
     pool.backend = "be";
     pool.servers = {{web_a, "s1"}};
     driver_ = make_haproxy(std::move(pool));
-    ASSERT_TRUE(eventually([&] { return read().check == LbCheck::pass; }));
   }
   void TearDown() override {
     server_.release();
@@ -190,6 +193,31 @@ TEST_F(HaproxyTraps, ASlowCheckIsNamedByItsPortAndWorkIsNot) {
   ASSERT_TRUE(eventually([&] { return server_.held() == 2; }));
   EXPECT_EQ(peers().size(), 2U);
   EXPECT_EQ(check_ports(), std::vector<int>{check});
+}
+
+// That the drain survives is what it is for; that an edited port does not take effect is the trap.
+// `check` names such a file (HL0407).
+TEST_F(HaproxyTraps, AServerStateFileKeepsADrainAndAnOldPort) {
+  lb_ = std::make_unique<HaproxyProcess>(
+      "  load-server-state-from-file global\nbackend be\n  server s1 127.0.0.1:4001 weight 10\n"
+      "global\n  server-state-file {dir}/state\n");
+  connect_driver();
+  ASSERT_TRUE(await<Status>([&] { return driver_->drain(web_a); }));
+  std::ofstream(lb_->path("state")) << lb_->ask("show servers state");
+  std::string config;
+  {
+    std::ostringstream text;
+    text << std::ifstream(lb_->path("haproxy.cfg")).rdbuf();
+    config = text.str();
+  }
+  const std::string edited = "127.0.0.1:4002 weight 20";
+  config.replace(config.find("127.0.0.1:4001 weight 10"), edited.size(), edited);
+  std::ofstream(lb_->path("haproxy.cfg")) << config;
+  lb_->reload();
+  EXPECT_EQ(read().admin, AdminState::drain);
+  const std::string now = lb_->ask("show servers state be");
+  EXPECT_THAT(now, HasSubstr(" 20 20 ")) << "the new weight";
+  EXPECT_THAT(now, HasSubstr(" 4001 ")) << "and the old port";
 }
 
 }  // namespace

@@ -229,6 +229,11 @@ Task<Result<ports::TrafficCapabilities>> NginxLb::capabilities() {
                                : "a drain lasts until all workers of before the reload are gone: "
                                  "WebSockets to any server "
                                  "hold them, unless worker_shutdown_timeout is set");
+  for (const auto& node : nodes_) {
+    if (node->shutdown_timeout().empty()) continue;
+    can.remarks.push_back(node->name() + ": worker_shutdown_timeout " + node->shutdown_timeout() +
+                          ": each reload cuts what its old workers still have by then");
+  }
   co_return can;
 }
 

@@ -73,10 +73,15 @@ Task<Result<std::string>> NginxLbLink::pending() {
   auto out = co_await run(std::move(args), {}, kApplyDeadlineMs);
   if (!out) co_return tl::unexpected(out.error());
   std::string newest;
+  shutdown_timeout_.clear();
   for (const std::string& line : split(*out, '\n')) {
     const std::size_t blank = line.find(' ');
     if (blank == std::string::npos) continue;
     const std::string path = line.substr(blank + 1);
+    if (line.starts_with("timeout ")) {
+      shutdown_timeout_ = truncate_utf8(path, 20);
+      continue;
+    }
     const double mtime = std::strtod(line.substr(0, blank).c_str(), nullptr);
     if (path != pool_->files.upstreams && loaded_since(*view, mtime) == Loaded::no) newest = path;
   }

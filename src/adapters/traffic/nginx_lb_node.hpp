@@ -22,6 +22,8 @@ class NginxLbLink {
   // What nginx's configuration holds on disk that it has not read, except the upstream file itself;
   // empty: nothing.
   Task<Result<std::string>> pending();
+  // As pending() saw it last; empty: not set.
+  [[nodiscard]] const std::string& shutdown_timeout() const { return shutdown_timeout_; }
 
  private:
   Task<Result<std::string>> run(std::vector<std::string> args, std::string input,
@@ -32,6 +34,7 @@ class NginxLbLink {
 
   NginxLbNode node_;
   const NginxLbPool* pool_;
+  std::string shutdown_timeout_;
 };
 
 }  // namespace hitless::traffic

@@ -60,9 +60,11 @@ look)
   ;;
 pending)
   master_of "$3" || exit 83
-  "$1" -T -c "$2" 2>/dev/null | sed -n 's/^# configuration file \(.*\):$/\1/p' | while read -r f; do
-    echo "$(stat -L -c %.9Y -- "$f") $f"
-  done
+  "$1" -T -c "$2" 2>/dev/null | sed -n 's/^# configuration file \(.*\):$/f \1/p
+    s/^[[:space:]]*worker_shutdown_timeout[[:space:]]*\([0-9a-zA-Z]*\)[[:space:]]*;.*$/t \1/p' |
+    while read -r kind f; do
+      if [ "$kind" = t ]; then echo "timeout $f"; else echo "$(stat -L -c %.9Y -- "$f") $f"; fi
+    done
   ;;
 apply)
   f=$(readlink -f -- "$1") && d=${f%/*} || exit 84

@@ -11,7 +11,8 @@
 namespace hitless::traffic {
 
 // look UPSTREAMS PID_FILE ERROR_LOG PEERS: the state in one go (NginxLbView below).
-// pending BINARY MAIN PID_FILE: files of the configuration on disk, with their times.
+// pending BINARY MAIN PID_FILE: files of the configuration on disk, with their times, and its
+//   worker_shutdown_timeout.
 // apply UPSTREAMS EXPECTED_SHA BINARY MAIN PID_FILE NEW_SHA: the new text comes on stdin; installs
 //   it if it came whole, tests it, tells nginx. 81: the text there is another one. 82: nginx -t
 //   says no, the old text is back.

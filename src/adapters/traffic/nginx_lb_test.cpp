@@ -7,6 +7,7 @@
 
 #include "adapters/host/host.hpp"
 #include "adapters/traffic/nginx_for_tests.hpp"
+#include "base/text.hpp"
 
 namespace hitless::traffic {
 namespace {
@@ -187,6 +188,22 @@ TEST_F(NginxLb, AServerThatIsNotThereIsAbsent) {
   nginx_.reload();
   EXPECT_TRUE(eventually([&] { return read("1").admin == AdminState::absent; }));
   EXPECT_FALSE(with<Result<ports::TrafficCapabilities>>([](auto* d) { return d->capabilities(); }));
+}
+
+TEST_F(NginxLb, ThePlanIsToldWhatAReloadDoesToConnections) {
+  const auto remarks = [&] {
+    const auto can =
+        with<Result<ports::TrafficCapabilities>>([](auto* d) { return d->capabilities(); });
+    EXPECT_TRUE(can) << describe(can.error());
+    std::string all;
+    if (can) all = join(can->remarks, "\n");
+    return all;
+  };
+  EXPECT_THAT(remarks(), HasSubstr("idle client connections are closed"));
+  EXPECT_THAT(remarks(), testing::Not(HasSubstr("each reload cuts")));
+  nginx_.write("nginx.conf", "worker_shutdown_timeout\t7s ;\n" + nginx_.config(""));
+  nginx_.reload();
+  EXPECT_THAT(remarks(), HasSubstr("lb-1: worker_shutdown_timeout 7s: each reload cuts"));
 }
 
 }  // namespace

@@ -148,6 +148,8 @@ Task<Result<ports::TrafficCapabilities>> TouchFile::capabilities() {
       "load balancers notice the file only by their health checks: work may arrive for " +
           format_duration(pool_.settle_ms) + " (settle), and an NLB cuts connections then",
       kHostSocketsRemark,
+      "a load balancer that finds too few healthy members may send to all of them, also to one "
+      "whose file is away (fail-open)",
       "the load balancers are not asked: whether they all watch the file is not seen, and "
       "no certificate is given"};
   co_return can;

@@ -105,5 +105,18 @@ TEST_F(Touch, AMissingFolderIsUnknownNotMaint) {
   EXPECT_EQ(read().admin, AdminState::unknown);
 }
 
+// What watches the file is not ours to ask, so the plan must say what it may do.
+TEST_F(Touch, ThePlanIsToldWhatWatchersMayDo) {
+  write("");
+  const auto can =
+      with<Result<ports::TrafficCapabilities>>([](auto* d) { return d->capabilities(); });
+  ASSERT_TRUE(can) << describe(can.error());
+  std::string all;
+  for (const std::string& remark : can->remarks) all += remark + "\n";
+  for (const char* words : {"(fail-open)", "an NLB cuts connections then",
+                            "whether they all watch the file is not seen"})
+    EXPECT_NE(all.find(words), std::string::npos) << words;
+}
+
 }  // namespace
 }  // namespace hitless::traffic

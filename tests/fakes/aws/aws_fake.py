@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A fake of the AWS APIs that hitless speaks with: ELBv2, STS, EC2 DescribeInstances, CloudWatch GetMetricData,
-instance metadata (IMDSv2) and a container's credentials endpoint. It is a fake: AWS itself cannot run in a test.
+"""A fake of the AWS APIs that hitless speaks with: ELBv2, STS, EC2 DescribeInstances, CloudWatch GetMetricData, Auto
+Scaling's DescribeAutoScalingInstances and DescribeAutoScalingGroups, instance metadata (IMDSv2) and a container's credentials endpoint. It is a fake: AWS itself cannot run in a test.
 But it speaks the true wire protocol (Query API, SigV4 verified on every request; the real `aws` command line works
 with it, tests/fakes/aws/awscli_test.py), and its load balancer is a real HAProxy that real clients go through.
 
@@ -28,8 +28,10 @@ from sigv4 import Refused, verify  # noqa: E402
 
 NAMESPACES = {"elasticloadbalancing": "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
               "sts": "https://sts.amazonaws.com/doc/2011-06-15/", "ec2": "http://ec2.amazonaws.com/doc/2016-11-15/",
-              "monitoring": "http://monitoring.amazonaws.com/doc/2010-08-01/"}
-VERSIONS = {"elasticloadbalancing": "2015-12-01", "sts": "2011-06-15", "ec2": "2016-11-15", "monitoring": "2010-08-01"}
+              "monitoring": "http://monitoring.amazonaws.com/doc/2010-08-01/",
+              "autoscaling": "http://autoscaling.amazonaws.com/doc/2011-01-01/"}
+VERSIONS = {"elasticloadbalancing": "2015-12-01", "sts": "2011-06-15", "ec2": "2016-11-15", "monitoring": "2010-08-01",
+            "autoscaling": "2011-01-01"}
 STEP_S = 0.05
 
 
@@ -117,6 +119,8 @@ class Fake:
 
     def elasticloadbalancing_DeregisterTargets(self, p):
         self.elb.deregister(p["TargetGroupArn"], structures(p, "Targets"))
+        if self.faults.take("gone_meanwhile"):  # by somebody else, just before
+            raise Refused("InvalidTarget", "The following targets are not registered", 400)
 
     def elasticloadbalancing_DescribeTargetHealth(self, p):
         rows = self.elb.health(p["TargetGroupArn"], structures(p, "Targets"))
@@ -169,6 +173,29 @@ class Fake:
 
     def ec2_DescribeInstances(self, p):
         return describe_instances(self.elb.instances, p)
+
+    def scaling_groups(self):
+        """Of the config, {name: {type, instances, suspended}}, with what a test has changed since."""
+        return {name: dict(group, **self.faults.get("scaling", {}).get(name, {}))
+                for name, group in self.config.get("scaling_groups", {}).items()}
+
+    def autoscaling_DescribeAutoScalingInstances(self, p):
+        wanted = structures(p, "InstanceIds")
+        return {"AutoScalingInstances": [
+            {"InstanceId": i, "AutoScalingGroupName": name, "AvailabilityZone": self.config["region"] + "a",
+             "LifecycleState": group.get("state", "InService"), "HealthStatus": "HEALTHY",
+             "ProtectedFromScaleIn": "false"}
+            for name, group in self.scaling_groups().items() for i in group["instances"] if not wanted or i in wanted]}
+
+    def autoscaling_DescribeAutoScalingGroups(self, p):
+        wanted = structures(p, "AutoScalingGroupNames")
+        return {"AutoScalingGroups": [
+            {"AutoScalingGroupName": name, "MinSize": 1, "MaxSize": 4, "DesiredCapacity": len(group["instances"]),
+             "DefaultCooldown": 300, "AvailabilityZones": [self.config["region"] + "a"],
+             "HealthCheckType": group["type"], "HealthCheckGracePeriod": 0, "CreatedTime": "2026-01-01T00:00:00Z",
+             "SuspendedProcesses": [{"ProcessName": each, "SuspensionReason": "User suspended"}
+                                    for each in group.get("suspended", [])]}
+            for name, group in self.scaling_groups().items() if not wanted or name in wanted]}
 
     def monitoring_GetMetricData(self, p):
         return self.watch.answer(p, self.config["target_groups"], self.faults)

@@ -51,7 +51,8 @@ class AwsCli(unittest.TestCase):
         self.servers = [Server((ip, port), Handler) for ip in INSTANCES.values()]
         for server in self.servers:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.aws = FakeAws(default_config(INSTANCES, self.lb_port, port)).__enter__()
+        self.aws = FakeAws(default_config(INSTANCES, self.lb_port, port, scaling_groups={
+            "web-asg": {"type": "ELB", "instances": list(INSTANCES), "suspended": ["AZRebalance"]}})).__enter__()
         self.arn = self.aws.group_arn()
 
     def tearDown(self):
@@ -105,6 +106,11 @@ class AwsCli(unittest.TestCase):
         found = self.cli("ec2", "describe-instances", "--filters", "Name=tag:Name,Values=web02")
         self.assertEqual(found["Reservations"][0]["Instances"][0]["InstanceId"], list(INSTANCES)[1])
         self.assertTrue(self.cli("sts", "get-caller-identity")["Arn"].endswith("user/fake"))
+        scaled = self.cli("autoscaling", "describe-auto-scaling-instances", "--instance-ids", list(INSTANCES)[0])
+        self.assertEqual([each["AutoScalingGroupName"] for each in scaled["AutoScalingInstances"]], ["web-asg"])
+        groups = self.cli("autoscaling", "describe-auto-scaling-groups", "--auto-scaling-group-names", "web-asg")
+        self.assertEqual([(g["HealthCheckType"], g["SuspendedProcesses"][0]["ProcessName"])
+                          for g in groups["AutoScalingGroups"]], [("ELB", "AZRebalance")])
         self.assertIn("TargetGroupNotFound", self.cli(
             "elbv2", "describe-target-health", "--target-group-arn", self.arn + "x", fails=True))
         wrong = dict(self.aws.env(), AWS_SECRET_ACCESS_KEY="wrong")

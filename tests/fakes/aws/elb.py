@@ -35,7 +35,8 @@ class Elb:
             attributes = dict(DEFAULTS, **group.get("attributes", {}))
             self.groups[arn] = dict(group, arn=arn, attributes=attributes, live={}, shown=[])
             for target in group.get("targets", []):
-                self.register(arn, [{"Id": target[0], "Port": str(target[1])}])
+                zone = {"AvailabilityZone": target[2]} if len(target) > 2 else {}
+                self.register(arn, [{"Id": target[0], "Port": str(target[1]), **zone}])
 
     def arn(self, rest):
         return f"arn:aws:elasticloadbalancing:{self.region}:{self.account}:{rest}"
