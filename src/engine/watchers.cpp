@@ -110,7 +110,7 @@ Task<void> leave_out_checks_of(std::shared_ptr<WatchShared> shared, core::Instan
   CheckSockets memory = shared->checks[id];
   const std::int64_t began = shared->forgets;
   merged.host_connections = *count;
-  co_await leave_out_checks(shared->parts, find(*shared->parts, id), &memory, &merged);
+  co_await leave_out_checks(shared->parts, shared->parts->instances.find(id), &memory, &merged);
   *count = merged.host_connections;
   if (!shared->is_void(id, began)) shared->checks[id] = std::move(memory);
 }
