@@ -34,6 +34,9 @@ endforeach()
 # `ask` with a model behind it (a fake one that speaks both protocols). Needs no root.
 add_test(NAME llm.model COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/llm/model_test.py)
 set_tests_properties(llm.model PROPERTIES TIMEOUT 300 ENVIRONMENT "${HITLESS_TEST_ENV}")
+# The same behind a fake of somebody else's making, from the npm registry.
+add_test(NAME llm.aimock COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/llm/aimock_test.py)
+set_tests_properties(llm.aimock PROPERTIES TIMEOUT 900 ENVIRONMENT "${HITLESS_TEST_ENV}")
 
 # The AWS fake against the real `aws` command line, and rollouts over it and an HAProxy. Need no root.
 add_test(NAME aws.fake COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/fakes/aws/awscli_test.py)

@@ -72,6 +72,12 @@ std::string_view to_string(Source source) {
   return kNames.at(static_cast<std::size_t>(source));
 }
 
+std::optional<Source> source_named(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(Source::kill_switch); ++i)
+    if (to_string(static_cast<Source>(i)) == name) return static_cast<Source>(i);
+  return std::nullopt;
+}
+
 bool client_writable(Source source) {
   return source == Source::journal || source == Source::error_log || source == Source::access_log ||
          source == Source::health;

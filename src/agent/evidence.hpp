@@ -7,6 +7,7 @@
 // the journal (agent/record.hpp).
 #pragma once
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,7 @@ enum class Source {
   kill_switch,  // somebody stopped everything
 };
 [[nodiscard]] std::string_view to_string(Source source);
+[[nodiscard]] std::optional<Source> source_named(std::string_view name);
 // Can a client of the service write into it (paths, user agents, headers)?
 [[nodiscard]] bool client_writable(Source source);
 

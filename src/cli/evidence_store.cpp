@@ -16,18 +16,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int kSources = static_cast<int>(agent::Source::kill_switch) + 1;
-
 std::string key_of(const std::string& rollout, const core::InstanceId& instance) {
   return "evidence:" + rollout + "/" + instance.value;
-}
-
-std::optional<agent::Source> source_of(std::string_view name) {
-  for (int i = 0; i < kSources; ++i) {
-    if (agent::to_string(static_cast<agent::Source>(i)) == name)
-      return static_cast<agent::Source>(i);
-  }
-  return std::nullopt;
 }
 
 std::string text_at(const json::object& from, const char* key) {
@@ -138,7 +128,7 @@ std::optional<KeptEvidence> get_evidence(ports::Journal& journal, const std::str
                     flag_at(whole, "touched"), flag_at(whole, "failed"), {}};
   if (const json::value* list = whole.if_contains("not_had"); list && list->is_array()) {
     for (const json::value& each : list->get_array()) {
-      const auto source = each.is_string() ? source_of(each.get_string()) : std::nullopt;
+      const auto source = each.is_string() ? agent::source_named(each.get_string()) : std::nullopt;
       if (source) kept.situation.not_had.push_back(*source);
     }
   }
@@ -146,7 +136,7 @@ std::optional<KeptEvidence> get_evidence(ports::Journal& journal, const std::str
     for (const json::value& each : list->get_array()) {
       if (!each.is_object()) continue;
       const json::object& piece = each.get_object();
-      const auto source = source_of(text_at(piece, "source"));
+      const auto source = agent::source_named(text_at(piece, "source"));
       const json::value* at = piece.if_contains("at");
       if (!source || at == nullptr || !at->is_int64()) continue;
       kept.store.restore(*source, text_at(piece, "host"), at->get_int64(), text_at(piece, "body"));

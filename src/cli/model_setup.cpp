@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/text.hpp"
+#include "cli/model_tools.hpp"
 #include "llm/opinion.hpp"
 #include "llm/reading.hpp"
 
@@ -42,15 +43,15 @@ bool may_be_sent_in_clear(std::string_view url) {
 }
 
 Task<void> read_into(const llm::Endpoint* endpoint, const std::string* words,
-                     const agent::KnownFleet* fleet, llm::Budget* budget,
+                     const agent::KnownFleet* fleet, llm::Budget* budget, const llm::ToolBox* box,
                      Result<agent::Request>* out) {
-  *out = co_await llm::ask_reading(endpoint, words, fleet, budget);
+  *out = co_await llm::ask_reading(endpoint, words, fleet, budget, box);
 }
 
 Task<void> opinion_into(const llm::Endpoint* endpoint, const agent::Situation* situation,
-                        const agent::EvidenceStore* store, llm::Budget* budget,
-                        Result<agent::Diagnosis>* out) {
-  *out = co_await llm::ask_opinion(endpoint, situation, store, budget);
+                        agent::EvidenceStore* store, llm::Budget* budget,
+                        const llm::OpinionTools* tools, Result<agent::Diagnosis>* out) {
+  *out = co_await llm::ask_opinion(endpoint, situation, store, budget, tools);
 }
 
 }  // namespace
@@ -87,20 +88,27 @@ Result<std::optional<llm::Endpoint>> model_endpoint() {
   return std::optional<llm::Endpoint>(std::move(endpoint));
 }
 
-Result<agent::Request> read_by_model(const llm::Endpoint& endpoint, const std::string& words,
-                                     const agent::KnownFleet& fleet) {
+Result<agent::Request> read_by_model(const App& app, const llm::Endpoint& endpoint,
+                                     const std::string& words, const agent::KnownFleet& fleet) {
   Result<agent::Request> out = fail(ErrorCode::internal, "not asked");
   llm::Budget budget = llm::new_budget(endpoint.deadline_ms);
-  run_until_done([&] { return read_into(&endpoint, &words, &fleet, &budget, &out); });
+  ToolWorld world(app);
+  const agent::Registry registry = make_tools(&world);
+  const llm::ToolBox box = reading_tools(&registry);
+  run_until_done([&] { return read_into(&endpoint, &words, &fleet, &budget, &box, &out); });
   return out;
 }
 
-Result<agent::Diagnosis> opinion_of_model(const llm::Endpoint& endpoint,
+Result<agent::Diagnosis> opinion_of_model(const App& app, const llm::Endpoint& endpoint,
                                           const agent::Situation& situation,
-                                          const agent::EvidenceStore& store) {
+                                          agent::EvidenceStore& store) {
   Result<agent::Diagnosis> out = fail(ErrorCode::internal, "not asked");
   llm::Budget budget = llm::new_budget(endpoint.deadline_ms);
-  run_until_done([&] { return opinion_into(&endpoint, &situation, &store, &budget, &out); });
+  ToolWorld world(app);
+  const agent::Registry registry = make_tools(&world);
+  const llm::OpinionTools tools = opinion_tools(&registry, &world);
+  run_until_done(
+      [&] { return opinion_into(&endpoint, &situation, &store, &budget, &tools, &out); });
   return out;
 }
 

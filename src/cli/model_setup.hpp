@@ -16,12 +16,14 @@ namespace hitless::cli {
 [[nodiscard]] Result<std::optional<llm::Endpoint>> model_endpoint();
 
 // The two things that a model is asked for; both are proposals. Block until there is an answer, at
-// most until the deadline.
-[[nodiscard]] Result<agent::Request> read_by_model(const llm::Endpoint& endpoint,
+// most until the deadline. It may look at the fleet meanwhile (model_tools.hpp).
+[[nodiscard]] Result<agent::Request> read_by_model(const App& app, const llm::Endpoint& endpoint,
                                                    const std::string& words,
                                                    const agent::KnownFleet& fleet);
-[[nodiscard]] Result<agent::Diagnosis> opinion_of_model(const llm::Endpoint& endpoint,
+// What it looked at is added to the store, because its answer may cite it.
+[[nodiscard]] Result<agent::Diagnosis> opinion_of_model(const App& app,
+                                                        const llm::Endpoint& endpoint,
                                                         const agent::Situation& situation,
-                                                        const agent::EvidenceStore& store);
+                                                        agent::EvidenceStore& store);
 
 }  // namespace hitless::cli

@@ -58,6 +58,8 @@ agent::Registry make_tools(ToolWorld* world) {
   add_plan_tools(registry, world);
   add_act_tools(registry, world);
   add_diagnosis_tools(registry, world);
+  add_metric_tools(registry, world);
+  add_incident_tools(registry, world);
   return registry;
 }
 

@@ -32,6 +32,8 @@ void add_config_tools(agent::Registry& registry, ToolWorld* world);     // tools
 void add_journal_tools(agent::Registry& registry, ToolWorld* world);    // tools_journal.cpp
 void add_plan_tools(agent::Registry& registry, ToolWorld* world);       // tools_plans.cpp
 void add_act_tools(agent::Registry& registry, ToolWorld* world);        // tools_act.cpp
+void add_metric_tools(agent::Registry& registry, ToolWorld* world);     // tools_metrics.cpp
+void add_incident_tools(agent::Registry& registry, ToolWorld* world);   // tools_incident.cpp
 void add_diagnosis_tools(agent::Registry& registry, ToolWorld* world);  // tools_diagnosis.cpp
 
 // ---- what they share (tools.cpp)

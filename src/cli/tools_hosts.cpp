@@ -46,7 +46,7 @@ TimeMs time_of(const std::string& line) {
 
 struct Filter {
   std::string text;
-  TimeMs since = 0;  // 0: all
+  TimeMs since = 0, until = 0;  // 0: all
   std::size_t limit = kDefaultLines;
 };
 
@@ -55,8 +55,10 @@ json::object matches(const agent::Evidence& evidence, const Filter& filter) {
   std::size_t matched = 0;
   const std::vector<agent::Line> all = agent::lines_of(evidence);
   for (auto line = all.rbegin(); line != all.rend(); ++line) {
-    const TimeMs at = filter.since == 0 ? 0 : time_of(line->quoted);
-    if (filter.since != 0 && (at == 0 || at < filter.since)) continue;
+    const bool by_time = filter.since != 0 || filter.until != 0;
+    const TimeMs at = by_time ? time_of(line->quoted) : 0;
+    if (by_time && (at == 0 || at < filter.since)) continue;
+    if (filter.until != 0 && at > filter.until) continue;
     if (!filter.text.empty() && line->text.find(filter.text) == std::string::npos) continue;
     if (++matched > filter.limit) continue;
     lines.insert(lines.begin(),
@@ -77,6 +79,8 @@ Task<Answer> search(ToolWorld* world, json::object arguments, agent::Source sour
   filter.limit = static_cast<std::size_t>(number_of(arguments, "limit", kDefaultLines));
   if (const std::int64_t minutes = number_of(arguments, "since_minutes", 0); minutes > 0)
     filter.since = wall_now_ms() - minutes * 60'000;
+  if (const std::int64_t minutes = number_of(arguments, "until_minutes", 0); minutes > 0)
+    filter.until = wall_now_ms() - minutes * 60'000;
   for (const agent::Gathered::Piece& piece : gathered.pieces) {
     const std::string id = remember(*world, piece.source, host, piece.text);
     if (piece.source != source) continue;
@@ -100,7 +104,8 @@ constexpr std::string_view kJournalInput = R"({"type":"object","additionalProper
   "required":["service","host"],"properties":{
   "service":{"type":"string","minLength":1,"maxLength":128},
   "host":{"type":"string","minLength":1,"maxLength":253},
-  "since_minutes":{"type":"integer","minimum":1,"maximum":1440},
+  "since_minutes":{"type":"integer","minimum":1,"maximum":1440,"description":"Not older"},
+  "until_minutes":{"type":"integer","minimum":1,"maximum":1440,"description":"Not newer"},
   "text":{"type":"string","minLength":1,"maxLength":128,"description":"Literal text, no pattern"},
   "limit":{"type":"integer","minimum":1,"maximum":200,"default":50}}})";
 constexpr std::string_view kLogInput = R"({"type":"object","additionalProperties":false,

@@ -10,6 +10,7 @@
 #include "cli/evidence_store.hpp"
 #include "cli/incident_report.hpp"
 #include "cli/narrate.hpp"
+#include "cli/opened_incidents.hpp"
 #include "cli/tools.hpp"
 #include "core/names.hpp"
 #include "core/verdict.hpp"
@@ -171,6 +172,18 @@ Task<Answer> incident_get(ToolWorld* world, json::object arguments) {
                                    get_certificate(**journal, row.rollout), diagnosed)},
         {"evidence", evidence_of(**journal, found->state)}};
   }
+  if (const auto opened = find_opened(**journal, id))
+    co_return json::object{{"incident_id", id},
+                           {"rollout_id", ""},
+                           {"service", opened->service},
+                           {"intent", ""},
+                           {"result", "opened"},
+                           {"reason", opened->summary},
+                           {"started_at", format_timestamp(opened->at)},
+                           {"diagnosis", ""},
+                           {"claim", opened->by + ": " + opened->summary},
+                           {"report", opened_text(*opened)},
+                           {"evidence", json::array()}};
   co_return fail(ErrorCode::not_found, "no such incident");
 }
 

@@ -222,7 +222,7 @@ int by_model(App& app, const Request& first, const agent::KnownFleet& fleet) {
   auto endpoint = model_endpoint();
   if (!endpoint) return failed(app, endpoint.error(), kConfig);
   if (!*endpoint) return not_clear(app, first);
-  auto request = read_by_model(**endpoint, redact(join(app.options.words, " ")), fleet);
+  auto request = read_by_model(app, **endpoint, redact(join(app.options.words, " ")), fleet);
   const std::string name = (*endpoint)->model;
   if (!request || request->wish == Wish::none) {
     say(app, "model",

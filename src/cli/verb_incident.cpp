@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <tuple>
 
 #include "adapters/journal/codec.hpp"
 #include "base/text.hpp"
@@ -12,6 +14,7 @@
 #include "cli/evidence_store.hpp"
 #include "cli/incident_report.hpp"
 #include "cli/model_setup.hpp"
+#include "cli/opened_incidents.hpp"
 #include "cli/planned_run.hpp"
 
 namespace hitless::cli {
@@ -53,9 +56,19 @@ int list_incidents(const App& app, const std::vector<ports::RolloutRow>& rows) {
 
 namespace {
 
+// Those of rollouts and those that agents opened, the newest first.
+std::vector<ports::RolloutRow> with_opened(ports::Journal& journal,
+                                           std::vector<ports::RolloutRow> rows) {
+  for (const OpenedIncident& each : opened_incidents(journal)) rows.push_back(as_row(each));
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.started_at, a.rollout) > std::tie(b.started_at, b.rollout);
+  });
+  return rows;
+}
+
 // Under the diagnosis by the rules, which stands whatever a model says. 1 when there was no answer
 // that could be used.
-int second_opinion(const App& app, const std::vector<Case>& cases) {
+int second_opinion(const App& app, std::vector<Case> cases) {
   auto endpoint = model_endpoint();
   if (!endpoint) return failed(app, endpoint.error(), kConfig);
   if (!*endpoint)
@@ -67,8 +80,8 @@ int second_opinion(const App& app, const std::vector<Case>& cases) {
                         "and HITLESS_MODEL (docs/models.md)"},
                   kUsage);
   int code = kOk;
-  for (const Case& each : cases) {
-    auto opinion = opinion_of_model(**endpoint, each.kept.situation, each.kept.store);
+  for (Case& each : cases) {
+    auto opinion = opinion_of_model(app, **endpoint, each.kept.situation, each.kept.store);
     if (!opinion) {
       code =
           failed(app, Error{ErrorCode::failed,
@@ -119,10 +132,17 @@ int verb_incident(App& app) {
   if (!journal) return failed(app, journal.error());
   auto rows = (*journal)->rollouts(kMaxRollouts);
   if (!rows) return failed(app, rows.error());
-  if (app.options.id.empty()) return list_incidents(app, *rows);
+  if (app.options.id.empty()) return list_incidents(app, with_opened(**journal, std::move(*rows)));
   for (const ports::RolloutRow& row : *rows) {
     if (row.incident != app.options.id) continue;
     return tell_incident(app, **journal, row);
+  }
+  if (const auto opened = find_opened(**journal, app.options.id)) {
+    if (app.options.json)
+      print_json(as_row(*opened), opened_text(*opened), {});
+    else
+      fmt::print("{}", app.out.plain(opened_text(*opened)));
+    return kOk;
   }
   return failed(app, Error{ErrorCode::not_found,
                            "no incident `" + app.options.id + "`",

@@ -86,9 +86,21 @@ void take(Budget& budget, const Question& question, const Answer& answer) {
 }
 
 bool other_form(Question& question, Api api) {
+  if (!question.tools.empty()) {
+    // What was called already cannot be told without them.
+    for (const Turn& turn : question.turns)
+      if (!turn.calls.empty()) return false;
+    question.tools.clear();
+    return true;
+  }
   if (question.form == Form::plain) return false;
   question.form = question.form == Form::schema && api == Api::openai ? Form::tool : Form::plain;
   return true;
+}
+
+// Each look makes the next question longer: there its size counts as it most likely is.
+std::int64_t enough_for_tools(const Question& question) {
+  return question.tools.empty() ? 0 : about_tokens(question);
 }
 
 // Until an answer came, or it is no use to try again.
@@ -112,7 +124,7 @@ Task<Attempt> with_retries(const Endpoint* endpoint, const Question* question, T
 }  // namespace
 
 Budget new_budget(DurationMs deadline_ms) {
-  return {4, 30'000, steady_now_ms() + deadline_ms};
+  return {4, 12, 30'000, steady_now_ms() + deadline_ms};
 }
 
 Task<Result<Answer>> ask(const Endpoint* endpoint, Question* question, Budget* budget) {
@@ -120,7 +132,8 @@ Task<Result<Answer>> ask(const Endpoint* endpoint, Question* question, Budget* b
   question->stream = endpoint->stream;
   question->newer_limit = endpoint->url.find("//api.openai.com") != std::string::npos;
   while (budget->calls > 0) {
-    if (budget->tokens < at_least_tokens(*question) + question->max_tokens)
+    if (budget->tokens <
+        std::max(at_least_tokens(*question), enough_for_tools(*question)) + question->max_tokens)
       co_return fail(ErrorCode::refused, "the budget of tokens for the model is used up");
     --budget->calls;
     Attempt made = co_await with_retries(endpoint, question, budget->deadline);

@@ -1,9 +1,10 @@
 // Asking a model over HTTP: streaming, retries, and a budget that nothing can exceed.
 //
-// Invariants: at most Budget::calls questions, Budget::tokens tokens and Budget::deadline
-// altogether; an answer that broke off, was cut at its limit, or whose context was cut is a
-// failure, never a shorter answer. Nothing is kept: a crash loses the question and nothing else.
-// What comes back is hostile text; who uses it must check it (opinion.hpp, reading.hpp).
+// Invariants: at most Budget::calls questions, Budget::tool_calls looks (tool_loop.hpp),
+// Budget::tokens tokens and Budget::deadline altogether; an answer that broke off, was cut at its
+// limit, or whose context was cut is a failure, never a shorter answer. Nothing is kept: a crash
+// loses the question and nothing else. What comes back is hostile text; who uses it must check it
+// (opinion.hpp, reading.hpp).
 #pragma once
 #include <string>
 
@@ -25,6 +26,7 @@ struct Endpoint {
 
 struct Budget {
   int calls = 4;
+  int tool_calls = 12;
   std::int64_t tokens = 30'000;
   TimeMs deadline = 0;  // steady clock
 };

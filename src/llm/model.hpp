@@ -12,14 +12,23 @@ enum class Api { openai, anthropic };
 // one is refused.
 enum class Form { schema, tool, plain };
 
-struct Call {  // of the tool that stands for the answer
+// Of the tool that stands for the answer, or of one that looks. With what came of it once it was
+// carried out: text, or why not.
+struct Call {
   std::string id, name, arguments;
+  std::string result = {};
+  bool failed = false;
 };
 
+// Either text, or calls: from_model those that it made, else the same with their results.
 struct Turn {
   bool from_model = false;
   std::string text;
-  std::vector<Call> calls;  // from_model: what it called; else: whose results `text` is
+  std::vector<Call> calls;
+};
+
+struct OfferedTool {
+  std::string name, about, schema;  // JSON Schema of its arguments, as JSON text
 };
 
 struct Question {
@@ -30,6 +39,10 @@ struct Question {
   std::string schema;       // JSON Schema of the answer, as JSON text
   std::int64_t max_tokens = 2'000;
   Form form = Form::schema;
+  // What it may call before it answers (tool_loop.hpp). Then the answer is a tool too, whatever the
+  // form; must_answer: no other one any more.
+  std::vector<OfferedTool> tools;
+  bool must_answer = false;
   bool stream = true;
   bool newer_limit = false;  // OpenAI's own servers: max_completion_tokens
 };
@@ -47,5 +60,7 @@ struct Answer {
 
 // About how many tokens a text is, at least: for budgets, and to notice a context that was cut.
 [[nodiscard]] std::int64_t at_least_tokens(const Question& question);
+// About how many it is, more likely too many than too few: whether the budget holds another call.
+[[nodiscard]] std::int64_t about_tokens(const Question& question);
 
 }  // namespace hitless::llm

@@ -55,12 +55,36 @@ json::array openai_turn(const Turn& turn) {
   if (!turn.from_model && !turn.calls.empty()) {
     for (const Call& call : turn.calls)
       out.push_back(
-          json::object{{"role", "tool"}, {"tool_call_id", call.id}, {"content", turn.text}});
+          json::object{{"role", "tool"}, {"tool_call_id", call.id}, {"content", call.result}});
     return out;
   }
   out.push_back(
       json::object{{"role", turn.from_model ? "assistant" : "user"}, {"content", turn.text}});
   return out;
+}
+
+json::object openai_tool(const OfferedTool& tool, bool strict) {
+  json::object function{
+      {"name", tool.name}, {"description", tool.about}, {"parameters", parsed(tool.schema)}};
+  if (strict) function["strict"] = true;
+  return {{"type", "function"}, {"function", std::move(function)}};
+}
+
+OfferedTool answer_of(const Question& question) {
+  return {question.name, question.about, question.schema};
+}
+
+// Those that look, and the one that stands for the answer.
+void openai_tools(const Question& question, json::object& body) {
+  json::array tools;
+  for (const OfferedTool& tool : question.tools) tools.push_back(openai_tool(tool, false));
+  tools.push_back(openai_tool(answer_of(question), true));
+  body["tools"] = std::move(tools);
+  if (question.tools.empty() || question.must_answer)
+    body["tool_choice"] =
+        json::object{{"type", "function"}, {"function", json::object{{"name", question.name}}}};
+  else
+    body["tool_choice"] = "required";
 }
 
 json::object openai_body(const Question& question) {
@@ -70,22 +94,14 @@ json::object openai_body(const Question& question) {
     for (json::value& each : openai_turn(turn)) messages.push_back(std::move(each));
   json::object body{{"model", question.model}, {"messages", std::move(messages)}};
   body[question.newer_limit ? "max_completion_tokens" : "max_tokens"] = question.max_tokens;
-  const json::value schema = parsed(question.schema);
-  if (question.form == Form::schema) {
+  if (!question.tools.empty() || question.form == Form::tool) {
+    openai_tools(question, body);
+  } else if (question.form == Form::schema) {
     body["response_format"] =
         json::object{{"type", "json_schema"},
-                     {"json_schema",
-                      json::object{{"name", question.name}, {"strict", true}, {"schema", schema}}}};
-  }
-  if (question.form == Form::tool) {
-    body["tools"] =
-        json::array{json::object{{"type", "function"},
-                                 {"function", json::object{{"name", question.name},
-                                                           {"description", question.about},
-                                                           {"parameters", schema},
-                                                           {"strict", true}}}}};
-    body["tool_choice"] =
-        json::object{{"type", "function"}, {"function", json::object{{"name", question.name}}}};
+                     {"json_schema", json::object{{"name", question.name},
+                                                  {"strict", true},
+                                                  {"schema", parsed(question.schema)}}}};
   }
   if (question.stream) {
     body["stream"] = true;
@@ -94,11 +110,17 @@ json::object openai_body(const Question& question) {
   return body;
 }
 
+// Some servers do not count and say 0: no question has none.
+std::int64_t tokens_at(const json::object& from, std::string_view key) {
+  const std::int64_t said = number_at(from, key);
+  return said > 0 ? said : -1;
+}
+
 void openai_usage(const json::object& from, Answer& answer) {
   const json::object* usage = object_at(from, "usage");
   if (usage == nullptr) return;
-  answer.prompt_tokens = number_at(*usage, "prompt_tokens");
-  answer.answer_tokens = number_at(*usage, "completion_tokens");
+  answer.prompt_tokens = tokens_at(*usage, "prompt_tokens");
+  answer.answer_tokens = tokens_at(*usage, "completion_tokens");
 }
 
 void openai_end(const json::object& choice, Answer& answer) {
@@ -119,8 +141,11 @@ Result<Answer> openai_answer(const json::object& whole) {
       const json::object* call = each.if_object();
       const json::object* function = call == nullptr ? nullptr : object_at(*call, "function");
       if (function == nullptr || answer.calls.size() >= kMaxCalls) continue;
-      answer.calls.push_back(
-          {text_at(*call, "id"), text_at(*function, "name"), text_at(*function, "arguments")});
+      answer.calls.push_back({text_at(*call, "id"),
+                              text_at(*function, "name"),
+                              text_at(*function, "arguments"),
+                              {},
+                              false});
     }
   }
   openai_end(*choice, answer);
@@ -133,6 +158,8 @@ json::object anthropic_turn(const Turn& turn) {
   if (turn.calls.empty())
     return {{"role", turn.from_model ? "assistant" : "user"}, {"content", turn.text}};
   json::array content;
+  if (turn.from_model && !turn.text.empty())
+    content.push_back(json::object{{"type", "text"}, {"text", turn.text}});
   for (const Call& call : turn.calls) {
     if (turn.from_model) {
       json::value input = parsed(call.arguments);
@@ -140,13 +167,17 @@ json::object anthropic_turn(const Turn& turn) {
       content.push_back(json::object{
           {"type", "tool_use"}, {"id", call.id}, {"name", call.name}, {"input", input}});
     } else {
-      content.push_back(json::object{{"type", "tool_result"},
-                                     {"tool_use_id", call.id},
-                                     {"content", turn.text},
-                                     {"is_error", true}});
+      json::object result{
+          {"type", "tool_result"}, {"tool_use_id", call.id}, {"content", call.result}};
+      if (call.failed) result["is_error"] = true;
+      content.push_back(std::move(result));
     }
   }
   return {{"role", turn.from_model ? "assistant" : "user"}, {"content", std::move(content)}};
+}
+
+json::object anthropic_tool(const OfferedTool& tool) {
+  return {{"name", tool.name}, {"description", tool.about}, {"input_schema", parsed(tool.schema)}};
 }
 
 json::object anthropic_body(const Question& question) {
@@ -156,11 +187,14 @@ json::object anthropic_body(const Question& question) {
                     {"max_tokens", question.max_tokens},
                     {"system", question.system},
                     {"messages", std::move(messages)}};
-  if (question.form != Form::plain) {
-    body["tools"] = json::array{json::object{{"name", question.name},
-                                             {"description", question.about},
-                                             {"input_schema", parsed(question.schema)}}};
-    body["tool_choice"] = json::object{{"type", "tool"}, {"name", question.name}};
+  if (!question.tools.empty() || question.form != Form::plain) {
+    json::array tools;
+    for (const OfferedTool& tool : question.tools) tools.push_back(anthropic_tool(tool));
+    tools.push_back(anthropic_tool(answer_of(question)));
+    body["tools"] = std::move(tools);
+    body["tool_choice"] = question.tools.empty() || question.must_answer
+                              ? json::object{{"type", "tool"}, {"name", question.name}}
+                              : json::object{{"type", "any"}};
   }
   if (question.stream) body["stream"] = true;
   return body;
@@ -170,7 +204,7 @@ void anthropic_usage(const json::object& usage, Answer& answer) {
   std::int64_t all = 0;
   for (const char* key : {"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"})
     all += std::max<std::int64_t>(number_at(usage, key), 0);
-  if (usage.contains("input_tokens")) answer.prompt_tokens = all;
+  if (usage.contains("input_tokens")) answer.prompt_tokens = all > 0 ? all : -1;
   if (usage.contains("output_tokens")) answer.answer_tokens = number_at(usage, "output_tokens");
 }
 
@@ -193,7 +227,7 @@ Result<Answer> anthropic_answer(const json::object& whole) {
     if (text_at(*block, "type") == "tool_use" && input != nullptr &&
         answer.calls.size() < kMaxCalls)
       answer.calls.push_back(
-          {text_at(*block, "id"), text_at(*block, "name"), json::serialize(*input)});
+          {text_at(*block, "id"), text_at(*block, "name"), json::serialize(*input), {}, false});
   }
   anthropic_end(text_at(whole, "stop_reason"), answer);
   if (const json::object* usage = object_at(whole, "usage")) anthropic_usage(*usage, answer);
@@ -255,10 +289,11 @@ bool Stream::event(std::string_view data) {
   return error_.empty();
 }
 
-Call& Stream::call_at(std::size_t index) {
-  const std::size_t at = std::min(index, kMaxCalls - 1);
-  while (answer_.calls.size() <= at) answer_.calls.emplace_back();
-  return answer_.calls[at];
+// Null beyond the limit: what does not fit is left out, and not mixed into another.
+Call* Stream::call_at(std::int64_t index) {
+  if (index < 0 || static_cast<std::size_t>(index) >= kMaxCalls) return nullptr;
+  while (answer_.calls.size() <= static_cast<std::size_t>(index)) answer_.calls.emplace_back();
+  return &answer_.calls[static_cast<std::size_t>(index)];
 }
 
 void Stream::openai(std::string_view data) {
@@ -283,12 +318,13 @@ void Stream::openai(std::string_view data) {
   for (const json::value& each : calls->get_array()) {
     const json::object* part = each.if_object();
     if (part == nullptr) continue;
-    Call& call =
-        call_at(static_cast<std::size_t>(std::max<std::int64_t>(number_at(*part, "index"), 0)));
-    if (call.id.empty()) call.id = text_at(*part, "id");
+    // Some servers count no index where there is one call.
+    Call* call = call_at(part->contains("index") ? number_at(*part, "index") : 0);
+    if (call == nullptr) continue;
+    if (call->id.empty()) call->id = text_at(*part, "id");
     if (const json::object* function = object_at(*part, "function")) {
-      call.name += text_at(*function, "name");
-      call.arguments += text_at(*function, "arguments");
+      call->name += text_at(*function, "name");
+      call->arguments += text_at(*function, "arguments");
     }
   }
 }
@@ -309,16 +345,16 @@ void Stream::anthropic(std::string_view data) {
   }
   if (type == "content_block_start") {
     const json::object* block = object_at(event, "content_block");
-    if (block != nullptr && text_at(*block, "type") == "tool_use") {
-      if (answer_.calls.size() < kMaxCalls)
-        answer_.calls.push_back({text_at(*block, "id"), text_at(*block, "name"), {}});
-    }
+    in_call_ = block != nullptr && text_at(*block, "type") == "tool_use" &&
+               answer_.calls.size() < kMaxCalls;
+    if (in_call_)
+      answer_.calls.push_back({text_at(*block, "id"), text_at(*block, "name"), {}, {}, false});
   }
   if (type == "content_block_delta") {
     const json::object* delta = object_at(event, "delta");
     if (delta == nullptr) return;
     answer_.text += text_at(*delta, "text");
-    if (!answer_.calls.empty()) answer_.calls.back().arguments += text_at(*delta, "partial_json");
+    if (in_call_) answer_.calls.back().arguments += text_at(*delta, "partial_json");
   }
   if (type == "message_delta") {
     if (const json::object* delta = object_at(event, "delta"))

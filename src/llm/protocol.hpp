@@ -33,11 +33,12 @@ class Stream {
   bool event(std::string_view data);
   void openai(std::string_view data);
   void anthropic(std::string_view data);
-  Call& call_at(std::size_t index);
+  Call* call_at(std::int64_t index);
 
   Api api_;
   std::string buffer_, error_;
   std::size_t seen_ = 0;
+  bool in_call_ = false;  // Anthropic: the block under way is one
   Answer answer_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "llm/repair.hpp"
 #include "llm/retry.hpp"
+#include "llm/tool_loop.hpp"
 
 namespace hitless::llm {
 namespace {
@@ -60,6 +61,60 @@ TEST(Protocol, AsksAsTheOfficialClientsDo) {
   expect_as_official("anthropic_tool", Api::anthropic, question(Form::schema, true));
 }
 
+// A question with a tool that looks; `looked`: after two looks, and now it has to answer.
+Question looking(bool looked) {
+  Question q = question(Form::schema, !looked);
+  q.tools = {{"service_status", "How it is.",
+              R"({"type":"object","properties":{"service":{"type":"string"}},)"
+              R"("required":["service"],"additionalProperties":false})"}};
+  if (!looked) return q;
+  q.must_answer = true;
+  const Call web{"c1", "service_status", R"({"service":"web"})", "3 serving", false};
+  const Call db{"c2", "service_status", R"({"service":"db"})", "no such service", true};
+  q.turns.push_back({true, "I look.", {web, db}});
+  q.turns.push_back({false, "", {web, db}});
+  return q;
+}
+
+TEST(Protocol, LooksAsTheOfficialClientsDo) {
+  expect_as_official("openai_looks", Api::openai, looking(false));
+  expect_as_official("openai_looked", Api::openai, looking(true));
+  expect_as_official("anthropic_looks", Api::anthropic, looking(false));
+  expect_as_official("anthropic_looked", Api::anthropic, looking(true));
+}
+
+TEST(Protocol, ManyCallsAtOnceStayApart) {
+  Stream anthropic(Api::anthropic);
+  Stream openai(Api::openai);
+  for (int i = 0; i < 12; ++i) {
+    const std::string n = std::to_string(i);
+    ASSERT_TRUE(anthropic.feed(
+        R"(data: {"type":"content_block_start","content_block":{"type":"tool_use","id":"t)" + n +
+        R"(","name":"look"}})"
+        "\n"
+        R"(data: {"type":"content_block_delta","delta":{"partial_json":"{\"n\":)" +
+        n + "}\"}}\n"));
+    ASSERT_TRUE(openai.feed(
+        R"(data: {"choices":[{"delta":{"tool_calls":[{"index":)" + n + R"(,"id":"t)" + n +
+        R"(","function":{"name":"look","arguments":"{\"n\":)" + n + "}\"}}]}}]}\n"));
+  }
+  for (const Stream* stream : {&anthropic, &openai}) {
+    ASSERT_EQ(stream->answer().calls.size(), 8u);
+    for (std::size_t i = 0; i < 8; ++i)
+      EXPECT_EQ(stream->answer().calls[i].arguments, "{\"n\":" + std::to_string(i) + "}");
+  }
+}
+
+TEST(ToolLoop, TheSameCallIsTheSameHoweverItIsWritten) {
+  const auto same = [](const char* a, const char* b) {
+    return same_call({"1", "look", a}) == same_call({"2", "look", b});
+  };
+  EXPECT_TRUE(same(R"({"a":1,"b":{"c":2,"d":3}})", R"( {"b": {"d":3, "c":2}, "a":1} )"));
+  EXPECT_FALSE(same(R"({"a":1})", R"({"a":2})"));
+  EXPECT_FALSE(same(R"({"a":[1,2]})", R"({"a":[2,1]})"));
+  EXPECT_FALSE(same("not JSON", "neither"));
+}
+
 TEST(Protocol, RepairTurnsFollowTheProtocol) {
   for (const Api api : {Api::openai, Api::anthropic}) {
     Question q = question(Form::tool, false);
@@ -90,6 +145,11 @@ TEST(Protocol, WholeAnswers) {
   EXPECT_EQ(text->json(), R"({"a":"x"})");
   EXPECT_TRUE(text->ended && !text->cut);
   EXPECT_EQ(text->prompt_tokens, 12);
+  const auto uncounted =
+      read_answer(Api::openai, R"({"choices":[{"message":{"content":"x"},"finish_reason":"stop"}],)"
+                               R"("usage":{"prompt_tokens":0,"completion_tokens":0}})");
+  ASSERT_TRUE(uncounted);
+  EXPECT_EQ(uncounted->prompt_tokens, -1) << "not said, and not a context that was cut";
   const auto tool = read_answer(
       Api::anthropic,
       R"({"content":[{"type":"text","text":"so: "},{"type":"tool_use","id":"t","name":"diagnosis",)"

@@ -19,6 +19,10 @@ constexpr const char* kSystem =
     "several things, asks for something at another time or under a condition, or if you are not "
     "sure, the intent is none. hosts is empty for all hosts of the service.";
 
+constexpr const char* kMayLook =
+    " If the request names an instance by its state, you may look at the state first. Answer with "
+    "the tool `intent`.";
+
 constexpr Wish kWishes[] = {Wish::none,  Wish::restart, Wish::reload,   Wish::apply,
                             Wish::patch, Wish::reboot,  Wish::status,   Wish::out_of_rotation,
                             Wish::why,   Wish::history, Wish::incidents};
@@ -125,11 +129,13 @@ Result<Request> read_reading(const std::string& text, const agent::KnownFleet& f
 }
 
 Task<Result<Request>> ask_reading(const Endpoint* endpoint, const std::string* words,
-                                  const agent::KnownFleet* fleet, Budget* budget) {
+                                  const agent::KnownFleet* fleet, Budget* budget,
+                                  const ToolBox* box) {
   Question question = reading_question(*words, *fleet);
+  if (box != nullptr && !box->tools.empty()) question.system += kMayLook;
   std::string wrong;
   for (int turn = 0; turn <= kMaxRepairs; ++turn) {
-    auto answer = co_await ask(endpoint, &question, budget);
+    auto answer = co_await ask_with_tools(endpoint, &question, turn == 0 ? box : nullptr, budget);
     if (!answer) co_return tl::unexpected<Error>(answer.error());
     auto request = read_reading(answer->json(), *fleet);
     if (request) co_return request;

@@ -6,6 +6,7 @@
 
 #include "agent/ask.hpp"
 #include "llm/client.hpp"
+#include "llm/tool_loop.hpp"
 
 namespace hitless::llm {
 
@@ -13,7 +14,9 @@ namespace hitless::llm {
 // Fails with what is wrong with it.
 [[nodiscard]] Result<agent::Request> read_reading(const std::string& json,
                                                   const agent::KnownFleet& fleet);
+// box: what it may look at meanwhile; may be null.
 Task<Result<agent::Request>> ask_reading(const Endpoint* endpoint, const std::string* words,
-                                         const agent::KnownFleet* fleet, Budget* budget);
+                                         const agent::KnownFleet* fleet, Budget* budget,
+                                         const ToolBox* box = nullptr);
 
 }  // namespace hitless::llm

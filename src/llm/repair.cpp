@@ -13,8 +13,12 @@ void add_repair(Question& question, const Answer& answer, const std::string& wro
   Turn said{true, truncate_utf8(answer.text, kMaxEchoBytes), {}};
   Turn why{false, "That was not accepted: " + wrong + ". Answer once more, in the same shape.", {}};
   if (!answer.calls.empty() && !answer.calls.front().id.empty()) {
-    said.calls = why.calls = {answer.calls.front()};
+    said.calls = {answer.calls.front()};
+    why.calls = said.calls;
     why.calls.front().arguments.clear();
+    why.calls.front().result = std::move(why.text);
+    why.calls.front().failed = true;
+    why.text.clear();
   } else if (said.text.empty()) {
     said.text = "(nothing)";  // an empty turn is refused by some servers
   }

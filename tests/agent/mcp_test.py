@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`hitless mcp` on a real fleet on loopback: tools on both transports, plans, approvals, rollouts, the kill switch.
 The planted checks: what must be refused is tried on each way in."""
+import http.server
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -16,9 +18,9 @@ from support import (ABORTED, BLOCKED, HITLESS, OK, STALE, TOKEN, USAGE, Failed,
                      wait_until)
 
 READ = {"fleet_list", "service_status", "lb_state", "policy_explain", "journal_search", "error_log_search", "config_diff",
-        "config_validate", "rollout_get", "rollout_events", "incident_get", "evidence_get"}
+        "config_validate", "metrics_query", "rollout_get", "rollout_events", "incident_get", "evidence_get"}
 SAFE = {"rollout_pause", "rollout_abort", "kill_switch_engage"}
-PROPOSE = {"plan_create", "plan_simulate", "diagnosis_submit"}
+PROPOSE = {"plan_create", "plan_simulate", "diagnosis_submit", "incident_open"}
 ACT = {"plan_apply"}
 BOB = {"SUDO_USER": "bob"} if os.getuid() == 0 else None  # another person, where sudo can be played
 
@@ -77,6 +79,7 @@ class Mcp(unittest.TestCase):
                                       "rollout_get": {}, "rollout_events": {"rollout_id": "R-0"},
                                       "incident_get": {"incident_id": "INC-1"}, "config_diff": {"service": "web"},
                                       "evidence_get": {"evidence_id": "ev_0"},
+                                      "metrics_query": {"service": "web", "metric": "lb_in_flight", "window_s": 60},
                                       "journal_search": {"service": "web", "host": "web01"},
                                       "error_log_search": {"service": "web", "host": "web01"}}.get(name, {"service": "web"}))
             failed, fleet = call(server, "fleet_list")
@@ -369,6 +372,76 @@ class Mcp(unittest.TestCase):
                     self.assertEqual(server.process.wait(30), 0)
                 finally:
                     server.process.kill()
+
+    def test_metrics_are_what_our_readers_know_and_say_where_they_are_from(self):
+        with Load(self.world), Stdio(self.world) as server:
+            code, out = self.world.hitless("restart", "web", "--limit", "web02", "--yes")
+            self.assertEqual(code, OK, out)
+            for metric, values, unknown in (("lb_in_flight", 3, 0), ("lb_requests", 3, 0), ("lb_errors", 3, 0), ("lb_queue", 1, 0),
+                                            ("lb_responses_5xx", 1, 0), ("host_sockets", 3, 0), ("health_latency", 3, 0),
+                                            ("unit_memory", 0, 3)):  # a service of `kind: command` has no unit
+                failed, said = call(server, "metrics_query", service="web", metric=metric)
+                self.assertFalse(failed, said)
+                self.assertEqual(said["history"], "none in this window: sampled now")
+                self.assertEqual([sum(s["value"] is not None for s in said["samples"]), sum(bool(s["note"]) for s in said["samples"])],
+                                 [values, unknown], said)
+            failed, said = call(server, "metrics_query", service="web", metric="lb_requests", host="web02", window_s=3600)
+            self.assertEqual({s["instance"] for s in said["samples"]}, {"web@web02"})
+            self.assertEqual(said["samples"][-1]["from"], "now")
+            self.assertTrue(any(s["from"].startswith("R-") for s in said["samples"]), said)
+            self.assertEqual([s["at"] for s in said["samples"]], sorted(s["at"] for s in said["samples"]))
+            self.assertIn("lb_requests web@web02", call(server, "evidence_get", evidence_id=said["evidence_id"])[1]["lines"][0]["text"])
+            for wrong in ({"metric": "cpu"}, {"metric": "lb_queue", "window_s": 3601}, {"metric": "lb_queue", "host": "web01"}):
+                self.assertTrue(call(server, "metrics_query", service="web", **wrong)[0], wrong)
+
+    def test_an_agent_calls_a_person_seldom_and_only_with_evidence(self):
+        told = []
+
+        class Receiver(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        self.addCleanup(receiver.server_close)
+        self.addCleanup(receiver.shutdown)
+        self.world.more = {"notifications": [{"kind": "webhook", "name": "ops", "url": "http://127.0.0.1:%d/" % receiver.server_port}]}
+        self.addCleanup(setattr, self.world, "more", {})
+        with Stdio(self.world, "--allow", "propose") as server:
+            _, lb = call(server, "lb_state", service="web")
+            claim = {"service": "web", "summary": "web02 answers slowly \x1b[31mand nobody restarts it", "evidence_ids": [lb["evidence_id"]]}
+            for wrong, why in (({"evidence_ids": []}, "evidence_ids"), ({"evidence_ids": ["ev_000000000000"]}, "no evidence has the id"),
+                               ({"service": "nope"}, "no service nope"), ({"severity": "page everybody"}, "severity")):
+                failed, said = call(server, "incident_open", **{**claim, **wrong})
+                self.assertTrue(failed, said)
+                self.assertIn(why, said)
+            failed, opened = call(server, "incident_open", **claim)
+            self.assertEqual((failed, opened["state"], opened["told"]), (False, "opened", ["ops \u2713"]), opened)
+            failed, again = call(server, "incident_open", **claim)
+            self.assertEqual((again["incident_id"], again["state"], again["told"]), (opened["incident_id"], "open_before", []))
+            self.assertEqual(len(told), 1)
+            self.assertEqual((told[0]["type"], told[0]["data"]["incident"]), ("rollout.failed", opened["incident_id"]))
+            self.assertIn("opened by agent mcp for", told[0]["data"]["title"])
+            self.assertNotIn("\x1b", json.dumps(told[0]) + told[0]["data"]["title"])
+            self.assertFalse(call(server, "incident_open", **{**claim, "summary": "and another thing"})[0])
+            failed, said = call(server, "incident_open", **{**claim, "summary": "and a third thing"})
+            self.assertTrue(failed)
+            self.assertIn("incidents in the last hour", said)
+            self.assertEqual(len(told), 2)
+            failed, seen = call(server, "incident_get", incident_id=opened["incident_id"])
+            self.assertFalse(failed, seen)
+            self.assertIn("which nobody has checked", seen["report"])
+        code, out = self.world.hitless("incident")
+        self.assertIn(opened["incident_id"], out)
+        code, out = self.world.hitless("incident", opened["incident_id"])
+        self.assertEqual(code, OK, out)
+        self.assertIn("web@web01", out)
+        self.assertIn("answers slowly \\x1b[31mand", out)
+        self.assertEqual(self.world.hitless("audit", "verify")[0], OK)
 
     def test_a_diagnosis_stands_on_evidence_or_is_refused(self):
         with Stdio(self.world, "--allow", "propose") as server:

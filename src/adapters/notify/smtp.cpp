@@ -67,8 +67,9 @@ class Smtp final : public ports::Sink {
     }
     mail.text = n.text + "\n\n";
     for (const auto& [name, value] : n.fields) mail.text += fmt::format("{}: {}\n", name, value);
-    mail.text += fmt::format("rollout {} of {}, by {}, {}\n", n.rollout, n.service, n.actor,
-                             format_timestamp(n.at));
+    mail.text += fmt::format("{} of {}, by {}, {}\n",
+                             n.rollout.empty() ? n.incident : "rollout " + n.rollout, n.service,
+                             n.actor, format_timestamp(n.at));
     std::size_t bytes = 0;
     for (auto& attachment : n.attachments) {
       bytes += attachment.content.size();

@@ -21,6 +21,20 @@ const questions = {
     tool_choice: { type: "tool", name: "diagnosis" }, stream: true },
 };
 
+// A model that looks before it answers: two calls in one turn and their results, one of them an error.
+const look = { name: "service_status", description: "How it is.", parameters: { type: "object", properties: { service: { type: "string" } }, required: ["service"], additionalProperties: false } };
+const openaiTools = [{ type: "function", function: look }, { type: "function", function: { name: "diagnosis", description: "What is wrong.", parameters: schema, strict: true } }];
+const anthropicTools = [{ name: look.name, description: look.description, input_schema: look.parameters }, { name: "diagnosis", description: "What is wrong.", input_schema: schema }];
+const calls = [["c1", { service: "web" }], ["c2", { service: "db" }]];
+questions.openai_looks = { ...openaiBase, max_tokens: 100, tools: openaiTools, tool_choice: "required", ...stream };
+questions.openai_looked = { ...openaiBase, max_tokens: 100, tools: openaiTools, tool_choice: { type: "function", function: { name: "diagnosis" } },
+  messages: [...openaiBase.messages, { role: "assistant", content: "I look.", tool_calls: calls.map(([id, args]) => ({ id, type: "function", function: { name: look.name, arguments: JSON.stringify(args) } })) },
+    { role: "tool", tool_call_id: "c1", content: "3 serving" }, { role: "tool", tool_call_id: "c2", content: "no such service" }] };
+questions.anthropic_looks = { model: "m-1", max_tokens: 100, system, messages: [user], tools: anthropicTools, tool_choice: { type: "any" }, stream: true };
+questions.anthropic_looked = { model: "m-1", max_tokens: 100, system, tools: anthropicTools, tool_choice: { type: "tool", name: "diagnosis" },
+  messages: [user, { role: "assistant", content: [{ type: "text", text: "I look." }, ...calls.map(([id, input]) => ({ type: "tool_use", id, name: look.name, input }))] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "c1", content: "3 serving" }, { type: "tool_result", tool_use_id: "c2", content: "no such service", is_error: true }] }] };
+
 const server = http.createServer((request, response) => {
   let body = "";
   request.on("data", (part) => (body += part));

@@ -1,0 +1,14 @@
+// Anonymous memory of all processes of a unit, now: what a leak grows, without the page cache.
+// Reads only.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "ports/host.hpp"
+
+namespace hitless::cli {
+
+// KiB. Fails when the unit does not run or may not be looked at.
+Task<Result<std::int64_t>> unit_memory_kib(ports::Host* host, std::string unit);
+
+}  // namespace hitless::cli
