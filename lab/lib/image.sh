@@ -5,7 +5,7 @@
 # one. A build runs in its own mount and pid namespace and dies with this script.
 
 readonly IMAGE_SUITE=bookworm
-readonly IMAGE_PACKAGES=systemd,systemd-sysv,dbus,openssh-server,sudo,nginx,python3,iproute2,procps,curl,netbase,apache2,haproxy,php8.2-fpm,gunicorn,redis-server
+readonly IMAGE_PACKAGES=systemd,systemd-sysv,dbus,openssh-server,sudo,nginx,python3,iproute2,procps,curl,netbase,apache2,haproxy,php8.2-fpm,gunicorn,redis-server,needrestart
 readonly OUTER_PACKAGES=(systemd-container debootstrap debian-archive-keyring haproxy openssh-client
   iproute2 socat python3 util-linux procps)
 
