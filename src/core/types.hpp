@@ -75,7 +75,7 @@ struct TargetReading {
   LbCheck check = LbCheck::unknown;
   std::optional<std::int64_t> in_flight;
   std::optional<std::int64_t> idle;
-  std::optional<std::int64_t> host_connections;  // established on the host itself, when asked
+  std::optional<std::int64_t> host_connections;  // on the host, less the LBs' own health checks
   std::optional<std::int64_t> requests, errors;
   std::string epoch;
   std::string note;

@@ -20,10 +20,10 @@ class TestUnit {
   void set_type(const std::string& type) { write_file(folder / "unit/type", type + "\n"); }
   // As Restart=always: a daemon that died is started again when somebody looks.
   void restart_always() { write_file(folder / "unit/always", ""); }
-  // And waits until it runs, with workers when it has any; false: not within 15 s.
+  // And waits until it runs, with workers when it has any; false: not within a minute.
   [[nodiscard]] bool start(bool has_workers);
   [[nodiscard]] std::int64_t pid() const;
-  // Asked until it says yes, at most 15 s.
+  // Asked until it says yes, at most a minute.
   [[nodiscard]] static bool wait_until(const std::function<bool()>& holds);
 
   TestFolder folder;

@@ -9,7 +9,7 @@
 namespace hitless::service {
 namespace {
 
-constexpr DurationMs kWaitMs = 15'000;
+constexpr DurationMs kWaitMs = 60'000;  // a busy machine imports Python slowly
 
 constexpr const char* kSystemctl = R"sh(#!/bin/sh
 dir=${0%/bin/systemctl}/unit
