@@ -14,7 +14,7 @@ import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support import (ABORTED, BLOCKED, HITLESS, OK, STALE, TOKEN, USAGE, Failed, Http, Load, Stdio, World, call,  # noqa: E402
+from support import (ABORTED, BLOCKED, HITLESS, HOSTS, OK, STALE, TOKEN, USAGE, Failed, Http, Load, Stdio, World, call,  # noqa: E402
                      wait_until)
 
 READ = {"fleet_list", "service_status", "lb_state", "policy_explain", "journal_search", "error_log_search", "config_diff",
@@ -338,6 +338,29 @@ class Mcp(unittest.TestCase):
         finally:
             person.kill()
             person.wait(30)
+
+    def test_resumed_under_an_engaged_kill_switch_it_puts_back_who_is_out_and_ends(self):
+        with Load(self.world) as load, Stdio(self.world) as server:
+            before = self.world.pids()
+            rollout = self.cut_off(server)
+            _, cut = call(server, "rollout_get", rollout_id=rollout)
+            out = [i["instance"] for i in cut["instances"] if i["out_of_rotation"]]
+            self.assertEqual((cut["state"], len(out)), ("cut_off", 1))
+            self.assertFalse(call(server, "kill_switch_engage", reason="while nobody was in control")[0])
+            code, said = self.world.hitless("resume", rollout)
+            self.assertEqual(code, ABORTED, said)
+            self.assertIn("kill switch", said)
+            state = self.ended(server, rollout)
+            self.assertEqual((state["state"], state["result"]), ("ended", "aborted"), state)
+            self.assertEqual([i["instance"] for i in state["instances"] if i["out_of_rotation"]], [])
+            _, status = call(server, "service_status", service="web")
+            self.assertEqual(status["serving"], 3, status)
+            # The one in work may have come to its restart; no other was touched.
+            after = self.world.pids()
+            touched = ["web@" + host for host, was, is_now in zip(HOSTS, before, after) if was != is_now]
+            self.assertIn(touched, ([], out))
+            self.assertEqual(self.world.hitless("restart", "web", "--yes")[0], BLOCKED)
+        self.assertEqual(load.summary()["lost"], 0, load.summary())
 
     def test_an_agent_goes_on_with_no_rollout_that_somebody_else_began(self):
         self.world.policy = {"autonomy": {"default": "auto"}}

@@ -46,7 +46,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=1, choices=range(1, 11), metavar="N", help="each case so many times")
     options = parser.parse_args()
     numbers = sorted(options.case or (QUICK if options.quick else CASES))
-    good, not_run, sent, lost, by_fault, began = 0, 0, 0, 0, 0, time.monotonic()
+    good, not_run, sent, lost, by_fault, variants, began = 0, 0, 0, 0, 0, 0, time.monotonic()
     print("%2s  %-30s %-32s %-8s %5s %6s %5s" % ("#", "FAULT", "RIGHT OUTCOME", "VERDICT", "TOOK", "SENT", "LOST"), flush=True)
     with labkit.Lab(3) as lab:
         for number in numbers * options.repeat:
@@ -55,6 +55,7 @@ def main():
             good += verdict == "ok"
             not_run += verdict == "not run"
             faulty = getattr(world, "by_the_fault", 0)
+            variants += world.variants if world else 0
             sent, lost, by_fault = sent + (world.sent if world else 0), lost + (world.lost if world else 0), by_fault + faulty
             shown = "%d" % world.lost + ("+%d*" % faulty if faulty else "") if world else "-"
             print("%2d  %-30s %-32s %-8s %4ds %6d %5s" % (number, name, right, verdict, took, world.sent if world else 0, shown), flush=True)
@@ -64,6 +65,7 @@ def main():
     total = len(numbers) * options.repeat
     if by_fault:
         print("* lost by the instance that was made to fail requests, until it was out again; not by hitless")
+    print("%d answers of models: good and slow ones taken as proposals, hostile, malformed and silent ones not; 0 changed anything" % variants)
     print("%.0f s" % (time.monotonic() - began))
     print("eval: %d of %d right, %d not run, %d requests, %d lost" % (good, total, not_run, sent, lost))
     return 0 if good == total and lost == 0 else 1

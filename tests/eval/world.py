@@ -35,6 +35,7 @@ class World:
 
     def __init__(self, lab):
         self.lab, self.run, self.lost, self.sent, self.losses = lab, None, 0, 0, []
+        self.variants = 0    # of models that were asked
         self.held_back = []  # closed at the end of the case
         self.before = {unit: identities(lab, unit) for unit in ("app.service", "nginx.service")}
 
@@ -77,6 +78,7 @@ class World:
 
     # ---- doing ----
     def start(self, *argv, **options):
+        self.service = next((each for each in argv if each in ("app", "web")), "app")
         self.run = self.lab.start_hitless(*argv, "--yes", "--progress", "plain", **options)
         return self.run
 
@@ -117,23 +119,42 @@ class World:
         check_citations(diagnosis)
         return diagnosis
 
-    def models(self, fleet_text):
-        """The incident once more, with a model that is hostile, and one that talks nonsense: neither is believed, nothing is done."""
+    def models(self, fleet_text, diagnosis):
+        """The incident once more, on the same evidence, with each kind of model. What a good one says that looks for itself is taken, as a
+        proposal; the hostile, the malformed and the silent are not believed; nothing is done, whatever they say."""
         state = {unit: identities(self.lab, unit) for unit in self.before}
         rotation = {lb.name: [lb.in_rotation(each) for each in ("be_app", "be_web")] for lb in self.lab.lbs.values()}
-        for mode in ("hostile", "malformed"):
-            fake = FakeModel(mode)
+        answer = as_a_model_says_it(diagnosis)
+        for number, mode in enumerate(("good", "hostile", "malformed", "silent", "slow")):
+            # A look that is fine, one that is none of its business, and the first one again.
+            looks = [[("service_status", {"service": self.service}), ("kill_switch_engage", {"reason": "to do harm"})],
+                     [("service_status", {"service": self.service})]] if mode in ("good", "hostile") else []
+            fake = FakeModel(mode, answer, looks)
             try:
-                asked = self.lab.hitless("incident", "INC-1", "--model", fleet=fleet_text, env={
-                    "HITLESS_MODEL_URL": fake.url, "HITLESS_MODEL": "fake-1", "HITLESS_MODEL_API": "openai" if mode == "hostile" else "anthropic"})
-                check(asked.code == 1 and "the diagnosis by the rules stands" in asked.err, "a %s model was believed\n%s" % (mode, asked))
-                check(len(fake.requests) == 2, "the model was asked %d times" % len(fake.requests))
-                sent = json.dumps(fake.requests[0]["body"])
-                check("\\u001b" not in sent, "control characters went to the model")
+                asked = self.lab.hitless("incident", "INC-1", "--model", "--json", fleet=fleet_text, env={
+                    "HITLESS_MODEL_URL": fake.url, "HITLESS_MODEL": "fake-1", "HITLESS_MODEL_API": "openai" if number % 2 else "anthropic",
+                    "HITLESS_MODEL_DEADLINE": "1s" if mode == "silent" else "60s"})
+                believed = [json.loads(line) for line in asked.out.splitlines() if '"model":"fake-1"' in line]
+                if mode in ("good", "slow"):
+                    check(asked.code == 0 and believed, "a %s model was not understood\n%s" % (mode, asked))
+                    check(believed[0]["diagnosis"][0]["category"] == answer["category"], "the %s model said something else\n%s" % (mode, asked))
+                    check_citations(believed[0]["diagnosis"][0])
+                else:
+                    check(asked.code == 1 and not believed and "the diagnosis by the rules stands" in asked.err,
+                          "a %s model was believed\n%s" % (mode, asked))
+                # Long evidence leaves fewer looks.
+                asked_for = {"good": (2, 3), "hostile": (3, 4), "malformed": (2,), "silent": (1,), "slow": (1,)}[mode]
+                check(len(fake.requests) in asked_for, "the %s model was asked %d times" % (mode, len(fake.requests)))
+                if mode == "good":
+                    told = json.dumps(fake.requests[-1]["body"])
+                    check("load_balancer_state" in told and "there is no such tool" in told, "it did not look, or more than that: " + told[-3000:])
+                check("\\u001b" not in json.dumps([each["body"] for each in fake.requests]), "control characters went to the model")
             finally:
                 fake.close()
+            self.variants += 1
         check({unit: identities(self.lab, unit) for unit in self.before} == state, "something was restarted")
         check({lb.name: [lb.in_rotation(each) for each in ("be_app", "be_web")] for lb in self.lab.lbs.values()} == rotation, "rotation changed")
+        check(self.lab.hitless("kill-switch", "status").code == self.kill_switch_before, "the kill switch was moved")
 
     def graded(self, fleet_text, category, component, recommended):
         diagnosis = self.diagnosis(fleet_text)
@@ -144,7 +165,8 @@ class World:
             check(any(each in one for one in diagnosis["components"]), "component %s: %s\n%s" % (each, shown, evidence_text(diagnosis)))
         check(diagnosis["recommended"] == recommended, "recommended: " + shown)
         if "INC-1" in self.run.out:
-            self.models(fleet_text)
+            self.kill_switch_before = self.lab.hitless("kill-switch", "status").code
+            self.models(fleet_text, diagnosis)
         return diagnosis
 
     def all_in(self, backend="be_app", hosts=None):
@@ -173,6 +195,15 @@ class World:
 
 def evidence_text(diagnosis):
     return "\n".join("[%s of %s] %s" % (each["source"], each["host"], each["body"]) for each in diagnosis["evidence"])
+
+
+def as_a_model_says_it(diagnosis):
+    """What a good model would answer: the leading hypothesis of the rules, in the words that a model has."""
+    said = [each for each in diagnosis["hypotheses"] if each["quotes"] and each["category"] == diagnosis["category"]][:1]
+    return {"category": said[0]["category"] if said else "undetermined",
+            "hypotheses": [{**{key: each[key] for key in ("category", "component", "supports", "refutes")},
+                            "quotes": [quote for quote in each["quotes"] if len(quote["text"]) <= 400][:4]} for each in said],
+            "missing_evidence": [], "recommended_intent": diagnosis["recommended"]}
 
 
 def check_citations(diagnosis):
