@@ -86,10 +86,10 @@ remove_all() {
     while read -r _ mountpoint; do umount "$mountpoint" 2>/dev/null || umount -l "$mountpoint"; done
   if [[ -n $PREFIX ]]; then
     net_remove
-    for dir in /sys/fs/cgroup{,/unified,/systemd}/hitless-lab/"$PREFIX"-*; do
+    for dir in /sys/fs/cgroup{,/unified,/systemd,/memory}/hitless-lab/"$PREFIX"-*; do
       [[ ! -d $dir ]] || remove_cgroup "$dir"
     done
-    rmdir /sys/fs/cgroup{,/unified,/systemd}/hitless-lab 2>/dev/null || true
+    rmdir /sys/fs/cgroup{,/unified,/systemd,/memory}/hitless-lab 2>/dev/null || true
     rm -rf /run/systemd/nspawn/propagate/"$PREFIX"-*
   fi
   rm -rf --one-file-system "$STATE"

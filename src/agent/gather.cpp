@@ -26,7 +26,7 @@ if [ -n "$unit" ]; then
   journalctl -q --since "-$since" _SYSTEMD_UNIT="$unit" -n 150 -o short-iso --no-pager 2>/dev/null |
     grep -avF " $unit: " | tail -n 120 | tag j
 fi
-journalctl -q -k --since "-$since" -n 300 -o short-iso --no-pager 2>/dev/null | grep -aiE 'out of memory|oom-kill|killed process' | tail -n 10 | tag k
+journalctl -q -k --since "-$since" -n 3000 -o short-iso --no-pager 2>/dev/null | grep -aiE 'out of memory|oom-kill|killed process' | tail -n 10 | tag k
 df -P / /var /run 2>/dev/null | tail -n +2 | sort -u | tag d
 if [ "$port" != 0 ]; then
   ss -Hltnp "sport = :$port" 2>/dev/null | while IFS= read -r line; do

@@ -147,11 +147,6 @@ def link_lost(world):
     world.nothing_lost()
 
 
-@case(11, "MemoryMax cut", "roll back")
-def memory(world):
-    raise NotRun("the lab's hosts have no memory controller in their cgroups")
-
-
 @case(27, "config change on A, B broke it", "blame B")
 def somebody_else(world):
     """While nginx gets a good change, somebody installs a sick configuration of the app behind it, by hand."""

@@ -70,6 +70,43 @@ def never_ready(world):
     rolled_back(world, text, "not_ready", "app.service@web01", RUN, NOTIFIES)
 
 
+# What a machine of its own has anyway: a memory controller that its systemd may use, and the kernel's messages.
+HAS_MEMORY = """set -e
+if ! grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
+  mount -o remount,bind,rw /sys/fs/cgroup/memory
+  systemctl daemon-reexec
+fi
+[ -e /dev/kmsg ] || mknod -m 600 /dev/kmsg c 1 11
+systemctl restart systemd-journald
+"""
+HAS_NONE = """rm -f /dev/kmsg
+systemctl restart systemd-journald
+mount -o remount,bind,ro /sys/fs/cgroup/memory 2>/dev/null && systemctl daemon-reexec
+true
+"""
+LIMIT = "cat /sys/fs/cgroup/system.slice/app.service/memory.max /sys/fs/cgroup/memory/system.slice/app.service/memory.limit_in_bytes 2>/dev/null || true"
+CACHING = """#!/bin/sh
+exec /usr/bin/python3 -u -c "import os, runpy; cache = b'x' * (int(os.environ['CACHE_MB']) << 20); runpy.run_path('/opt/app/app.py', run_name='__main__')"
+"""
+
+
+@case(11, "more memory than MemoryMax", "roll back")
+def memory(world):
+    """A setting that wants more memory than the unit may have: the kernel's OOM killer ends it."""
+    host = world.lab.host("web01")
+    if host.run("/bin/sh", "-c", HAS_MEMORY, check=False).returncode != 0:
+        raise NotRun("the lab's hosts have no memory controller in their cgroups")
+    world.held_back.append(lambda: host.sh(HAS_NONE))
+    world.on_all(ENV, world.env(CACHE_MB="4"))
+    wrapped(world, run=CACHING, more="MemoryMax=96M\n")
+    if host.sh(LIMIT).split() != [str(96 << 20)]:
+        raise NotRun("MemoryMax has no effect on the lab's hosts: %r" % host.sh(LIMIT))
+    before = host.read(ENV)
+    text = fleet(world.lab, app=world.files(env=world.env(CACHE_MB="400")))
+    world.rollout("apply", "app", fleet=text)
+    rolled_back(world, text, "out_of_memory", "app.service@web01", ENV, before)
+
+
 @case(12, "crash loop", "stop retrying, roll back")
 def crash_loop(world):
     before = world.lab.host("web01").read(ENV)
