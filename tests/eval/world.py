@@ -201,8 +201,9 @@ def as_a_model_says_it(diagnosis):
     """What a good model would answer: the leading hypothesis of the rules, in the words that a model has."""
     said = [each for each in diagnosis["hypotheses"] if each["quotes"] and each["category"] == diagnosis["category"]][:1]
     return {"category": said[0]["category"] if said else "undetermined",
-            # Only what stands in the evidence: "load balancer", not "the load balancer".
-            "hypotheses": [{**{key: each[key] for key in ("category", "supports", "refutes")}, "component": each["component"].removeprefix("the "),
+            # Only what stands in the evidence: "load balancer", not "the load balancer"; "8080", not "8080 on web01".
+            "hypotheses": [{**{key: each[key] for key in ("category", "supports", "refutes")},
+                            "component": each["component"].removeprefix("the ").split(" on ")[0],
                             "quotes": [quote for quote in each["quotes"] if len(quote["text"]) <= 400][:4]} for each in said],
             "missing_evidence": [], "recommended_intent": diagnosis["recommended"]}
 
