@@ -19,7 +19,7 @@ endforeach()
 add_test(NAME crash.matrix COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/crash/matrix.py --quick --points 2)
 set_tests_properties(crash.matrix PROPERTIES TIMEOUT 900 LABELS "lab;slow" ENVIRONMENT "${HITLESS_TEST_ENV}")
 
-# Three of the thirty incidents; all of them with `./dev eval`.
+# Four of the thirty incidents; all of them with `./dev eval`.
 add_test(NAME eval.quick COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/eval/eval.py --quick)
 set_tests_properties(eval.quick PROPERTIES TIMEOUT 600 LABELS "lab;slow" ENVIRONMENT "${HITLESS_TEST_ENV}")
 

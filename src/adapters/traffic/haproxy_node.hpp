@@ -61,7 +61,8 @@ class NodeLink {
   // The reply to a read-only command.
   Task<Result<std::string>> ask(std::string command);
   // Local ports of the connections that are its health check of the server; none when it cannot be
-  // told, or when telling would cost it too much.
+  // told, or when telling would cost it too much. While sessions at the server are counted it tells
+  // fewer.
   Task<std::vector<int>> check_ports(std::string server);
   [[nodiscard]] std::string epoch_for_counters(const NodeView& view);
 

@@ -243,12 +243,12 @@ std::vector<std::string> parse_sessions(std::string_view text, std::string_view 
 }
 
 std::vector<int> parse_check_ports(std::string_view text, std::string_view backend,
-                                   std::string_view server) {
+                                   std::string_view server, bool at_rest) {
   const std::string place = "sv=" + std::string(backend) + "/" + std::string(server);
   std::vector<int> ports;
   for (const std::string& line : split(text, '\n')) {
     // Who waits for its answer is named: a health check, not a stream and not the idle pool.
-    if (line.find(" tl.fct=srv_chk_io_cb)") == std::string::npos) continue;
+    if (!at_rest && line.find(" tl.fct=srv_chk_io_cb)") == std::string::npos) continue;
     const Row row = words(line);
     const auto has = [&](std::string_view word) { return std::ranges::count(row, word) == 1; };
     if (!has("back=1") || !has(place)) continue;

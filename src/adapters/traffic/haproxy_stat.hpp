@@ -71,9 +71,11 @@ struct ProcessList {  // show proc, from the master socket
                                                       std::string_view server);
 
 // The master has no (more) worker of that pid.
-// From `show fd`: local ports of the connections that are the health check of BACKEND/SERVER.
+// From `show fd`: local ports of the connections that are the health check of BACKEND/SERVER. With
+// `at_rest`, when its sessions were 0 before and after, that is every connection to it; else those
+// that HAProxy shows waiting for a check's answer, which not every version and kind of check does.
 [[nodiscard]] std::vector<int> parse_check_ports(std::string_view text, std::string_view backend,
-                                                 std::string_view server);
+                                                 std::string_view server, bool at_rest);
 [[nodiscard]] bool says_no_such_worker(std::string_view reply);
 // "No such proxy." and its like: the node answered, and it has no such backend or server.
 [[nodiscard]] bool says_not_found(std::string_view reply);

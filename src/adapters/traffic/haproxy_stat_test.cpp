@@ -268,6 +268,21 @@ TEST(HaproxyEpoch, SumsStayComparableWhileAllThatWereCountedLive) {
   EXPECT_EQ(epoch.saw(b, {}), second);
 }
 
+TEST(HaproxyStat, ChecksAmongTheOpenConnections) {
+  const std::string text =
+      "      4 : st=0x1 owner=0x1 iocb=0x2(sock_accept_iocb) l.st=RDY fe=f fam=ipv4 lport=80\n"
+      "     12 : back=1 fam=ipv4 lport=41450 rport=81 sv=be/s1 mux=H1 tl.fct=srv_chk_io_cb) x\n"
+      "     13 : back=1 fam=ipv4 lport=41451 rport=81 sv=be/s1 mux=H1 tl.fct=sc_conn_io_cb) x\n"
+      "     14 : back=1 fam=ipv4 lport=41452 rport=81 sv=be/s10 mux=H1 tl.fct=srv_chk_io_cb) x\n"
+      "     15 : back=0 fam=ipv4 lport=41453 rport=81 sv=be/s1 mux=H1 tl.fct=srv_chk_io_cb) x\n"
+      "     16 : back=1 fam=ipv4 lport=nonsense sv=be/s1 tl.fct=srv_chk_io_cb) x\n"
+      "     17 : back=1 fam=ipv4 lport=700000 sv=be/s1 tl.fct=srv_chk_io_cb) x\n"
+      "     18 : back=1 fam=ipv4 lport=41454 rport=81 sv=other/s1 tl.fct=srv_chk_io_cb) x\n\n";
+  EXPECT_EQ(parse_check_ports(text, "be", "s1", false), std::vector<int>{41450});
+  EXPECT_EQ(parse_check_ports(text, "be", "s1", true), (std::vector<int>{41450, 41451}));
+  EXPECT_TRUE(parse_check_ports("Unknown command\n", "be", "s1", true).empty());
+}
+
 TEST(HaproxyConfig, RefusesNamesThatWouldBeCommands) {
   HaproxyPool pool;
   pool.lb = "lb";

@@ -195,6 +195,25 @@ TEST_F(HaproxyTraps, ASlowCheckIsNamedByItsPortAndWorkIsNot) {
   EXPECT_EQ(check_ports(), std::vector<int>{check});
 }
 
+// A check of this kind looks like any other connection: that nothing else is there tells it.
+TEST_F(HaproxyTraps, ACheckThatHaproxyDoesNotNameIsToldByItsCounts) {
+  slow_ = true;
+  lb_ = std::make_unique<HaproxyProcess>(
+      "  mode tcp\n  timeout check 30s\nfrontend f\n  bind unix@{dir}/front.sock\n"
+      "  default_backend be\nbackend be\n  option tcp-check\n"
+      "  tcp-check send GET\\ /healthz\\ HTTP/1.0\\r\\n\\r\\n\n  tcp-check expect string 200\n"
+      "  server s1 127.0.0.1:" +
+      std::to_string(server_.port()) + " check inter 100ms\n");
+  connect_driver();
+  ASSERT_TRUE(eventually([&] { return server_.held() == 1; }));
+  ASSERT_EQ(peers().size(), 1U);
+  EXPECT_EQ(check_ports(), peers());
+  const Client client(lb_->path("front.sock"), "/slow");
+  ASSERT_TRUE(eventually([&] { return server_.held() == 2; }));
+  EXPECT_EQ(read().in_flight, 1);
+  EXPECT_EQ(check_ports(), std::vector<int>{}) << "which of the two it is cannot be told";
+}
+
 // That the drain survives is what it is for; that an edited port does not take effect is the trap.
 // `check` names such a file (HL0407).
 TEST_F(HaproxyTraps, AServerStateFileKeepsADrainAndAnOldPort) {
