@@ -4,6 +4,7 @@ find_package(OpenSSL REQUIRED)
 find_package(CURL REQUIRED)
 find_package(fmt REQUIRED)
 find_package(Threads REQUIRED)
+find_package(date REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(EXPAT REQUIRED)
 set(Boost_NO_WARN_NEW_VERSIONS ON)
@@ -18,6 +19,7 @@ target_compile_definitions(hitless_runtime PUBLIC
 
 hitless_layer(confdiff SEES base)
 hitless_layer(fleet SEES base confdiff LINKS PkgConfig::YAMLCPP Boost::json)
+target_link_libraries(hitless_fleet PRIVATE date::date-tz)
 hitless_layer(ports SEES base core runtime HEADERS_ONLY)
 
 hitless_layer(adapters/host SEES ports)

@@ -3,12 +3,13 @@
 
 export BUILD_PACKAGES=(clang-19 mold cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev
   libboost-filesystem1.81-dev libcurl4-openssl-dev libssl-dev libyaml-cpp-dev libfmt-dev libcli11-dev
-  libexpected-dev libsqlite3-dev libexpat1-dev)
+  libexpected-dev libsqlite3-dev libexpat1-dev libhowardhinnant-date-dev tzdata)
 export DEMO_PACKAGES=(haproxy nginx-light)
 export TEST_LIBRARIES=(libgtest-dev libgmock-dev libclang-rt-19-dev)
 export BENCH_PACKAGES=(ansible)
 export TEST_PACKAGES=(openssl openssh-server openssh-client iproute2 python3 socat curl sqlite3 procps awscli
-  apache2-bin php8.2-fpm gunicorn redis-server postgresql-15 pgbouncer caddy npm)
+  apache2-bin php8.2-fpm gunicorn redis-server postgresql-15 pgbouncer caddy npm
+  prometheus-alertmanager)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi

@@ -125,6 +125,7 @@ Next next_step(const Case& of, const Standing& standing) {
                 standing.troubled,
             {}};
   std::vector<Covered> open = not_acted_on(of, standing.findings);
+  if (open.empty() && standing.scheduled && of.attempts.back().fate == Fate::succeeded) return {};
   if (open.empty())
     return {Step::hold,
             "it was acted on already (" + of.attempts.back().rollout +

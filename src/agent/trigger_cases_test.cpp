@@ -119,6 +119,14 @@ TEST(TriggerCases, WhatComesBackAllDayIsNotMendedByRestarts) {
   EXPECT_EQ(next_step(busy, schedule).step, Step::plan);
 }
 
+TEST(TriggerCases, AScheduleThatWasKeptIsNoMatterForPeople) {
+  Standing schedule = standing(Reach::act);
+  schedule.scheduled = true;
+  EXPECT_EQ(next_step(of({attempt({kLeak}, true, Fate::succeeded)}), schedule).step, Step::nothing);
+  EXPECT_EQ(next_step(of({attempt({kLeak}, true, Fate::failed)}), schedule).step, Step::hold);
+  EXPECT_EQ(next_step({}, schedule).step, Step::plan);
+}
+
 TEST(TriggerCases, WhatIsGoneMayComeBack) {
   Case done = of({attempt({kLeak, kOther}, true, Fate::succeeded, 0)});
   forget_gone(done, {kOther});

@@ -56,7 +56,7 @@ Status start_apply(const App& app, const SavedPlan& saved, const std::string& ag
                                          absolute(fleet_path(app)),
                                          "--state-dir",
                                          absolute(state_dir(app))};
-  return start_ourselves_detached(argv, log_of(app, saved.plan.rollout), {"HITLESS_MCP_TOKEN"});
+  return start_ourselves_detached(argv, log_of(app, saved.plan.rollout), {"HITLESS_MCP_TOKEN", "HITLESS_ALERT_TOKEN"});
 }
 
 }  // namespace hitless::cli

@@ -67,6 +67,11 @@ struct Binder {
         ->check(CLI::Range(1, 10'000));
   }
 
+  void in_freeze(CLI::App* sub) {
+    sub->add_option("--during-freeze", o.during_freeze,
+                    "begin it although a freeze holds; the reason, which the journal keeps");
+  }
+
   CLI::App* rollout(const char* name, const char* about, const char* example) {
     CLI::App* sub = verb(name, about, example);
     sub->add_option("service", o.service, "service in the fleet file");
@@ -75,6 +80,7 @@ struct Binder {
     sub->add_flag("--no-input", o.no_input, "never ask; needs --yes");
     sub->add_flag("--dry-run", o.dry_run, "only show the plan");
     sub->add_flag("--no-notify", o.no_notify, "send no notifications");
+    in_freeze(sub);
     // Set by `hitless mcp`; it only takes rights away.
     sub->add_option("--by-agent", o.agent, "an agent of this name runs it")->group("");
     selection(sub);
@@ -134,13 +140,19 @@ struct Binder {
         ->add_option("--allow", o.triggers_allow,
                      "--triggers: read (only say), propose (plans) or act; the policy holds too")
         ->check(CLI::IsMember({"read", "propose", "act"}));
+    watch->add_option("--listen", o.listen,
+                      "--triggers: alerts of Alertmanager on 127.0.0.1:PORT/alertmanager (token in "
+                      "$HITLESS_ALERT_TOKEN)");
     on_one("pause", "Take no further instance; what is in work comes back first",
            "hitless pause R-7f3a21");
     on_one("resume", "Go on after a pause, or end a rollout that was cut off", "hitless resume");
     on_one("abort", "Stop and roll back; also a rollout that was cut off",
            "hitless abort R-7f3a21");
-    asks(on_one("retry", "The same again, for what a rollout failed on or did not come to",
-                "hitless retry R-7f3a21"));
+    CLI::App* retry =
+        on_one("retry", "The same again, for what a rollout failed on or did not come to",
+               "hitless retry R-7f3a21");
+    asks(retry);
+    in_freeze(retry);
     asks(on_one("rollback",
                 "Put back the configuration that a rollout replaced, under the same rules",
                 "hitless rollback R-7f3a21"));
@@ -175,6 +187,7 @@ struct Binder {
     ask->add_flag("--no-input", o.no_input, "never ask; needs --yes");
     ask->add_flag("--dry-run", o.dry_run, "only show the plan");
     ask->add_flag("--no-notify", o.no_notify, "send no notifications");
+    in_freeze(ask);
     ask->add_flag("--no-model", o.no_model, "only the vocabulary, also where a model is set up");
   }
 

@@ -33,24 +33,26 @@ struct Options {
   bool triggers = false, once = false;  // watch
   std::string every = "60s";            // watch --triggers
   std::string triggers_allow = "act";   // watch --triggers --allow
+  std::string listen;                   // watch --triggers --listen: address:port
   std::vector<std::string> words;       // ask
   std::string asked;                    // the sentence that a rollout came from
   bool only_out = false;                // status: only what is out of rotation
   bool no_model = false;                // ask: the vocabulary alone
   bool second_opinion = false;          // incident --model
 
-  std::string id;            // rollout, incident or error code
-  std::int64_t at_seq = 0;   // show --at
-  int last = 20;             // history
-  std::string audit_action;  // verify, export, head, replay
-  std::string audit_key;     // audit verify --key
-  std::string audit_head;    // audit verify --head
-  std::string out;           // report --out
-  std::string shell;         // completion
-  std::string agent;         // --by-agent: who runs it is not a person
-  std::string reason;        // kill-switch engage
-  std::string kill_action;   // engage, release, status
-  std::string mcp_http;      // mcp --http: address:port; empty: stdio
+  std::string id;             // rollout, incident or error code
+  std::int64_t at_seq = 0;    // show --at
+  int last = 20;              // history
+  std::string audit_action;   // verify, export, head, replay
+  std::string audit_key;      // audit verify --key
+  std::string audit_head;     // audit verify --head
+  std::string out;            // report --out
+  std::string shell;          // completion
+  std::string agent;          // --by-agent: who runs it is not a person
+  std::string during_freeze;  // why a person begins something during a freeze
+  std::string reason;         // kill-switch engage
+  std::string kill_action;    // engage, release, status
+  std::string mcp_http;       // mcp --http: address:port; empty: stdio
   std::string mcp_allow = "read";
 };
 

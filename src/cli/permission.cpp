@@ -1,6 +1,8 @@
 #include "cli/permission.hpp"
 
+#include "base/text.hpp"
 #include "cli/approvals.hpp"
+#include "cli/freeze.hpp"
 #include "cli/hands.hpp"
 #include "cli/kill_switch.hpp"
 #include "core/names.hpp"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr int kLookBack = 200;  // rollouts
 constexpr DurationMs kHourMs = 3'600'000;
+constexpr std::size_t kMaxFreezeReason = 200;
 
 tl::unexpected<Error> no_approval(const PlannedRun& wanted) {
   const std::string intent(core::to_string(wanted.options.intent));
@@ -33,6 +36,18 @@ Status within_budget(RolloutSession& session) {
                 {}, "a person can run the plan, or wait (actions_per_hour)");
   }
   return {};
+}
+
+// A person may begin something during a freeze, and says why; nobody and nothing else may.
+// What the journal then says of it; empty: none holds.
+Result<std::string> freeze_note(const RolloutSession& session) {
+  const Status free = check_freeze(*session.fleet, session.wiring->service_names(), wall_now_ms());
+  if (free) return std::string();
+  const Options& options = session.app->options;
+  const std::string reason =
+      truncate_utf8(escape_for_terminal(redact(trim(options.during_freeze))), kMaxFreezeReason);
+  if (!options.agent.empty() || reason.empty()) return tl::unexpected<Error>(free.error());
+  return " (during a freeze: " + reason + ")";
 }
 
 std::string actor_of(const App& app, const PlannedRun& wanted, const std::string& approver) {
@@ -80,15 +95,21 @@ Result<Permission> permission_of(RolloutSession& session, const PlannedRun& want
                 {},
                 "a person runs `hitless " + std::string(core::to_string(wanted.options.intent)) +
                     " --plan …`");
+  const auto note = freeze_note(session);
+  if (!note) return tl::unexpected<Error>(note.error());
   if (agent) {
-    if (Status ok = within_budget(session); !ok) return tl::unexpected<Error>(ok.error());
+    Status ok = within_budget(session);
+    if (ok && needs == Needs::nothing)
+      ok = check_windows(*session.fleet, session.wiring->service_names(), wall_now_ms());
+    if (!ok) return tl::unexpected<Error>(ok.error());
   }
-  if (needs == Needs::nothing) return Permission{false, actor_of(app, wanted, {})};
+  if (needs == Needs::nothing) return Permission{false, actor_of(app, wanted, {}) + *note};
   if (!wanted.saved) return no_approval(wanted);
   if (Status ok = check_approval(*session.journal, *wanted.saved); !ok)
     return tl::unexpected<Error>(ok.error());
   const auto approval = find_approval(*session.journal, wanted.saved->plan.hash);
-  return Permission{true, actor_of(app, wanted, approval ? approval->approver : std::string())};
+  return Permission{true,
+                    actor_of(app, wanted, approval ? approval->approver : std::string()) + *note};
 }
 
 }  // namespace hitless::cli

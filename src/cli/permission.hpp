@@ -1,5 +1,6 @@
-// May this rollout begin? The kill switch, the policy's autonomy, approvals and the budget of
-// agents, in one place, asked by every verb that starts one; the engine's own rules come after it.
+// May this rollout begin? The kill switch, the policy's autonomy, freezes, windows, approvals and
+// the budget of agents, in one place, asked by every verb that starts one; the engine's own rules
+// come after it.
 #pragma once
 #include <string>
 

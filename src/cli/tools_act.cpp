@@ -7,6 +7,7 @@
 #include "cli/applies.hpp"
 #include "cli/approvals.hpp"
 #include "cli/control.hpp"
+#include "cli/freeze.hpp"
 #include "cli/kill_switch.hpp"
 #include "cli/permission.hpp"
 #include "cli/plan_store.hpp"
@@ -63,6 +64,11 @@ Status may_start(const ToolWorld& world, const fleet::Fleet& fleet, ports::Journ
                 {},
                 "a person runs: hitless " + std::string(core::to_string(saved.plan.intent)) +
                     " --plan " + plan_id_of(saved.plan));
+  const TimeMs now = wall_now_ms();
+  if (Status ok = check_freeze(fleet, services_of(saved.plan), now); !ok) return ok;
+  if (needs == Needs::nothing) {
+    if (Status ok = check_windows(fleet, services_of(saved.plan), now); !ok) return ok;
+  }
   if (Status ok = nothing_cut_off(world, journal, services_of(saved.plan)); !ok) return ok;
   if (needs == Needs::approval) return check_approval(journal, saved);
   if (wall_now_ms() - saved.saved_at > kPlanValidMs)

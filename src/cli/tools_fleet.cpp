@@ -5,6 +5,7 @@
 #include "adapters/journal/service_lock.hpp"
 #include "agent/tools/schema.hpp"
 #include "cli/approvals.hpp"
+#include "cli/freeze.hpp"
 #include "cli/hands.hpp"
 #include "cli/kill_switch.hpp"
 #include "cli/permission.hpp"
@@ -201,8 +202,14 @@ Task<Answer> policy_explain(ToolWorld* world, json::object arguments, agent::Cal
   if (level == fleet::Autonomy::observe) limit("agents make no plans for this service");
   if (caller.allow != agent::Allow::act)
     limit("this connection is --allow " + std::string(to_string(caller.allow)));
+  const std::vector<std::string> services = reached->wiring->service_names();
+  if (Status ok = check_freeze(*reached->fleet, services, wall_now_ms()); !ok)
+    limit(ok.error().what);
+  if (Status ok = check_windows(*reached->fleet, services, wall_now_ms());
+      !ok && needs == Needs::nothing)
+    limit(ok.error().what);
   auto journal = open_journal(world->app, false);
-  for (const std::string& each : reached->wiring->service_names()) {
+  for (const std::string& each : services) {
     const fleet::Service* service = reached->fleet->service(each);
     if (service == nullptr || service->policy.actions_per_hour == 0) continue;
     const std::int64_t used =

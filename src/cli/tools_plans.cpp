@@ -5,6 +5,7 @@
 #include "adapters/journal/codec.hpp"
 #include "agent/tools/schema.hpp"
 #include "cli/approvals.hpp"
+#include "cli/freeze.hpp"
 #include "cli/hands.hpp"
 #include "cli/kill_switch.hpp"
 #include "cli/plan_store.hpp"
@@ -100,9 +101,17 @@ struct Verdict {
   std::vector<std::string> deny_reasons;
 };
 
-Verdict verdict_of(const ToolWorld& world, const engine::PlanDraft& draft,
+Verdict verdict_of(const ToolWorld& world, const engine::PlanDraft& draft, const Reached& reached,
                    fleet::Autonomy autonomy) {
   Verdict verdict;
+  const std::vector<std::string> services = reached.wiring->service_names();
+  const TimeMs now = wall_now_ms();
+  if (Status ok = check_freeze(*reached.fleet, services, now); !ok)
+    verdict.deny_reasons.push_back(ok.error().what);
+  if (needs_of(autonomy, true) == Needs::nothing) {
+    if (Status ok = check_windows(*reached.fleet, services, now); !ok)
+      verdict.deny_reasons.push_back(ok.error().what);
+  }
   if (Status ok = check_kill_switch(state_dir(world.app)); !ok)
     verdict.deny_reasons.push_back(ok.error().what);
   if (autonomy == fleet::Autonomy::observe)
@@ -167,7 +176,7 @@ Task<Answer> plan_create(ToolWorld* world, json::object arguments, agent::Caller
   if (!draft) co_return tl::unexpected<Error>(draft.error());
   const fleet::Autonomy autonomy =
       autonomy_of(*reached->fleet, reached->wiring->service_names(), intent);
-  const Verdict verdict = verdict_of(*world, *draft, autonomy);
+  const Verdict verdict = verdict_of(*world, *draft, *reached, autonomy);
   const TimeMs now = wall_now_ms();
   if (verdict.word != "denied") {
     const SavedPlan saved{draft->plan,     draft->fingerprint,           now,     caller.name,

@@ -299,6 +299,7 @@ Task<bool> TriggerDesk::one_step(Work* work) {
       word(*work, "held", next.why);
       break;
     case Step::nothing:
+      work->done = true;  // a schedule that was kept
       break;
   }
   co_return false;
@@ -335,7 +336,8 @@ Task<void> TriggerDesk::tend_group(const fleet::Fleet* fleet, const Group* group
     co_return;
   }
   work.kept = std::move(*kept);
-  forget_gone(work.kept, with_unseen(work.standing.findings, work.kept, first.trigger, *look));
+  if (first.trigger == agent::Trigger::drift)
+    forget_gone(work.kept, with_unseen(work.standing.findings, work.kept, first.trigger, *look));
   bool goes_on = true;
   for (int i = 0; goes_on && !stopped_ && i < kMostSteps; ++i) {
     work.standing.now = wall_now_ms();

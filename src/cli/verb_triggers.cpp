@@ -8,7 +8,9 @@
 #include "adapters/journal/codec.hpp"
 #include "adapters/journal/service_lock.hpp"
 #include "base/text.hpp"
+#include "cli/alert_listener.hpp"
 #include "cli/load.hpp"
+#include "cli/schedule_look.hpp"
 #include "cli/trigger_desk.hpp"
 #include "cli/trigger_look.hpp"
 #include "cli/verb_triggers.hpp"
@@ -19,12 +21,15 @@ namespace hitless::cli {
 namespace {
 
 constexpr std::size_t kMaxHistoryBytes = 16u << 20;
+constexpr DurationMs kLeastPauseMs = 1'000;
 constexpr const char* kLockName = "hitless-watch-triggers";
 
 struct Watched {
   App* app = nullptr;
   std::unique_ptr<TriggerDesk> desk;
   Histories histories;
+  AlertBook alerts;
+  Signal news;                 // an alert came or went
   std::set<std::string> said;  // findings and unknowns that stand already
   bool interrupted = false;
   int exit_code = kOk;
@@ -49,7 +54,11 @@ Status keep_histories(const App& app, const Histories& histories) {
 }
 
 void print(const App& app, const agent::Finding& found) {
-  const std::string command = join(agent::command_of(found.proposal), " ");
+  const bool only_said = found.proposal.wish == agent::Wish::none;
+  const std::string command =
+      only_said ? std::string() : join(agent::command_of(found.proposal), " ");
+  std::vector<std::string> hosts;
+  for (const std::string& host : found.proposal.hosts) hosts.push_back(journal::quote_json(host));
   if (app.options.json) {
     fmt::print(
         R"({{"format_version":1,"trigger":{},"instance":{},"evidence":{},"intent":{},"service":{},)"
@@ -57,13 +66,13 @@ void print(const App& app, const agent::Finding& found) {
         "\n",
         journal::quote_json(name_of(found)), journal::quote_json(found.instance),
         journal::quote_json(found.evidence),
-        journal::quote_json(agent::to_string(found.proposal.wish)),
-        journal::quote_json(found.proposal.service),
-        journal::quote_json(found.proposal.hosts.front()), journal::quote_json(command));
+        journal::quote_json(only_said ? "" : agent::to_string(found.proposal.wish)),
+        journal::quote_json(found.proposal.service), join(hosts, ","),
+        journal::quote_json(command));
   } else {
-    fmt::print("{} {}  {}: {}\n  Proposed: {}\n", format_clock(wall_now_ms()),
-               escape_for_terminal(found.instance), name_of(found),
-               app.out.plain(escape_for_terminal(found.evidence)), command);
+    fmt::print("{} {}  {}: {}\n", format_clock(wall_now_ms()), escape_for_terminal(found.instance),
+               name_of(found), app.out.plain(escape_for_terminal(found.evidence)));
+    if (!command.empty()) fmt::print("  Proposed: {}\n", command);
   }
   std::fflush(stdout);
 }
@@ -72,7 +81,7 @@ void print(const App& app, const agent::Finding& found) {
 std::size_t tell(Watched& watched, const TriggerLook& look) {
   std::set<std::string> now;
   for (const agent::Finding& found : look.findings) {
-    const std::string key = found.instance + " " + name_of(found);
+    const std::string key = found.instance + " " + name_of(found) + " " + found.occurrence;
     now.insert(key);
     if (!watched.said.contains(key)) print(*watched.app, found);
   }
@@ -133,6 +142,10 @@ Task<bool> one_round(Watched* watched) {
                    {}});
     co_return false;
   }
+  look_at_schedules(app, *fleet, app.options.id, &look);
+  AlertBook::Called called = watched->alerts.called_for(*fleet, app.options.id, wall_now_ms());
+  std::move(called.findings.begin(), called.findings.end(), std::back_inserter(look.findings));
+  std::move(called.unknown.begin(), called.unknown.end(), std::back_inserter(look.unknown));
   const std::size_t found = tell(*watched, look);
   if (Status kept = keep_histories(app, watched->histories); !kept) {
     watched->exit_code = failed(app, kept.error());
@@ -146,16 +159,42 @@ Task<bool> one_round(Watched* watched) {
   co_return true;
 }
 
+// Null and an exit code: it cannot be listened there.
+Task<std::unique_ptr<HttpServer>> listen(Watched* watched) {
+  App& app = *watched->app;
+  auto options = alert_options(app.options.listen);
+  if (!options) {
+    watched->exit_code = failed(app, options.error(), kUsage);
+    co_return nullptr;
+  }
+  const bool v6 = options->address.find(':') != std::string::npos;
+  const std::string address = v6 ? "[" + options->address + "]" : options->address;
+  auto listening = co_await listen_for_alerts(std::move(*options), &watched->alerts,
+                                              [watched] { watched->news.notify(); });
+  if (!listening) {
+    watched->exit_code = failed(app, listening.error());
+    co_return nullptr;
+  }
+  fmt::print(stderr, "Listening on http://{}:{}/alertmanager\n", address, (*listening)->port());
+  co_return std::move(*listening);
+}
+
 Task<void> watch(Watched* watched, DurationMs every_ms) {
   auto catcher = co_await SignalCatcher::start([watched](int) {
     watched->interrupted = true;
     watched->desk->stop();
+    watched->news.notify();
   });
+  std::unique_ptr<HttpServer> server;
+  if (!watched->app->options.listen.empty()) {
+    server = co_await listen(watched);
+    if (!server) co_return;
+  }
   while (!watched->interrupted) {
     const bool fine = co_await one_round(watched);
     if (!fine || watched->app->options.once) co_return;
-    const DurationMs until = steady_now_ms() + every_ms;
-    while (!watched->interrupted && steady_now_ms() < until) co_await sleep_for(200);
+    co_await sleep_for(std::min(every_ms, kLeastPauseMs));  // however many alerts come
+    if (!watched->interrupted) (void)co_await watched->news.wait_for(every_ms);
   }
   watched->exit_code = kOk;
 }
@@ -174,6 +213,13 @@ int watch_triggers(App& app) {
     return failed(app,
                   Error{ErrorCode::invalid, "--every is no duration of at least 1s",
                         escape_for_terminal(app.options.every), "for instance 60s"},
+                  kUsage);
+  if (app.options.once && !app.options.listen.empty())
+    return failed(app,
+                  Error{ErrorCode::invalid,
+                        "--once looks once and ends: it cannot listen for alerts",
+                        {},
+                        "leave one of them out"},
                   kUsage);
   agent::Allow allow = allow_of(app);
   // Two that act would each begin a rollout of one finding.

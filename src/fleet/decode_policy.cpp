@@ -83,6 +83,7 @@ void decode_autonomy(const Reader& policy, Policy& made) {
   }
   made.approve_own_agent = policy.flag("approve_own_agent");
   made.actions_per_hour = policy.whole("actions_per_hour");
+  made.certificate_days = static_cast<int>(policy.whole("certificate_days"));
 }
 
 }  // namespace
@@ -104,6 +105,7 @@ void decode_policy(LoadContext& context, Service& service, const Node& node) {
   made.install_deadline_ms = policy.duration("install_deadline");
   resolve_canaries(context, policy, service);
   decode_autonomy(policy, made);
+  decode_windows(context, policy, made);
   decode_phases(policy, made);
 }
 

@@ -196,6 +196,7 @@ class ServiceDecoder {
                                  reader.text("dest"), reader.optional_text("mode"),
                                  context_.mark(reader.span("source"))});
     });
+    service_.certificate_files = reader_.words("certificate_files");
     each("dependencies", [&](const Node& item) {
       service_.dependencies.push_back(decode_check(context_, item, dependency_table()));
     });

@@ -20,6 +20,7 @@
 
 #include "base/error.hpp"
 #include "base/time.hpp"
+#include "fleet/calendar.hpp"
 #include "fleet/diagnostics.hpp"
 #include "fleet/secret.hpp"
 
@@ -254,6 +255,8 @@ struct Policy {
   std::map<std::string, Autonomy> autonomy;  // of each intent; none: unset
   bool approve_own_agent = false;     // a person may approve what an agent of theirs proposed
   std::int64_t actions_per_hour = 0;  // rollouts that agents start; 0: no limit
+  std::vector<TimeRange> windows;     // when something may begin by itself; none: always
+  int certificate_days = 0;           // fewer days left are said; 0: certificates are not looked at
   struct Drain {
     DurationMs deadline_ms = 0, quiet_ms = 0, settle_ms = 0;
     OnDeadline on_deadline = OnDeadline::abort;
@@ -297,6 +300,7 @@ struct Service {
   DaemonOptions daemon;  // neither nginx nor command
   std::optional<Commands> commands;
   std::optional<HealthCheck> health;
+  std::vector<std::string> certificate_files;  // on the host; may hold {host} {service}
   std::vector<HealthCheck> dependencies;
   Policy policy;
   std::vector<Instance> instances;  // in the order of hosts
@@ -352,6 +356,26 @@ struct Prober {
   Mark mark;
 };
 
+// ---- times and alerts ---------------------------------------------------------------------------
+struct Freeze {
+  TimeRange range;
+  std::vector<std::string> services;  // empty: all
+};
+
+struct Schedule {
+  std::string name, service, intent, time_zone;
+  std::vector<std::string> hosts;  // empty: all of the service
+  WeeklyTime at;
+  DurationMs within_ms = 0;
+};
+
+struct AlertRule {
+  std::string name, service, intent;
+  std::map<std::string, std::string> match;  // labels that must be equal
+  std::vector<std::string> hosts;            // empty: all of the service
+  std::string host_label;  // which label names one of these hosts; empty: none does
+};
+
 struct Fleet {
   std::string file;    // as given to load_fleet
   std::string digest;  // SHA-256 of the fleet file and the inventories, for plans
@@ -362,6 +386,9 @@ struct Fleet {
   std::map<std::string, Service> services;
   std::vector<Notification> notifications;
   std::vector<Prober> probers;
+  std::vector<Freeze> freezes;
+  std::vector<Schedule> schedules;
+  std::vector<AlertRule> alerts;
 
   [[nodiscard]] const Host* host(const std::string& name) const;
   [[nodiscard]] const Service* service(const std::string& name) const;

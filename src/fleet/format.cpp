@@ -8,6 +8,7 @@
 
 #include "base/names.hpp"
 #include "base/text.hpp"
+#include "fleet/calendar.hpp"
 #include "fleet/secret.hpp"
 
 namespace hitless::fleet {
@@ -177,6 +178,16 @@ Status check_header(std::string_view text) {
              : Status(bad("it contains a character that no header's name has"));
 }
 
+Status check_days(std::string_view text) {
+  if (auto parsed = parse_days(text); !parsed) return tl::unexpected(parsed.error());
+  return {};
+}
+
+Status check_weekly_time(std::string_view text) {
+  if (auto parsed = parse_weekly_time(text); !parsed) return tl::unexpected(parsed.error());
+  return {};
+}
+
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::find(words.begin(), words.end(), text) != words.end();
 }
@@ -232,8 +243,16 @@ const FormatInfo& info_of(Format format) {
       {"a path of a URL such as /api?x=1", "^/[!-~]*$", "HL0111", check_url_path},
       {"a header's name such as X-Host", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "HL0111", check_header},
       {"text without spaces", "^[!-~]+$", "HL0111", check_visible},
+      {"a time zone such as Europe/Berlin", "^[A-Za-z0-9_+][A-Za-z0-9_+/-]*$", "HL0250",
+       check_time_zone},
+      {"days such as mon-fri", "^[a-z]{3}(-[a-z]{3})?$", "HL0250", check_days},
+      {"a time such as `sun 03:00`", "^([a-z,-]+ )?[0-2][0-9]:[0-5][0-9]$", "HL0250",
+       check_weekly_time},
+      {"a time such as 08:00, or a date such as 2026-12-24",
+       "^([0-2][0-9]:[0-5][0-9]|[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-2][0-9]:[0-5][0-9])?)$", "HL0250",
+       check_moment_or_time},
   };
-  static_assert(std::size(table) == static_cast<std::size_t>(Format::visible) + 1);
+  static_assert(std::size(table) == static_cast<std::size_t>(Format::moment_or_time) + 1);
   return table[static_cast<std::size_t>(format)];
 }
 

@@ -29,12 +29,16 @@ enum class Format {
   socket,      // unix:/path or tcp:host:port
   smtp_url,
   email,
-  secret,      // a reference, or (with a warning) the value
-  secret_url,  // the same for a URL that is itself a secret
-  argument,    // one word of a command
-  url_path,    // /api?x=1: what stands in a request line
-  header,      // a header's name
-  visible,     // visible ASCII without spaces: a Host header
+  secret,          // a reference, or (with a warning) the value
+  secret_url,      // the same for a URL that is itself a secret
+  argument,        // one word of a command
+  url_path,        // /api?x=1: what stands in a request line
+  header,          // a header's name
+  visible,         // visible ASCII without spaces: a Host header
+  time_zone,       // Europe/Berlin
+  days,            // mon, mon-fri
+  weekly_time,     // sun 03:00
+  moment_or_time,  // 08:00, 2026-12-24, 2026-12-24 18:00
 };
 
 struct FormatInfo {

@@ -13,6 +13,7 @@ void resolve_and_validate(LoadContext& context) {
   decode_services(context);
   decode_notifications(context);
   decode_probers(context);
+  decode_calendar(context);
   validate_references(context);
   validate_policies(context);
   validate_load_balancers(context);

@@ -73,5 +73,9 @@ struct Table {
 [[nodiscard]] const Table& prober_table();
 [[nodiscard]] const Table& prober_path_table();
 [[nodiscard]] const Table& prober_mix_table();
+[[nodiscard]] const Table& freeze_table();
+[[nodiscard]] const Table& window_table();
+[[nodiscard]] const Table& schedule_table();
+[[nodiscard]] const Table& alert_table();
 
 }  // namespace hitless::fleet

@@ -81,6 +81,12 @@ const Table& service_table() {
                                                       "The commands that drive it.")))),
        also({"healthcheck", "health_check", "check"},
             key("health", object(health_table()), "", "Asked of each instance directly.")),
+       also(
+           {"certificate_file", "certificates"},
+           key("certificate_files",
+               one_of({text(Format::remote_path, {"host", "service"}),
+                       list(text(Format::remote_path, {"host", "service"}))}),
+               "", "Its TLS certificates on the host, for `watch --triggers` (docs/triggers.md).")),
        also({"depends_on"}, key("dependencies", list(object(dependency_table()), 1, 50), "",
                                 "What it cannot work without; blamed first when health fails.")),
        key("policy", object(policy_table()), "", "Floor, order and deadlines.")},
@@ -198,6 +204,11 @@ const Table& policy_table() {
            "Rollouts of this service, and of hosts where it lives, that agents may start in an "
            "hour; "
            "0: no limit."),
+       also({"window", "maintenance_windows"},
+            key("windows", list(object(window_table())), "",
+                "Only then something begins by itself; default: always.")),
+       key("certificate_days", whole(0, 398), "21",
+           "Certificates with fewer days left are told by `watch --triggers`; 0: not looked at."),
        also({"drain_timeout"}, key("drain", object(drain_table()), "", "Taking an instance out.")),
        key("verify", object(verify_table()), "", "Proving that it runs again."),
        key("rejoin", object(rejoin_table()), "", "Putting it back.")},
