@@ -9,6 +9,7 @@
 #include "adapters/journal/service_lock.hpp"
 #include "base/text.hpp"
 #include "cli/alert_listener.hpp"
+#include "cli/certificate_look.hpp"
 #include "cli/load.hpp"
 #include "cli/schedule_look.hpp"
 #include "cli/trigger_desk.hpp"
@@ -117,11 +118,14 @@ Task<bool> look_at_all(Watched* watched, const fleet::Fleet* fleet, TriggerLook*
     if (watched->interrupted) co_return true;
     if (!wanted.empty() && wanted != name) continue;
     auto wiring = wire(*fleet, name);
-    if (wiring)
-      co_await look_for_triggers(wiring->get(), &watched->histories, look);
-    else
+    if (!wiring) {
       look->unknown.push_back(describe(wiring.error()));
+      continue;
+    }
+    co_await look_for_triggers(wiring->get(), &watched->histories, look);
+    co_await look_at_certificates(&service, wiring->get(), look);
   }
+  if (wanted.empty()) co_await look_at_probed_certificates(fleet, look);
   co_return true;
 }
 

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t max_response_headers = 200;
 constexpr std::size_t max_response_header_bytes = 256 * 1024;
 constexpr std::size_t max_headers = 100;
+constexpr std::size_t max_certificate_bytes = 64u << 10;
 constexpr DurationMs timeout_slack_ms =
     1000;  // curl keeps the deadline; this is for when it does not
 
@@ -167,6 +168,7 @@ void apply_route(Exchange& exchange, const HttpRequest& request) {
     exchange.set(CURLOPT_SSL_VERIFYPEER, 0L);
     exchange.set(CURLOPT_SSL_VERIFYHOST, 0L);
   }
+  if (request.keep_certificate) exchange.set(CURLOPT_CERTINFO, 1L);
   if (request.fresh_connection) {
     exchange.set(CURLOPT_FRESH_CONNECT, 1L);
     exchange.set(CURLOPT_FORBID_REUSE, 1L);
@@ -194,6 +196,19 @@ Task<Status> perform(Exchange* exchange, std::string url, DurationMs timeout_ms)
   co_return Status{};
 }
 
+std::string certificate_of(CURL* easy) {
+  constexpr std::string_view kKey = "Cert:";
+  curl_certinfo* info = nullptr;
+  if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) != CURLE_OK || info == nullptr ||
+      info->num_of_certs < 1)
+    return {};
+  for (const curl_slist* each = info->certinfo[0]; each != nullptr; each = each->next) {
+    const std::string_view line(each->data);
+    if (line.starts_with(kKey)) return std::string(line.substr(kKey.size(), max_certificate_bytes));
+  }
+  return {};
+}
+
 }  // namespace
 
 Task<Result<HttpResponse>> http_request(HttpRequest request) {
@@ -216,6 +231,8 @@ Task<Result<HttpResponse>> http_request(HttpRequest request) {
   long http_status = 0;
   curl_easy_getinfo(exchange->transfer.easy, CURLINFO_RESPONSE_CODE, &http_status);
   exchange->response.status = static_cast<int>(http_status);
+  if (request.keep_certificate)
+    exchange->response.certificate_pem = certificate_of(exchange->transfer.easy);
   exchange->response.latency_us = std::chrono::duration_cast<std::chrono::microseconds>(
                                       std::chrono::steady_clock::now() - started)
                                       .count();

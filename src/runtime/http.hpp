@@ -25,6 +25,7 @@ struct HttpRequest {
   bool verify_tls = true;
   bool use_proxy = false;
   bool fresh_connection = true;
+  bool keep_certificate = false;  // what the server shows, also when it is not verified
   DurationMs timeout_ms = 5000;
   std::size_t max_body_bytes = 1u << 20;
   // Called with each part of the body as it comes, beside the body itself; false breaks it off,
@@ -36,6 +37,7 @@ struct HttpResponse {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
+  std::string certificate_pem;  // of the server itself, with keep_certificate; capped
   bool truncated = false;  // the body was longer than max_body_bytes; the rest was read and dropped
   std::int64_t latency_us = 0;  // from the call to the last byte
 };

@@ -8,15 +8,18 @@ import os
 import pathlib
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import unittest
+import unittest.mock
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support import BLOCKED, HITLESS, HOSTS, OK, TOKEN, USAGE, Load, World, wait_until  # noqa: E402
+from support import aws_world  # noqa: E402
 from world import die_with_parent, free_ports  # noqa: E402
 
 SOMETHING, ROLLED_BACK = 2, 3
@@ -49,8 +52,10 @@ class TriggersWorld(World):
 
 
 class TriggersTest(unittest.TestCase):
+    world_of = TriggersWorld
+
     def setUp(self):
-        self.world = TriggersWorld().__enter__()
+        self.world = self.world_of().__enter__()
         self.addCleanup(self.world.__exit__)
 
     def look(self, code, *more, **environment):
@@ -333,6 +338,90 @@ class Alerts(TriggersTest):
                 raw.sendall(b"POST /alertmanager HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n")
                 self.assertIn(b" 413 ", raw.recv(4096))
             self.assertEqual(self.world.hitless("watch", "--triggers", "--listen", "127.0.0.1:0")[0], USAGE)
+
+
+class TlsWorld(TriggersWorld):
+    """The same over TLS, with certificates of a CA of its own; nginx can be reloaded."""
+
+    def __enter__(self):
+        self.plain = aws_world.NGINX, aws_world.HAPROXY, aws_world.SCRIPT
+        aws_world.NGINX = aws_world.NGINX.replace(
+            "listen 127.0.0.1:{port};", "listen 127.0.0.1:{port} ssl; ssl_certificate {home}/cert.pem; "
+            "ssl_certificate_key {home}/cert.pem;")
+        aws_world.HAPROXY = aws_world.HAPROXY.replace("default-server check", "default-server ssl verify none check")
+        aws_world.SCRIPT = aws_world.SCRIPT.replace(
+            "  status)", "  reload) nginx -s reload ;;\n  test) nginx -t ;;\n  status)")
+        return super().__enter__()
+
+    def __exit__(self, *_):
+        aws_world.NGINX, aws_world.HAPROXY, aws_world.SCRIPT = self.plain
+        super().__exit__(*_)
+
+    def _start(self, edge, alb):
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=ca",
+                     "-days", "400", "-keyout", "ca.key", "-out", "ca.pem")
+        for host in HOSTS:
+            os.makedirs(os.path.join(self.folder, host))
+            self.certify(host, 90)
+        self.certify("web02", 5)
+        real = pathlib.Path.mkdir
+        with unittest.mock.patch.object(pathlib.Path, "mkdir", lambda path, **more: real(path, parents=True, exist_ok=True)):
+            super()._start(edge, alb)
+
+    def openssl(self, *argv):
+        subprocess.run(["openssl", *argv], cwd=self.folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def certify(self, host, days):
+        """As certbot would: a new file on disk, and nobody reloads."""
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + host,
+                     "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", host + ".key", "-out", host + ".csr")
+        self.openssl("x509", "-req", "-in", host + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
+                     str(days), "-copy_extensions", "copy", "-out", host + ".crt")
+        parts = [pathlib.Path(self.folder, host + end).read_text(encoding="utf-8") for end in (".key", ".crt")]
+        pathlib.Path(self.folder, host, "cert.pem").write_text("".join(parts), encoding="utf-8")
+
+    def served(self, host):
+        port = self.ports[HOSTS.index(host)]
+        return ssl.get_server_certificate(("127.0.0.1", port))
+
+    def fleet(self, alb=(), policy=(), pools=None):
+        made = json.loads(super().fleet(alb, policy, pools))
+        web = made["services"]["web"]
+        script = web["commands"]["restart"][:2]
+        web["commands"].update(flavor="nginx", reload=[*script, "reload", "{host}"], test=[*script, "test", "{host}"],
+                               config_files=[self.folder + "/{host}/nginx.conf"], error_log=self.folder + "/{host}/error.log")
+        del web["config"]
+        web["health"].update(http="https://{address}:{port}/healthz", ca=self.folder + "/ca.pem")
+        web["certificate_files"] = self.folder + "/{host}/cert.pem"
+        return json.dumps(made, indent=1)
+
+
+class Certificates(TriggersTest):
+    world_of = TlsWorld
+
+    def test_a_renewed_certificate_that_nobody_loaded_is_reloaded(self):
+        self.world.policy = {"autonomy": {"default": "auto"}, "certificate_days": 4}
+        self.assertEqual(self.look(OK), ([], {}))
+        self.world.policy["certificate_days"] = 21
+        found, words = self.look(OK)
+        self.assertEqual(([(f["instance"], f["intent"]) for f in found], words), ([("web@web02", "")], {}), "only said")
+        self.assertRegex(found[0]["evidence"], "ends in [45] days.*none on disk is newer")
+        old, before = self.world.served("web02"), self.world.pids()
+        self.world.certify("web02", 90)
+        self.world.certify("web03", 90)  # nothing is said of one that is good for long
+        self.assertEqual(self.world.served("web02"), old)
+        with Load(self.world) as load:
+            found, words = self.look(OK)
+        self.assertEqual([(f["trigger"], f["intent"], f["hosts"]) for f in found], [("certificate", "reload", ["web02"])])
+        self.assertEqual(words["ended"]["result"], "succeeded", words)
+        self.assertEqual(load.summary()["lost"], 0)
+        self.assertEqual(self.world.pids(), before, "a reload")
+        self.assertNotEqual(self.world.served("web02"), old)
+        self.assertEqual(self.look(OK), ([], {}))
+        state = pathlib.Path(self.world.folder, "state")
+        for file in state.rglob("*"):
+            if file.is_file():
+                self.assertNotIn(b"PRIVATE KEY", file.read_bytes(), file)
 
 
 MESSAGE = json.dumps({"version": "4", "status": "firing", "alerts": [
