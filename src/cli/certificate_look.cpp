@@ -19,14 +19,28 @@ constexpr const char* kScript = R"sh(
 awk '/-----BEGIN CERTIFICATE-----/ {p = 1} p {print} /-----END CERTIFICATE-----/ {exit}' <"$1" | head -c 65536
 )sh";
 
-Task<Result<CertificateFacts>> shown_by(std::string url, std::string host_header) {
+// The name in the TLS greeting decides which certificate is shown: host, where the check has one.
+void ask_as(HttpRequest& request, const std::string& url, const std::string& host) {
+  request.url = url;
+  const std::size_t from = url.find("://") + 3;
+  const std::size_t end = std::min(url.find_first_of("/?#", from), url.size());
+  std::string authority = url.substr(from, end - from);
+  if (host.empty() || authority.empty()) return;
+  const std::size_t colon = authority.rfind(':');
+  const bool has_port = colon != std::string::npos && authority.back() != ']';
+  const std::string port = has_port ? authority.substr(colon) : ":443";
+  if (!has_port) authority += port;
+  request.url = url.substr(0, from) + host + port + url.substr(end);
+  request.connect_to = authority;
+}
+
+Task<Result<CertificateFacts>> shown_by(std::string url, std::string host) {
   HttpRequest request;
   request.method = "HEAD";
-  request.url = std::move(url);
+  ask_as(request, url, host);
   request.timeout_ms = kAskMs;
   request.verify_tls = false;  // an expired one is to be seen
   request.keep_certificate = true;
-  if (!host_header.empty()) request.headers.push_back("Host: " + host_header);
   auto answer = co_await http_request(std::move(request));
   if (!answer) co_return tl::unexpected<Error>(answer.error());
   co_return read_certificate(answer->certificate_pem);
