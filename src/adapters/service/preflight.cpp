@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <initializer_list>
 #include <set>
 
 #include "adapters/service/evidence.hpp"
@@ -155,6 +156,34 @@ std::optional<Check> judge_stop_timeout(const UnitStatus& unit) {
                "give it more if it writes or hands over anything while it stops");
 }
 
+// What our own connection to the host comes through. Nothing on the host would take a change back
+// that has cut it.
+std::optional<Check> judge_way_in(const std::string& name, const UnitStatus& unit) {
+  const char* title = "Way in";
+  const auto is_one_of = [&](std::initializer_list<std::string_view> units) {
+    return std::ranges::any_of(
+        units, [&](std::string_view each) { return name == std::string(each) + ".service"; });
+  };
+  if (is_one_of({"networking", "systemd-networkd", "NetworkManager", "nftables", "iptables",
+                 "netfilter-persistent", "firewalld", "ufw", "shorewall", "ferm"}) ||
+      name.starts_with("wg-quick@") || name.starts_with("ifup@")) {
+    return check(title, CheckStatus::fail,
+                 name + " carries the connection that would undo its restart",
+                 "by hand, with a console or a timer on the host that takes it back");
+  }
+  if (!is_one_of({"ssh", "sshd", "dropbear"})) return std::nullopt;
+  const std::string mode = unit.get("KillMode");
+  if (!mode.empty() && mode != "process" && mode != "none")
+    return check(title, CheckStatus::fail,
+                 "KillMode=" + mode + ": a restart of " + name + " ends the sessions, also ours",
+                 "KillMode=process in the unit, as Debian has it");
+  return check(title, CheckStatus::warn,
+               name +
+                   " is how hosts are reached: open sessions outlive its restart, and the way "
+                   "back goes over them; if it does not come up, nobody else gets in",
+               "keep a console at hand, and let one host go first (canary)");
+}
+
 struct Facts {
   std::string uid, no_systemd, shown;
   std::int64_t uptime_us = 0;
@@ -269,6 +298,7 @@ std::vector<Check> judge_unit(const std::string& name, const UnitStatus& unit,
   }
   checks.push_back(judge_start_limit(name, unit, uptime_us));
   if (auto line = judge_stop_timeout(unit)) checks.push_back(std::move(*line));
+  if (auto line = judge_way_in(name, unit)) checks.push_back(std::move(*line));
   if (const auto others = unit.pulled_along(); !others.empty()) {
     checks.push_back(check("Dependents", CheckStatus::warn,
                            "a restart also stops or restarts: " + join(others, ", "),

@@ -295,6 +295,22 @@ TEST(Preflight, Disk) {
   EXPECT_EQ(judge_disk({}).status, CheckStatus::unknown);
 }
 
+TEST(Preflight, WhatOurConnectionComesThrough) {
+  const auto status = [](const std::string& name, const std::string& mode) {
+    const UnitStatus unit = parse_unit_status(
+        "LoadState=loaded\nActiveState=active\nMainPID=7\nKillMode=" + mode + "\n");
+    for (const auto& each : judge_unit(name, unit, 5'000'000))
+      if (each.name == "Way in") return each.status;
+    return CheckStatus::pass;
+  };
+  EXPECT_EQ(status("ssh.service", "process"), CheckStatus::warn);
+  EXPECT_EQ(status("sshd.service", ""), CheckStatus::warn) << "systemd did not tell";
+  EXPECT_EQ(status("ssh.service", "control-group"), CheckStatus::fail) << "our session ends, too";
+  for (const char* name : {"systemd-networkd.service", "nftables.service", "wg-quick@wg0.service"})
+    EXPECT_EQ(status(name, "process"), CheckStatus::fail) << name;
+  EXPECT_EQ(status("nginx.service", "control-group"), CheckStatus::pass);
+}
+
 TEST(Preflight, AShortStopTimeoutIsNamed) {
   const auto line = [](const std::string& timeout) -> std::string {
     const UnitStatus unit = parse_unit_status(

@@ -86,7 +86,7 @@ const char* unit_properties() {
          "CanReload,NeedDaemonReload,StartLimitBurst,StartLimitIntervalUSec,"
          "ExecMainStartTimestampMonotonic,ExecMainStatus,ExecMainCode,Job,FragmentPath,"
          "PropagatesStopTo,BoundBy,RequiredBy,ConsistsOf,Restart,RefuseManualStart,"
-         "RefuseManualStop,StateChangeTimestampMonotonic,TimeoutStopUSec,ExecStart";
+         "RefuseManualStop,StateChangeTimestampMonotonic,TimeoutStopUSec,ExecStart,KillMode";
 }
 
 std::string UnitStatus::get(const std::string& name) const {
