@@ -16,7 +16,7 @@ namespace hitless::traffic {
 // apply UPSTREAMS EXPECTED_SHA BINARY MAIN PID_FILE NEW_SHA: the new text comes on stdin; installs
 //   it if it came whole, tests it, tells nginx. 81: the text there is another one. 82: nginx -t
 //   says no, the old text is back.
-// undo UPSTREAMS EXPECTED_SHA MTIME OLD_SHA: the old text comes on stdin and gets its old time back.
+// undo UPSTREAMS EXPECTED_SHA MTIME OLD_SHA: the old text, on stdin, gets its old time back.
 // tail ERROR_LOG OFFSET: what the error log says since.
 [[nodiscard]] const std::string& nginx_lb_script();
 
