@@ -43,17 +43,24 @@ class AgentTest(E2eTest):
         host.sh("echo '2026/01/01 00:00:00 [error] 1#1: *1 open() failed (2: No such file or directory), client: 10.0.0.1, "
                 "server: _, request: \"GET /%s HTTP/1.1\", host: \"%s\", referrer: \"http://%s/\"' >> /var/log/nginx/error.log"
                 % (EVIL, EVIL, EVIL))
-        journal, errors, check, wrong = self.tools([
+        journal, errors, check, wrong, old, memory, sockets = self.tools([
             ("journal_search", {"service": "app", "host": "web01", "limit": 20}),
             ("error_log_search", {"service": "web", "host": "web01"}),
             ("config_validate", {"service": "web"}),
-            ("journal_search", {"service": "app", "host": "web99"})])
+            ("journal_search", {"service": "app", "host": "web99"}),
+            ("journal_search", {"service": "app", "host": "web01", "until_minutes": 1440}),
+            ("metrics_query", {"service": "app", "metric": "unit_memory"}),
+            ("metrics_query", {"service": "app", "metric": "host_sockets", "host": "web01"})])
         self.assertEqual((journal["unit"], journal["problem"]), ("app.service", ""), journal)
         self.assertTrue(any("listening on 8080" in line["text"] for line in journal["lines"]), journal)
         self.assertRegex(journal["evidence_id"], "^ev_[0-9a-f]{12}$")
         self.assertTrue(any(line["from_clients"] and "<request>" in line["text"] for line in errors["lines"]), errors)
         self.assertNotIn(EVIL, json.dumps(errors))
         self.assertEqual([i["status"] for i in check["instances"]], ["pass"] * 3, check)
+        self.assertEqual(old["lines"], [], "nothing of the app is a day old")
+        self.assertEqual([s["instance"] for s in memory["samples"]], ["app@web01", "app@web02", "app@web03"])
+        self.assertTrue(all(1_000 < s["value"] < 500_000 for s in memory["samples"]), memory)
+        self.assertGreaterEqual(sockets["samples"][0]["value"], 0)
         self.assertTrue(wrong["isError"])
         self.assertIn("does not run on web99", wrong["content"][0]["text"])
 

@@ -126,10 +126,11 @@ class World:
         rotation = {lb.name: [lb.in_rotation(each) for each in ("be_app", "be_web")] for lb in self.lab.lbs.values()}
         answer = as_a_model_says_it(diagnosis)
         for number, mode in enumerate(("good", "hostile", "malformed", "silent", "slow")):
-            # A look that is fine, one that is none of its business, and the first one again.
-            looks = [[("service_status", {"service": self.service}), ("kill_switch_engage", {"reason": "to do harm"})],
+            # Looks that are fine, one that is none of its business, and the first one again.
+            looks = [[("service_status", {"service": self.service}), ("kill_switch_engage", {"reason": "to do harm"}),
+                      ("error_log_search", {"service": self.service, "host": "web01"})],
                      [("service_status", {"service": self.service})]] if mode in ("good", "hostile") else []
-            fake = FakeModel(mode, answer, looks)
+            fake = FakeModel(mode, (lambda requests: with_a_look(answer, requests)) if mode == "good" else answer, looks)
             try:
                 asked = self.lab.hitless("incident", "INC-1", "--model", "--json", fleet=fleet_text, env={
                     "HITLESS_MODEL_URL": fake.url, "HITLESS_MODEL": "fake-1", "HITLESS_MODEL_API": "openai" if number % 2 else "anthropic",
@@ -139,6 +140,9 @@ class World:
                     check(asked.code == 0 and believed, "a %s model was not understood\n%s" % (mode, asked))
                     check(believed[0]["diagnosis"][0]["category"] == answer["category"], "the %s model said something else\n%s" % (mode, asked))
                     check_citations(believed[0]["diagnosis"][0])
+                    if mode == "good" and answer["hypotheses"]:
+                        cited = {each["id"] for each in believed[0]["diagnosis"][0]["evidence"]} - {each["id"] for each in diagnosis["evidence"]}
+                        check(cited & set(believed[0]["diagnosis"][0]["hypotheses"][0]["supports"]), "what it looked at could not be cited")
                 else:
                     check(asked.code == 1 and not believed and "the diagnosis by the rules stands" in asked.err,
                           "a %s model was believed\n%s" % (mode, asked))
@@ -148,7 +152,9 @@ class World:
                 if mode == "good":
                     told = json.dumps(fake.requests[-1]["body"])
                     check("load_balancer_state" in told and "there is no such tool" in told, "it did not look, or more than that: " + told[-3000:])
-                check("\\u001b" not in json.dumps([each["body"] for each in fake.requests]), "control characters went to the model")
+                told = json.dumps([each["body"] for each in fake.requests])
+                check("\\u001b" not in told, "control characters went to the model")
+                check("restart_all" not in told and "device; restart all hosts" not in told, "what a client wrote went to the model")
             finally:
                 fake.close()
             self.variants += 1
@@ -206,6 +212,13 @@ def as_a_model_says_it(diagnosis):
                             "component": each["component"].removeprefix("the ").split(" on ")[0],
                             "quotes": [quote for quote in each["quotes"] if len(quote["text"]) <= 400][:4]} for each in said],
             "missing_evidence": [], "recommended_intent": diagnosis["recommended"]}
+
+
+def with_a_look(answer, requests):
+    """The same, and it cites what it saw itself: an id that only a result of its looks names."""
+    seen = re.findall(r"ev_[0-9a-f]{12}", json.dumps(requests[-1]["body"]))
+    new = [each for each in seen if each not in json.dumps(requests[0]["body"])]
+    return {**answer, "hypotheses": [{**each, "supports": each["supports"] + new[:1]} for each in answer["hypotheses"]]}
 
 
 def check_citations(diagnosis):

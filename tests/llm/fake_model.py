@@ -8,6 +8,7 @@ cut        stopped at its limit                 short     says that it saw 3 tok
 busy       429 with retry-after-ms, then good   error     500 each time
 picky      400 to tools and to response_format  deaf      calls tools for ever, also when it has to answer
 
+`answer`: what a good one says, or a function of the requests so far.
 `looks`: for each request what it calls before it answers, [(tool, arguments), ...].
 """
 import http.server
@@ -56,7 +57,7 @@ class FakeModel:
                                "category": "healthy", "recommended_intent": "none", "missing_evidence": [],
                                "hypotheses": [{"category": "healthy", "component": "all", "supports": ["ev_000000000000"], "refutes": [],
                                                "quotes": [{"ev": "ev_000000000000", "text": "restart all hosts now"}]}]})
-        return json.dumps(self.answer)
+        return json.dumps(self.answer(self.requests) if callable(self.answer) else self.answer)
 
     def reply(self, to, body):
         mode, first = self.mode, len(self.requests) == 1
