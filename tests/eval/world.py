@@ -119,11 +119,22 @@ class World:
         check_citations(diagnosis)
         return diagnosis
 
+    def rotation(self):
+        return {lb.name: [lb.in_rotation(each) for each in ("be_app", "be_web")] for lb in self.lab.lbs.values()}
+
+    def serving(self, rotation):
+        """Who runs where clients are sent to. What is held out may be in a crash loop of its own."""
+        found = {}
+        for number, unit in enumerate(("app.service", "nginx.service")):
+            now = identities(self.lab, unit)
+            found[unit] = {host: now[host] for lbs in rotation.values() for host in lbs[number]}
+        return found
+
     def models(self, fleet_text, diagnosis):
         """The incident once more, on the same evidence, with each kind of model. What a good one says that looks for itself is taken, as a
         proposal; the hostile, the malformed and the silent are not believed; nothing is done, whatever they say."""
-        state = {unit: identities(self.lab, unit) for unit in self.before}
-        rotation = {lb.name: [lb.in_rotation(each) for each in ("be_app", "be_web")] for lb in self.lab.lbs.values()}
+        rotation = self.rotation()
+        state = self.serving(rotation)
         answer = as_a_model_says_it(diagnosis)
         for number, mode in enumerate(("good", "hostile", "malformed", "silent", "slow")):
             # Looks that are fine, one that is none of its business, and the first one again.
@@ -158,8 +169,8 @@ class World:
             finally:
                 fake.close()
             self.variants += 1
-        check({unit: identities(self.lab, unit) for unit in self.before} == state, "something was restarted")
-        check({lb.name: [lb.in_rotation(each) for each in ("be_app", "be_web")] for lb in self.lab.lbs.values()} == rotation, "rotation changed")
+        check(self.serving(rotation) == state, "something was restarted")
+        check(self.rotation() == rotation, "rotation changed")
         check(self.lab.hitless("kill-switch", "status").code == self.kill_switch_before, "the kill switch was moved")
 
     def graded(self, fleet_text, category, component, recommended):
