@@ -64,9 +64,9 @@ class Bench:
 
     def trial(self, kind, service):
         """One rollout with load. The journal's figures are added for hitless."""
-        folder = self.folder(kind)
-        tool = {"hitless": lambda: self.hitless(service), "no watchdog": lambda: self.hitless(service, watchdog=False), "ansible": lambda: tools.Ansible(self.lab, service, folder),
-                "shell loop": lambda: tools.TightLoop(self.lab, service, folder)}[kind]()
+        peers = {peer.name: peer for peer in (tools.Ansible, tools.AnsibleQuick, tools.TightLoop)}
+        tool = (peers[kind](self.lab, service, self.folder("peer")) if kind in peers else
+                self.hitless(service, **({"watchdog": False} if kind == "no watchdog" else {})))
         with self.lab.load(rate=RATE, via=service) as load:
             load.wait_sent(RATE // 2)
             result = self.metered(tool)
@@ -89,7 +89,7 @@ class Bench:
         for number in range(runs):
             for kind in kinds:
                 trials[kind].append(self.trial(kind, service))
-                print("    %d/%d %-10s %6.1f s, %d lost" % (number + 1, runs, kind, trials[kind][-1]["seconds"],
+                print("    %d/%d %-12s %6.1f s, %d lost" % (number + 1, runs, kind, trials[kind][-1]["seconds"],
                                                              trials[kind][-1]["lost"]), file=sys.stderr, flush=True)
         self.report(service, trials)
 
@@ -98,14 +98,14 @@ class Bench:
         floor = median([trial["floor"] for trial in trials["hitless"]])
         print("\n%s of %s, N = %d, %d requests/s, medians of %d; floor %.2f s per instance" % (
             tools.VERBS[service], tools.UNITS[service], n, RATE, len(trials["hitless"]), floor))
-        print("  %-11s %10s %12s %7s %7s %8s %9s" % ("", "s/instance", "over floor s", "ratio", "lost", "CPU s", "peak MB"))
+        print("  %-12s %10s %12s %7s %7s %8s %9s" % ("", "s/instance", "over floor s", "ratio", "lost", "CPU s", "peak MB"))
         rows = {}
         for kind, results in trials.items():
             per = median([trial["seconds"] for trial in results]) / n
             rows[kind] = {"per": per, "over": per - floor, "lost": sum(trial["lost"] for trial in results),
                           "cpu": median([trial["cpu_s"] for trial in results]), "mb": median([trial["peak_mb"] for trial in results])}
         for kind, row in rows.items():
-            print("  %-11s %10.2f %12.2f %6.1fx %7d %8.2f %9.1f" % (
+            print("  %-12s %10.2f %12.2f %6.1fx %7d %8.2f %9.1f" % (
                 kind, row["per"], row["over"], row["per"] / rows["hitless"]["per"], row["lost"], row["cpu"], row["mb"]))
         ours = trials["hitless"]
         turn = median([value for trial in ours for value in trial["turn_overhead"]])
@@ -125,6 +125,8 @@ class Bench:
             goals.add("time, of the shell loop's", ours["per"] / rows["shell loop"]["per"], 1, "x")
         if "ansible" in rows:
             peer = rows["ansible"]
+            print("  Ansible's overhead is %.0f times that of one of our turns, %.0f times ours when all that happens once counts too" % (
+                peer["over"] / max(turn, 0.001), peer["over"] / max(ours["over"], 0.001)))
             goals.add("Ansible's overhead, in ours (whole run)", peer["over"] / max(ours["over"], 0.001), 100, "x", most=False)
             goals.add("CPU, of Ansible's", ours["cpu"] / peer["cpu"], 0.05, "x")
             goals.add("memory, of Ansible's", ours["mb"] / peer["mb"], 0.5, "x")
@@ -210,7 +212,7 @@ def add_arguments(parser):
     parser.add_argument("--hosts", default="3,10,20", help="sizes of the fleet")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--services", default="app,web")
-    parser.add_argument("--tools", default="hitless,shell loop,ansible", help="also: no watchdog (hitless without its timers)")
+    parser.add_argument("--tools", default="hitless;shell loop;ansible;ansible, 1 s", help="separated by semicolons; also: no watchdog (hitless without its timers)")
     parser.add_argument("--window", type=int, default=10, help="hosts for the sliding window; 0: not measured")
     parser.add_argument("--lab", default="bench", help="name of the lab")
     parser.add_argument("--first", action="store_true", help="the lab and all that is compared go before everything else on this "
@@ -221,7 +223,7 @@ def measure(size, options, goals, services, alone):
     with labkit.Lab(size, name=options.lab) as lab:
         bench = Bench(lab, options, goals)
         for service in services:
-            bench.compare(service, options.runs, options.tools.split(","))
+            bench.compare(service, options.runs, options.tools.split(";"))
         if alone:
             bench.notice(options.runs)
             bench.commands(options.runs)

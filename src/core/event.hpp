@@ -30,6 +30,12 @@ enum class EffectKind {
   finish,  // the rollout is over
 };
 
+// Changes nothing anywhere: it may begin before its intent is durable.
+constexpr bool looks_only(EffectKind kind) {
+  return kind == EffectKind::recheck || kind == EffectKind::confirm_out ||
+         kind == EffectKind::diagnose;
+}
+
 enum class Direction { forward, backward };  // backward: rolling back
 enum class RolloutResult { succeeded, rolled_back, human_needed, blocked, aborted };
 

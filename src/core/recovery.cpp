@@ -70,9 +70,7 @@ void take_over(State& state, const ControllerTookOver& event, TimeMs at) {
 }
 
 void slept_through(EffectKind kind, Outcome& outcome) {
-  const bool looks = kind == EffectKind::preflight || kind == EffectKind::recheck ||
-                     kind == EffectKind::confirm_out || kind == EffectKind::diagnose;
-  if (!looks) return;
+  if (kind != EffectKind::preflight && !looks_only(kind)) return;
   outcome = Outcome{};
   outcome.status = OutcomeStatus::unknown;
   outcome.detail = "the controller slept meanwhile";

@@ -72,6 +72,7 @@ class Rollout {
   }
   [[nodiscard]] TimeMs now() const { return clock_.at(steady_now_ms()); }
   Task<Status> turn();
+  Task<void> start(std::vector<core::Effect> effects);
   void forget_what_was_seen();
   Task<void> prepare_next();
   void forget_skipped(const std::vector<core::Event>& events);
@@ -197,8 +198,9 @@ void Rollout::fold(std::vector<core::Event> events, TimeMs at) {
   }
 }
 
-// Makes durable what was folded. Nothing is dispatched before that (I3), so a state that is ahead
-// of a journal that cannot be written has done nothing with it, and is thrown away.
+// Makes durable what was folded. Nothing that changes anything is dispatched before that (I3), so a
+// state that is ahead of a journal that cannot be written has done nothing with it, and is thrown
+// away.
 Task<Status> Rollout::commit(TimeMs at) {
   if (lost_) {
     co_await go_back_to_the_journal();
@@ -260,15 +262,25 @@ Task<Status> Rollout::turn() {
     fold(std::exchange(next.events, {}), at);
   }
   // To look does not wait for the disk: what is seen meanwhile is of the next turn.
-  if (!broken_) co_await watchers_.keep(std::move(next.watches));
-  if (Status status = co_await commit(at); !status) co_return status;
-  for (core::Effect& effect : next.effects) {
-    ++dispatched_;
-    co_await detach(dispatch(std::move(effect)));
+  std::vector<core::Effect> looks, changes;
+  for (core::Effect& effect : next.effects)
+    (core::looks_only(effect.kind) ? looks : changes).push_back(std::move(effect));
+  if (!broken_) {
+    co_await watchers_.keep(std::move(next.watches));
+    co_await start(std::move(looks));
   }
+  if (Status status = co_await commit(at); !status) co_return status;
+  co_await start(std::move(changes));
   wake_at_ = next.wake_at;
   co_await prepare_next();
   co_return Status{};
+}
+
+Task<void> Rollout::start(std::vector<core::Effect> effects) {
+  for (core::Effect& effect : effects) {
+    ++dispatched_;
+    co_await detach(dispatch(std::move(effect)));
+  }
 }
 
 // Whose turn comes next gets its timer while the one before it is at work.
