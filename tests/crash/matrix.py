@@ -287,6 +287,8 @@ class Matrix:
         self.open -= 1
         self.left[name, task.where] -= 1
         if task.where == "calm":
+            if not done.points:
+                done.problems.append("this program has no points to be killed at: use a debug build (`./dev build debug`)")
             self.all_of(name, "rollout", places(done.points), lambda n, w, i, at: Task(n, w, i, at, ""))
         if task.where != "rollout":
             return
