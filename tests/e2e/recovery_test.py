@@ -206,6 +206,27 @@ class RecoveryTest(E2eTest):
         self.assertEqual(run.code, HUMAN, run)
         self.assertEqual(changed(between, identities(lab, "app.service")), [])
 
+    def test_stopped_while_the_load_balancers_forget(self):
+        """SIGSTOP for longer than a look is good for: what was seen before it decides nothing."""
+        lab, before = self.lab, identities(self.lab, "app.service")
+        text = fleet(lab, app={"policy": {"drain": {"quiet": "3s", "deadline": "40s"}}})
+        with lab.load(rate=300) as load:
+            run = self.start_rollout("restart", "app", "--limit", "web02", fleet=text)
+            run.wait_for("out of rotation, waiting")
+            time.sleep(2)  # drained, and nearly for long enough
+            run.process.send_signal(signal.SIGSTOP)
+            try:
+                for lb in lab.lbs.values():
+                    lb.reload()  # the drain is forgotten: web02 serves again
+                self.wait_in()
+                time.sleep(6)
+            finally:
+                run.process.send_signal(signal.SIGCONT)
+            self.assertEqual(run.wait(90).code, OK, run)
+            self.requests(50, load)
+        self.assertEqual(changed(before, identities(lab, "app.service")), ["web02"])
+        self.assert_all_in()
+
     def test_nobody_comes_back(self):
         """The watchdog: the load balancer's check guards it, so it is put back, and an alarm says so."""
         lab = self.lab
