@@ -36,6 +36,7 @@ class Elbv2 final : public ports::Traffic {
  private:
   using Keys = std::vector<TargetKey>;
   Task<Status> wait_until(core::InstanceId target, Presence wanted);
+  Task<Status> keep_from_replacing(Keys keys);
   [[nodiscard]] Error placed(Error error) const {
     if (error.where.empty()) error.where = describe();
     return error;
@@ -44,6 +45,7 @@ class Elbv2 final : public ports::Traffic {
   Elbv2Pool pool_;
   Status config_;
   Group group_;
+  bool may_ask_scaling_ = true;
   AsyncMutex changing_;                     // the guard looks and tells in one go
   std::map<core::InstanceId, Keys> taken_;  // what rejoin restores, when this process took it out
   CloudWatch cloudwatch_;
@@ -115,6 +117,18 @@ Task<Status> Elbv2::wait_until(core::InstanceId target, Presence wanted) {
   }
 }
 
+// Looked at again at each drain, as somebody may have resumed the group; what cannot be asked is in
+// the plan's remarks, and is not waited for a second time.
+Task<Status> Elbv2::keep_from_replacing(Keys keys) {
+  if (!may_ask_scaling_) co_return Status{};
+  std::vector<std::string> ids;
+  for (const TargetKey& key : keys) ids.push_back(key.id);
+  const Scaling scaling = co_await read_scaling(pool_.account, std::move(ids));
+  may_ask_scaling_ = scaling.unknown.empty();
+  if (scaling.replaces.empty()) co_return Status{};
+  co_return fail(ErrorCode::refused, scaling.replaces.begin()->second, describe(), scaling_help);
+}
+
 Task<Status> Elbv2::drain(core::InstanceId target) {
   if (!config_) co_return config_;
   const AsyncMutex::Guard lock = co_await changing_.lock();
@@ -143,13 +157,7 @@ Task<Status> Elbv2::drain(core::InstanceId target) {
   const auto members = group_.members_of(target);
   if (const std::string why = why_fails_open(*health, members, *attributes); !why.empty())
     co_return fail(ErrorCode::refused, why, describe(), "wait until more targets are healthy");
-  std::vector<std::string> ids;
-  for (const TargetKey& key : keys) ids.push_back(key.id);
-  // Looked at again, as somebody may have resumed it; what cannot be asked is in the plan's
-  // remarks.
-  const Scaling scaling = co_await read_scaling(pool_.account, std::move(ids));
-  if (!scaling.replaces.empty())
-    co_return fail(ErrorCode::refused, scaling.replaces.begin()->second, describe(), scaling_help);
+  if (auto ok = co_await keep_from_replacing(keys); !ok) co_return ok;
   // Remembered before it is told: what comes after may be lost.
   for (const TargetKey& key : keys)
     if (std::ranges::find(taken_[target], key) == taken_[target].end())

@@ -311,6 +311,10 @@ TEST(Elbv2, WithoutThePermissionToAskForAutoScalingThePlanSaysSo) {
   aws.faults(R"({"fail":["DescribeAutoScalingInstances","AccessDenied",403,1000]})");
   EXPECT_THAT(remarks_of(*driver), testing::ContainsRegex("leaves is not known .*AccessDenied"));
   EXPECT_TRUE(drain(*driver, kTwo));
+  const int asked = aws.count("DescribeAutoScalingInstances");
+  EXPECT_TRUE(rejoin(*driver, kTwo));
+  EXPECT_TRUE(drain(*driver, kTwo));
+  EXPECT_EQ(aws.count("DescribeAutoScalingInstances"), asked) << "nobody waits for it twice";
 }
 
 TEST(Elbv2, MistakesOfTheConfigurationAreTold) {
