@@ -88,8 +88,19 @@ class NginxProcess {
     std::filesystem::remove(front());
     child_.start({"/usr/sbin/nginx", "-c", path("nginx.conf"), "-e", path("error.log")},
                  path("output"));
-    if (!eventually([&] { return std::filesystem::exists(front()) && !children().empty(); }))
+    if (!eventually([&] { return std::filesystem::exists(front()) && has_worker(); }))
       throw std::runtime_error("nginx did not start: " + read("error.log"));
+  }
+
+  // A child has the master's title for a moment.
+  [[nodiscard]] bool has_worker() const {
+    std::istringstream pids(children());
+    for (std::string pid; pids >> pid;) {
+      std::stringstream title;
+      title << std::ifstream("/proc/" + pid + "/cmdline").rdbuf();
+      if (title.str().starts_with("nginx: worker process")) return true;
+    }
+    return false;
   }
 
   TempDir dir_;

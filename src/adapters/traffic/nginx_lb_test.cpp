@@ -60,7 +60,8 @@ class NginxLb : public testing::Test {
 
 TEST_F(NginxLb, TheFileIsAsItWasAfterARejoin) {
   ::chmod(nginx_.path("upstreams.conf").c_str(), 0640);
-  ASSERT_TRUE(drain());
+  const Status drained = drain();
+  ASSERT_TRUE(drained) << describe(drained.error());
   EXPECT_THAT(nginx_.read("upstreams.conf"),
               HasSubstr("server 127.0.0.1:1 down; # drained by hitless\n"));
   EXPECT_EQ(read().admin, AdminState::drain);
