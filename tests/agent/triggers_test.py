@@ -121,6 +121,9 @@ class Acting(TriggersTest):
         self.assertIn("hitless apply --plan " + plan, words["waits"]["text"])
         self.assertEqual(self.look(SOMETHING)[1]["waits"]["plan"], plan, "one plan for one finding")
         self.assertEqual(self.world.pids(), before)
+        self.world.policy = {}
+        self.assertIn("approve " + plan, self.look(SOMETHING)[1]["waits"]["text"], "not set: an approval is wanted")
+        self.assertEqual(self.world.pids(), before)
         if BOB is None:
             return
         self.world.policy = {"autonomy": {"apply": "approve"}}
@@ -157,6 +160,28 @@ class Acting(TriggersTest):
             self.assertEqual(code, OK, said)
             self.assertEqual(self.look(OK)[1]["ended"]["result"], "succeeded", "a person's rollout has succeeded")
         self.assertEqual(load.summary()["lost"], 0, load.summary())
+
+    def test_a_watch_that_is_killed_leaves_its_rollout_alone_and_does_not_begin_another(self):
+        self.world.policy = {"autonomy": {"default": "auto"}}
+        self.look(OK)
+        self.world.drift("web02")
+        self.world.drift("web03")
+        watch = subprocess.Popen([HITLESS, "watch", "--triggers", "--once", "--json"], cwd=self.world.folder,
+                                 env=self.world.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, text=True)
+        for line in watch.stdout:
+            if '"step":"started"' in line:
+                break
+        watch.kill()
+        watch.wait()
+        watch.stdout.close()
+        words = self.look(SOMETHING)[1]
+        self.assertEqual(list(words), ["waits"], words)
+        self.assertIn("is under way", words["waits"]["text"])
+        self.world.wait_free()
+        self.assertEqual(self.history().count('"R-'), 1)
+        self.assertNotIn("by hand", self.world.config("web02") + self.world.config("web03"))
+        self.assertEqual(self.look(OK), ([], {}))
 
     def test_never_goes_on_with_what_was_cut_off_and_two_watches_do_not_both_act(self):
         self.world.policy = {"autonomy": {"default": "auto"}}
