@@ -60,6 +60,13 @@ class Builder {
       ports::Health* made = add_check(check, wiring_->parts.instances.front().host);
       wiring_->parts.dependencies.push_back({dependency.name, made});
     }
+    for (const fleet::Gate& gate : service_.policy.gates) {
+      wiring_->checks.push_back(
+          make_promql_health({gate.url, gate.promql, gate.below, gate.above, gate.timeout_ms}));
+      // Named after its service, so that those of several services on a host stay apart.
+      wiring_->parts.dependencies.push_back(
+          {"gate " + gate.name + " of " + service_.name, wiring_->checks.back().get(), true});
+    }
     add_coordination();
     if (service_.policy.watchdog) {
       if (Status ok = add_watchdog(); !ok) return tl::unexpected<Error>(ok.error());

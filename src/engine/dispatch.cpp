@@ -217,6 +217,7 @@ Task<Outcome> diagnose(const EffectContext* context, const InstanceParts* instan
   outcome.diagnosis = core::Diagnosis{};
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
     if (dependencies[i].status != core::HealthStatus::fail) continue;
+    if (context->parts->dependencies[i].gate) continue;  // our change may be what has moved it
     outcome.diagnosis->dependency_down = context->parts->dependencies[i].name;
     outcome.detail = context->parts->dependencies[i].name + ": " + dependencies[i].evidence;
   }

@@ -68,6 +68,7 @@ class Instances {
 struct Dependency {
   std::string name;
   ports::Health* check = nullptr;
+  bool gate = false;  // holds a rollout up, and is never what a failure is blamed on
 };
 
 struct ServiceParts {

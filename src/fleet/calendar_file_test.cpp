@@ -55,6 +55,23 @@ TEST(CalendarFile, WindowsSchedulesAndAlerts) {
   EXPECT_EQ(result.fleet->alerts[0].host_label, "instance");
 }
 
+TEST(CalendarFile, Gates) {
+  const auto result = load_text(with("",
+                                     "{ gates: [ { name: errors, url: \"http://p:9090/\", "
+                                     "promql: \"rate(x[5m]) / 2\", below: 0.01 } ] }"));
+  ASSERT_TRUE(result.fleet) << render(result.diagnostics, false);
+  const Gate& gate = result.fleet->service("w")->policy.gates.at(0);
+  EXPECT_EQ(gate.url, "http://p:9090");
+  EXPECT_EQ(gate.below, 0.01);
+  EXPECT_EQ(gate.above, std::nullopt);
+  for (const char* bounds : {"", ", below: 1, above: 2", ", below: \"1\"", ", below: x"})
+    EXPECT_FALSE(load_text(with("", std::string("{ gates: [ { name: e, url: \"http://p\", "
+                                                "promql: up") +
+                                        bounds + " } ] }"))
+                     .fleet)
+        << bounds;
+}
+
 TEST(CalendarFile, ErrorsSayWhere) {
   const auto codes = [](const std::string& more, const std::string& policy = "{}") {
     return codes_of(load_text(with(more, policy)));

@@ -1,4 +1,5 @@
-// Freezes, windows, schedules and alerts: times that make sense, services and hosts that exist.
+// Gates, freezes, windows, schedules and alerts: times that make sense, services and hosts that
+// exist.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 namespace hitless::fleet {
 namespace {
 
+constexpr DurationMs kMostGateMs = 30'000;
 constexpr DurationMs kMostWithinMs = 24LL * 3'600'000;
 
 std::string shown(const std::string& text) {
@@ -109,6 +111,28 @@ void decode_windows(const LoadContext& context, const Reader& policy, Policy& ma
     if (item.kind != Node::Kind::map) continue;
     if (auto range = range_of(context, Reader(item, window_table()), false))
       made.windows.push_back(std::move(*range));
+  }
+}
+
+void decode_gates(const LoadContext& context, const Reader& policy, Policy& made) {
+  const Node* all = policy.node("gates");
+  if (all == nullptr || all->kind != Node::Kind::list) return;
+  std::set<std::string> names;
+  for (const Node& item : all->items) {
+    if (item.kind != Node::Kind::map) continue;
+    const Reader reader(item, gate_table());
+    check_names(context, reader, names);
+    Gate gate;
+    gate.name = reader.text("name");
+    gate.url = reader.text("url");
+    while (gate.url.ends_with('/')) gate.url.pop_back();
+    gate.promql = reader.text("promql");
+    if (reader.node("below") != nullptr) gate.below = reader.number("below");
+    if (reader.node("above") != nullptr) gate.above = reader.number("above");
+    gate.timeout_ms = reader.duration("timeout");
+    if (gate.timeout_ms < 1 || gate.timeout_ms > kMostGateMs)
+      context.error("HL0108", reader.span("timeout"), "`timeout` is at most 30s");
+    made.gates.push_back(std::move(gate));
   }
 }
 

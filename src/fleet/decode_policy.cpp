@@ -106,6 +106,7 @@ void decode_policy(LoadContext& context, Service& service, const Node& node) {
   resolve_canaries(context, policy, service);
   decode_autonomy(policy, made);
   decode_windows(context, policy, made);
+  decode_gates(context, policy, made);
   decode_phases(policy, made);
 }
 

@@ -243,6 +243,12 @@ enum class OnDeadline { abort, force, wait };
 // approval.
 enum class Autonomy { unset, observe, propose, approve, automatic };
 
+struct Gate {
+  std::string name, url, promql;
+  std::optional<double> below, above;  // one of them
+  DurationMs timeout_ms = 0;
+};
+
 struct Policy {
   std::int64_t floor = 0;             // resolved: percentages and the default are numbers here
   std::int64_t at_once = 1;           // resolved: "auto" is instances − floor, at least 1
@@ -255,6 +261,7 @@ struct Policy {
   std::map<std::string, Autonomy> autonomy;  // of each intent; none: unset
   bool approve_own_agent = false;     // a person may approve what an agent of theirs proposed
   std::int64_t actions_per_hour = 0;  // rollouts that agents start; 0: no limit
+  std::vector<Gate> gates;            // asked before anything, and before each instance
   std::vector<TimeRange> windows;     // when something may begin by itself; none: always
   int certificate_days = 0;           // fewer days left are said; 0: certificates are not looked at
   struct Drain {

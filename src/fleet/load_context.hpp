@@ -80,6 +80,7 @@ void decode_policy(LoadContext& context, Service& service, const Node& node);  /
 void decode_notifications(LoadContext& context);                               // decode.cpp
 void decode_probers(LoadContext& context);                                     // decode_prober.cpp
 void decode_calendar(LoadContext& context);  // decode_calendar.cpp
+void decode_gates(const LoadContext& context, const Reader& policy, Policy& made);
 void decode_windows(const LoadContext& context, const Reader& policy, Policy& made);
 void validate_references(const LoadContext& context);      // validate_references.cpp
 void validate_policies(const LoadContext& context);        // validate_policy.cpp

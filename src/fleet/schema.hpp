@@ -75,6 +75,7 @@ struct Table {
 [[nodiscard]] const Table& prober_mix_table();
 [[nodiscard]] const Table& freeze_table();
 [[nodiscard]] const Table& window_table();
+[[nodiscard]] const Table& gate_table();
 [[nodiscard]] const Table& schedule_table();
 [[nodiscard]] const Table& alert_table();
 

@@ -1,4 +1,4 @@
-// Tables of `freeze:`, `windows:`, `schedules:` and `alerts:`.
+// Tables of `gates:`, `freeze:`, `windows:`, `schedules:` and `alerts:`.
 #include "fleet/schema_types.hpp"
 
 namespace hitless::fleet {
@@ -8,6 +8,7 @@ using namespace types;
 namespace {
 
 constexpr std::int64_t kMostWords = 100;
+constexpr std::int64_t kMostBound = 1'000'000'000'000'000;
 
 Key time_zone() {
   return also({"tz", "timezone", "zone"},
@@ -59,6 +60,24 @@ const Table& window_table() {
        needed(key("to", text(Format::moment_or_time), "", "As in freeze.")), days(), time_zone()},
       "",
       {},
+      {}};
+  return table;
+}
+
+const Table& gate_table() {
+  static const Table table{
+      "gate",
+      "A question to Prometheus that holds rollouts up",
+      {needed(key("name", text(Format::name), "", "Shown in checklists.")),
+       needed(also({"prometheus"},
+                   key("url", text(Format::http_url), "", "Prometheus: http://127.0.0.1:9090."))),
+       needed(also({"query", "expr"}, key("promql", text(Format::text), "",
+                                          "What is asked; each number of the answer counts."))),
+       key("below", number(-kMostBound, kMostBound), "", "Good is what is below this."),
+       key("above", number(-kMostBound, kMostBound), "", "Good is what is above this."),
+       key("timeout", duration(), "5s", "For one answer; at most 30s.")},
+      "",
+      {"below", "above"},
       {}};
   return table;
 }

@@ -207,6 +207,9 @@ const Table& policy_table() {
        also({"window", "maintenance_windows"},
             key("windows", list(object(window_table())), "",
                 "Only then something begins by itself; default: always.")),
+       also({"gate"}, key("gates", list(object(gate_table()), 1, 20), "",
+                          "Questions to Prometheus, asked before anything and before each "
+                          "instance.")),
        key("certificate_days", whole(0, 398), "21",
            "Certificates with fewer days left are told by `watch --triggers`; 0: not looked at."),
        also({"drain_timeout"}, key("drain", object(drain_table()), "", "Taking an instance out.")),

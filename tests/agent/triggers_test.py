@@ -3,6 +3,7 @@
 nothing is done twice or against kill switch and failures, and who the journal says asked for it. The finding here is drift
 of one instance's configuration; memory and pending restarts are found on real hosts (tests/e2e/triggers_test.py)."""
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import threading
 import time
 import unittest
 import unittest.mock
+import urllib.parse
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -244,6 +246,53 @@ class Times(TriggersTest):
         code, said = self.world.hitless("restart", "web", "--limit", "web01", "--yes", "--during-freeze", "CVE \033[31m today")
         self.assertEqual(code, OK, said)
         self.assertRegex(self.history(), r"\(during a freeze: CVE [^\033]*today\)")
+
+    def test_a_gate_holds_what_begins_and_what_runs(self):
+        """A fake Prometheus: it answers /api/v1/query as Prometheus' documentation says."""
+        good = {"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1.5, "0.001"]}]}}
+        bad = json.loads(json.dumps(good).replace("0.001", "0.2"))
+        none = {"status": "success", "data": {"resultType": "vector", "result": []}}
+        asked, now, before = [], {"answer": good}, self.world.pids()
+
+        class Prometheus(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(urllib.parse.urlsplit(self.path))
+                body = json.dumps(now["answer"]()).encode() if callable(now["answer"]) else json.dumps(now["answer"]).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Prometheus)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        gate = {"name": "errors", "url": f"http://127.0.0.1:{server.server_port}", "promql": 'errors{job="web"}/2', "below": 0.01}
+        self.world.policy = {"autonomy": {"default": "auto"}, "gates": [gate], "floor": 2, "canary": "none"}
+        self.look(OK)
+        self.world.drift("web01")
+        for answer, word in ((bad, "0.2, wanted below 0.01"), (none, "no data")):
+            now["answer"] = answer
+            words = self.look(SOMETHING)[1]
+            self.assertEqual(list(words), ["denied"], words)
+            self.assertIn(word, words["denied"]["text"])
+        self.assertEqual(urllib.parse.parse_qs(asked[-1].query), {"query": ['errors{job="web"}/2']})
+        self.assertEqual(self.world.hitless("restart", "web", "--yes")[0], BLOCKED, "people too")
+        self.assertEqual(self.world.pids(), before)
+        with self.subTest("it turns bad in the middle: no further instance"):
+            now["answer"] = lambda: good if self.world.pids()[0] == before[0] else bad
+            with Load(self.world) as load:
+                code, said = self.world.hitless("restart", "web", "--yes", "--progress", "plain")
+            self.assertNotEqual(code, OK, said)
+            self.assertEqual(self.world.pids()[1:], before[1:], said)
+            self.assertEqual(load.summary()["lost"], 0)
+        with self.subTest("good again"):
+            now["answer"] = good
+            code, said = self.world.hitless("restart", "web", "--limit", "web03", "--yes")
+            self.assertEqual(code, OK, said)
 
     def test_windows_hold_what_begins_by_itself_and_nobody_else(self):
         self.world.policy = {"autonomy": {"default": "auto"}, "windows": [NEVER]}

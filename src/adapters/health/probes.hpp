@@ -1,5 +1,5 @@
 // Health drivers: is an instance, asked directly, fit to serve? By HTTP(S), by a TCP connection, or
-// by a command.
+// by a command. And a question to Prometheus, for gates.
 //
 // pass: exactly what was expected. fail: the instance answered otherwise, refused, broke off or did
 // not answer in time. unknown: we could not ask (bad address, name not resolved, CA file missing, a
@@ -13,6 +13,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,18 @@ struct CommandHealth {
   std::function<Task<Result<ports::ExecResult>>(std::vector<std::string>, DurationMs)> exec;
 };
 [[nodiscard]] std::unique_ptr<ports::Health> make_command_health(CommandHealth config);
+
+// A question to Prometheus: each number of the answer has to be below or above a bound. No data,
+// NaN, an error and more than 100 series are unknown.
+struct PromqlHealth {
+  std::string url;  // http://127.0.0.1:9090
+  std::string query;
+  std::optional<double> below, above;
+  DurationMs timeout_ms = 5000;
+};
+[[nodiscard]] std::unique_ptr<ports::Health> make_promql_health(PromqlHealth config);
+[[nodiscard]] core::HealthReading judge_promql(std::string_view body, std::optional<double> below,
+                                               std::optional<double> above);
 
 // All of them at once, for a host with several services. The checks must outlive it.
 struct NamedHealth {
