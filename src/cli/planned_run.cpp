@@ -118,6 +118,9 @@ Task<void> plan_and_run(RolloutSession* session, const PlannedRun* wanted) {
     permission = std::move(*given);
   }
   session->actor = permission.actor;
+  // What a gate complains of may be what is to be taken back.
+  if (wanted->safe_direction)
+    std::erase_if(session->wiring->parts.dependencies, [](const auto& each) { return each.gate; });
   if (auto code = co_await prepare(session, wanted, &plan, &preflights, permission.by_approval)) {
     session->exit_code = *code;
     co_return;

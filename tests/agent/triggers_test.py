@@ -293,6 +293,13 @@ class Times(TriggersTest):
             now["answer"] = good
             code, said = self.world.hitless("restart", "web", "--limit", "web03", "--yes")
             self.assertEqual(code, OK, said)
+        with self.subTest("going back asks no gate"):
+            ended = self.look(OK)[1]["ended"]
+            self.assertEqual(ended["result"], "succeeded", ended)
+            now["answer"] = bad
+            code, said = self.world.hitless("rollback", ended["rollout"], "--yes")
+            self.assertEqual(code, OK, said)
+            self.assertIn("by hand", self.world.config("web01"))
 
     def test_windows_hold_what_begins_by_itself_and_nobody_else(self):
         self.world.policy = {"autonomy": {"default": "auto"}, "windows": [NEVER]}
