@@ -2,6 +2,7 @@
 """`hitless watch --triggers` that acts, on a real fleet on loopback: what each level of autonomy does with a finding, that
 nothing is done twice or against kill switch and failures, and who the journal says asked for it. The finding here is drift
 of one instance's configuration; memory and pending restarts are found on real hosts (tests/e2e/triggers_test.py)."""
+import concurrent.futures
 import http.client
 import http.server
 import json
@@ -509,5 +510,22 @@ MESSAGE = json.dumps({"version": "4", "status": "firing", "alerts": [
     {"status": "firing", "labels": {"alertname": "NAME"}, "startsAt": "2026-01-01T00:00:00Z"}]}).replace("NAME", "%s")
 
 
+def run_alone(name):
+    done = subprocess.run([sys.executable, __file__, name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    print(done.stdout, flush=True)
+    return done.returncode
+
+
+def main():
+    """Each test has a fleet of its own and mostly waits: three at a time, unless some are named."""
+    if len(sys.argv) > 1:
+        unittest.main(verbosity=2)
+    names = [f"{each.__name__}.{test}" for each in (Acting, Times, Alerts, Certificates)
+             for test in unittest.defaultTestLoader.getTestCaseNames(each)]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        sys.exit(max(pool.map(run_alone, names)))
+
+
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()
