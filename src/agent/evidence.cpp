@@ -29,10 +29,42 @@ constexpr std::array<ClientField, 7> kClientFields = {{
     {"[client ", "]", "[client]"},
 }};
 
+// Where "[30/Nov/2026" stands, the time in the log formats that all web servers share.
+std::size_t access_time(std::string_view line) {
+  const auto is = [](char c, char kind) {
+    const bool digit = c >= '0' && c <= '9';
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return kind == '9' ? digit : kind == 'a' ? letter : c == kind;
+  };
+  constexpr std::string_view kShape = "[99/aaa/9999";
+  for (std::size_t at = line.find('['); at != std::string_view::npos; at = line.find('[', at + 1)) {
+    const std::string_view here = line.substr(at, kShape.size());
+    if (here.size() == kShape.size() && std::equal(here.begin(), here.end(), kShape.begin(), is))
+      return at;
+  }
+  return std::string_view::npos;
+}
+
+// A line of an access log, also inside of a journal: user name, request, referrer and user agent
+// are the client's, and where one of them ends as well. What stays is who asked and what comes
+// after.
+bool cut_access_line(std::string& text) {
+  const std::size_t time = access_time(text);
+  if (time == std::string::npos || text.find('"', time) == std::string::npos) return false;
+  const std::size_t user = text.find(" - ");
+  const std::size_t keep = std::min(user, time);
+  text = text.substr(0, keep) + " <request>" + text.substr(text.rfind('"') + 1);
+  return true;
+}
+
 // The rest of the line when the end is missing: a client must not be able to close the field early
 // by leaving it open.
 std::string without_client_text(std::string_view line, bool* tainted) {
   std::string text(line);
+  if (cut_access_line(text)) {
+    *tainted = true;
+    return text;
+  }
   // What nginx quotes before it names the client is made from the path that was asked for.
   const std::size_t client = text.find(", client: ");
   const std::size_t open = text.find('"');
