@@ -1,12 +1,9 @@
 #include "cli/alert_listener.hpp"
 
-#include <charconv>
-#include <cstdlib>
+#include "cli/listen_address.hpp"
 
 namespace hitless::cli {
 namespace {
-
-constexpr std::size_t kMinTokenBytes = 16;
 
 Task<void> handle(HttpExchange* exchange, const mcp::HttpOptions* options, AlertBook* book,
                   const std::function<void()>* on_news) {
@@ -32,24 +29,9 @@ Task<void> handle(HttpExchange* exchange, const mcp::HttpOptions* options, Alert
 }  // namespace
 
 Result<mcp::HttpOptions> alert_options(const std::string& where) {
-  mcp::HttpOptions options;
-  options.path = "/alertmanager";
-  const std::size_t colon = where.rfind(':');
-  const std::string port = colon == std::string::npos ? where : where.substr(colon + 1);
-  if (colon != std::string::npos) options.address = where.substr(0, colon);
-  if (options.address == "localhost") options.address = "127.0.0.1";
-  if (options.address == "[::1]") options.address = "::1";
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
-  if (error != std::errc{} || end != port.data() + port.size() || options.port < 0 ||
-      options.port > 65535)
-    return fail(ErrorCode::invalid, "no address to listen on: " + where, {},
-                "hitless watch --triggers --listen 127.0.0.1:9099");
-  const char* token = std::getenv(kAlertTokenVariable);
-  options.token = token == nullptr ? "" : token;
-  if (options.token.size() < kMinTokenBytes)
-    return fail(ErrorCode::invalid,
-                std::string(kAlertTokenVariable) + " has to hold a token of 16 characters or more",
-                {}, std::string("export ") + kAlertTokenVariable + "=$(openssl rand -hex 32)");
+  auto options =
+      listen_at(where, kAlertTokenVariable, "hitless watch --triggers --listen 127.0.0.1:9099");
+  if (options) options->path = "/alertmanager";
   return options;
 }
 

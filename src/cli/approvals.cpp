@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "base/digest.hpp"
+#include "cli/fact_fields.hpp"
 #include "core/names.hpp"
 
 namespace hitless::cli {
@@ -19,16 +20,6 @@ namespace json = boost::json;
 
 std::string key_of(const std::string& plan_hash) {
   return "approval:" + plan_hash;
-}
-
-std::string text_at(const json::object& from, const char* key) {
-  const json::value* found = from.if_contains(key);
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
-}
-
-TimeMs time_at(const json::object& from, const char* key) {
-  const json::value* found = from.if_contains(key);
-  return found != nullptr && found->is_int64() ? found->get_int64() : 0;
 }
 
 Status put(ports::Journal& journal, const Approval& approval) {

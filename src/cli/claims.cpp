@@ -20,7 +20,7 @@ std::string key_of(const std::string& rollout) {
 }
 
 // Their words on one line, without anything that a terminal or a reader could take for ours.
-std::string text_at(const json::object& from, std::string_view key) {
+std::string shown_text_at(const json::object& from, std::string_view key) {
   const json::value* found = from.if_contains(key);
   if (found == nullptr || !found->is_string()) return {};
   return truncate_utf8(escape_for_terminal(std::string_view(found->get_string())), kMaxShownBytes);
@@ -39,12 +39,12 @@ std::string ids_at(const json::object& from, std::string_view key) {
 }
 
 std::string and_component(const json::object& from) {
-  const std::string component = text_at(from, "component");
+  const std::string component = shown_text_at(from, "component");
   return component.empty() ? "" : " in \"" + component + "\"";
 }
 
 std::string hypothesis_text(const json::object& hypothesis) {
-  std::string text = "  says " + text_at(hypothesis, "category") + and_component(hypothesis) +
+  std::string text = "  says " + shown_text_at(hypothesis, "category") + and_component(hypothesis) +
                      ", from " + ids_at(hypothesis, "supports");
   if (const std::string against = ids_at(hypothesis, "refutes"); !against.empty())
     text += ", against " + against;
@@ -52,9 +52,10 @@ std::string hypothesis_text(const json::object& hypothesis) {
   for (const json::value& each : list_at(hypothesis, "quotes")) {
     const json::object* quote = each.if_object();
     if (quote == nullptr) continue;
-    const std::string host = text_at(*quote, "host");
-    text += "    stands in the " + text_at(*quote, "source") + (host.empty() ? "" : " of " + host) +
-            " (" + text_at(*quote, "evidence_id") + "): \"" + text_at(*quote, "text") + "\"\n";
+    const std::string host = shown_text_at(*quote, "host");
+    text += "    stands in the " + shown_text_at(*quote, "source") +
+            (host.empty() ? "" : " of " + host) + " (" + shown_text_at(*quote, "evidence_id") +
+            "): \"" + shown_text_at(*quote, "text") + "\"\n";
   }
   return text;
 }
@@ -80,10 +81,11 @@ std::string claim_text(ports::Journal& journal, const std::string& rollout) {
   const auto claim = get_claim(journal, rollout);
   if (!claim) return {};
   const json::value* at = claim->if_contains("at");
-  std::string text = text_at(*claim, "by");
+  std::string text = shown_text_at(*claim, "by");
   if (at != nullptr && at->is_int64()) text += " at " + format_timestamp(at->get_int64());
-  text += ": " + text_at(*claim, "category") + and_component(*claim) + " (" +
-          text_at(*claim, "confidence") + "), recommends " + text_at(*claim, "recommended") + "\n";
+  text += ": " + shown_text_at(*claim, "category") + and_component(*claim) + " (" +
+          shown_text_at(*claim, "confidence") + "), recommends " +
+          shown_text_at(*claim, "recommended") + "\n";
   for (const json::value& each : list_at(*claim, "hypotheses"))
     if (each.is_object()) text += hypothesis_text(each.get_object());
   for (const json::value& each : list_at(*claim, "missing_evidence"))

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "cli/claims.hpp"
+#include "cli/fact_fields.hpp"
 #include "cli/refusal_evidence.hpp"
 #include "core/names.hpp"
 
@@ -18,11 +19,6 @@ namespace json = boost::json;
 
 std::string key_of(const std::string& rollout, const core::InstanceId& instance) {
   return "evidence:" + rollout + "/" + instance.value;
-}
-
-std::string text_at(const json::object& from, const char* key) {
-  const json::value* found = from.if_contains(key);
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
 bool flag_at(const json::object& from, const char* key) {

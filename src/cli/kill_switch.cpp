@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/text.hpp"
+#include "cli/fact_fields.hpp"
 #include "runtime/durable_file.hpp"
 
 namespace hitless::cli {
@@ -17,11 +18,6 @@ constexpr std::size_t kMaxReason = 500;
 
 std::string path_of(const std::string& state_dir) {
   return state_dir + "/kill-switch";
-}
-
-std::string text_at(const json::object& from, const char* key) {
-  const json::value* found = from.if_contains(key);
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
 }  // namespace

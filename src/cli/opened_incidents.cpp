@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/text.hpp"
+#include "cli/fact_fields.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -19,16 +20,6 @@ constexpr const char* kIndex = "incidents";
 
 std::string key_of(const std::string& id) {
   return "incident:" + id;
-}
-
-std::string text_at(const json::object& from, const char* key) {
-  const json::value* found = from.if_contains(key);
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
-}
-
-TimeMs time_at(const json::object& from, const char* key) {
-  const json::value* found = from.if_contains(key);
-  return found != nullptr && found->is_int64() ? found->get_int64() : 0;
 }
 
 json::value fact(ports::Journal& journal, const std::string& key) {

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "adapters/journal/codec.hpp"
+#include "cli/fact_fields.hpp"
 
 namespace hitless::cli {
 namespace {
@@ -18,11 +19,6 @@ constexpr std::size_t kMaxPlanBytes = 16u << 20;
 Error broken(const std::string& path, const std::string& why) {
   return Error{ErrorCode::invalid, "not a saved plan: " + why, path,
                "make a new one with `hitless plan SERVICE`"};
-}
-
-std::string text_at(const boost::json::object& from, const char* key) {
-  const boost::json::value* found = from.if_contains(key);
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
 Result<SavedPlan> parse(const std::string& path, const std::string& text) {

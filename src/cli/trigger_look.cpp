@@ -5,6 +5,7 @@
 #include "base/digest.hpp"
 #include "base/text.hpp"
 #include "cli/narrate.hpp"
+#include "cli/unit_memory.hpp"
 #include "engine/planner.hpp"
 
 namespace hitless::cli {
@@ -15,21 +16,18 @@ using agent::Wish;
 
 constexpr DurationMs kLookDeadlineMs = 30'000;
 
-// $1: the unit. Anonymous memory of all its processes: what a leak grows, without the page cache.
-constexpr const char* kScript = R"sh(
+// $1: the unit. Lines: its start, its memory, why needrestart cannot be asked; z: that was all.
+std::string look_script() {
+  return R"sh(
 LC_ALL=C; export LC_ALL
-unit=$1
-echo "i $(systemctl show -p InvocationID --value -- "$unit" 2>/dev/null)"
-group=$(systemctl show -p ControlGroup --value -- "$unit" 2>/dev/null)
-for file in "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" "/sys/fs/cgroup/unified$group/cgroup.procs"; do
-  [ -n "$group" ] && [ -r "$file" ] || continue
-  while IFS= read -r pid; do cat "/proc/$pid/status" 2>/dev/null; done <"$file" |
-    awk '/^RssAnon:/ {sum += $2; n++} END {if (n) print "m " sum}'
-  break
-done
+echo "i $(systemctl show -p InvocationID --value -- "$1" 2>/dev/null)"
+kib=$()sh" +
+         kUnitMemoryScript + R"sh()
+[ -z "$kib" ] || echo "m $kib"
 command -v needrestart >/dev/null 2>&1 || [ -x /usr/sbin/needrestart ] || echo 'x needrestart is not installed'
 echo z
 )sh";
+}
 
 agent::Finding finding(Trigger trigger, const Wiring& wiring, const engine::InstanceParts& instance,
                        Wish wish, std::string evidence, std::string occurrence) {
@@ -104,7 +102,7 @@ Task<void> ask_needrestart(ports::Host* host, Said* said) {
 
 Task<void> look_at_host(const Wiring* wiring, const engine::InstanceParts* instance,
                         Histories* histories, TriggerLook* look) {
-  auto ran = co_await instance->host->script(kScript, {wiring->unit}, kLookDeadlineMs, false);
+  auto ran = co_await instance->host->script(look_script(), {wiring->unit}, kLookDeadlineMs, false);
   if (!ran) {
     look->unknown.push_back(describe(ran.error()));
     look->blind.insert({Trigger::pending_restart, instance->id.value});

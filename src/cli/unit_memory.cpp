@@ -9,8 +9,9 @@ namespace {
 
 constexpr DurationMs kDeadlineMs = 10'000;
 
-// $1: the unit. In the same places as `watch --triggers` looks.
-constexpr const char* kScript = R"sh(
+}  // namespace
+
+const std::string kUnitMemoryScript = R"sh(
 LC_ALL=C; export LC_ALL
 group=$(systemctl show -p ControlGroup --value -- "$1" 2>/dev/null)
 for file in "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cgroup.procs" "/sys/fs/cgroup/unified$group/cgroup.procs"; do
@@ -21,11 +22,9 @@ for file in "/sys/fs/cgroup$group/cgroup.procs" "/sys/fs/cgroup/systemd$group/cg
 done
 )sh";
 
-}  // namespace
-
 Task<Result<std::int64_t>> unit_memory_kib(ports::Host* host, std::string unit) {
   if (unit.empty()) co_return fail(ErrorCode::not_found, "the service has no unit");
-  auto ran = co_await host->script(kScript, {std::move(unit)}, kDeadlineMs, false);
+  auto ran = co_await host->script(kUnitMemoryScript, {std::move(unit)}, kDeadlineMs, false);
   if (!ran) co_return tl::unexpected<Error>(ran.error());
   const std::string_view said = trim(ran->out);
   std::int64_t kib = 0;

@@ -8,6 +8,10 @@
 
 namespace hitless::cli {
 
+// For `sh`: prints the KiB of unit "$1", nothing when it has no process that may be looked at. No
+// quotes around it are needed inside of $( ).
+extern const std::string kUnitMemoryScript;
+
 // KiB. Fails when the unit does not run or may not be looked at.
 Task<Result<std::int64_t>> unit_memory_kib(ports::Host* host, std::string unit);
 

@@ -1,11 +1,9 @@
 // mcp: the agents' tools over the Model Context Protocol, on standard input and output or on HTTP.
 #include <unistd.h>
 
-#include <charconv>
-#include <cstdlib>
-
 #include "base/digest.hpp"
 #include "cli/approvals.hpp"
+#include "cli/listen_address.hpp"
 #include "cli/mcp_offer.hpp"
 #include "cli/tools.hpp"
 #include "mcp/http.hpp"
@@ -15,34 +13,12 @@
 namespace hitless::cli {
 namespace {
 
-constexpr std::size_t kMinTokenBytes = 16;
 constexpr const char* kTokenVariable = "HITLESS_MCP_TOKEN";
 constexpr DurationMs kForEverMs = 1000LL * 3600 * 24 * 365;
 
 agent::Allow allow_named(const std::string& name) {
   if (name == "act") return agent::Allow::act;
   return name == "propose" ? agent::Allow::propose : agent::Allow::read;
-}
-
-Result<mcp::HttpOptions> http_options(const std::string& where) {
-  mcp::HttpOptions options;
-  const std::size_t colon = where.rfind(':');
-  const std::string port = colon == std::string::npos ? where : where.substr(colon + 1);
-  if (colon != std::string::npos) options.address = where.substr(0, colon);
-  if (options.address == "localhost") options.address = "127.0.0.1";
-  if (options.address == "[::1]") options.address = "::1";
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
-  if (error != std::errc{} || end != port.data() + port.size() || options.port < 0 ||
-      options.port > 65535)
-    return fail(ErrorCode::invalid, "no address to listen on: " + where, {},
-                "hitless mcp --http 127.0.0.1:8931");
-  const char* token = std::getenv(kTokenVariable);
-  options.token = token == nullptr ? "" : token;
-  if (options.token.size() < kMinTokenBytes)
-    return fail(ErrorCode::invalid,
-                std::string(kTokenVariable) + " has to hold a token of 16 characters or more", {},
-                std::string("export ") + kTokenVariable + "=$(openssl rand -hex 32)");
-  return options;
 }
 
 Task<void> listen(const App* app, mcp::Server* server, mcp::HttpOptions options, int* code) {
@@ -81,7 +57,8 @@ int verb_mcp(App& app) {
     run_until_done([&] { return speak(&server); });
     return code;
   }
-  auto options = http_options(app.options.mcp_http);
+  auto options =
+      listen_at(app.options.mcp_http, kTokenVariable, "hitless mcp --http 127.0.0.1:8931");
   if (!options) return failed(app, options.error(), kUsage);
   run_until_done([&] { return listen(&app, &server, *options, &code); });
   return code;
