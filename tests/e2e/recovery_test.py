@@ -151,7 +151,8 @@ class RecoveryTest(E2eTest):
         self.assertEqual(changed(before, identities(lab, "app.service"))[0], "web01")
         lab.host("web02").app_env(APP_MODE="good")
         lab.host("web02").systemctl("reset-failed", "app")
-        lab.host("web02").systemctl("start", "app")  # as the incident says
+        lab.host("web02").systemctl("start", "app")  # as the incident says; of Type=simple, so it may not listen yet
+        wait_until(lambda: lab.host("web02").get("/healthz", 8080)[0] == 200, 10, "app on web02")
         between = identities(lab, "app.service")
         with lab.load(rate=300) as load:
             again = lab.hitless("retry", self.rollout_id(failed), "--yes", "--progress", "plain", fleet=text)
@@ -210,7 +211,8 @@ class RecoveryTest(E2eTest):
         """SIGSTOP for longer than a look is good for: what was seen before it decides nothing."""
         lab, before = self.lab, identities(self.lab, "app.service")
         text = fleet(lab, app={"policy": {"drain": {"quiet": "3s", "deadline": "40s"}}})
-        with lab.load(rate=300) as load:
+        # Only new connections: a reload of HAProxy closes idle ones and may cross a request on them.
+        with lab.load(rate=300, mix="new=1") as load:
             run = self.start_rollout("restart", "app", "--limit", "web02", fleet=text)
             run.wait_for("out of rotation, waiting")
             time.sleep(2)  # drained, and nearly for long enough

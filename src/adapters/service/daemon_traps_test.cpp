@@ -281,18 +281,23 @@ TEST(PhpFpmTraps, AReloadKillsWhatIsInFlightUnlessItIsDrained) {
   std::filesystem::create_directory(folder + "/www");
   const std::string mark = folder + "/www/started";
   std::filesystem::permissions(folder + "/www", std::filesystem::perms(0777));
-  write_file(folder + "/slow.php", "<?php touch('" + mark + "'); usleep(700000); echo 'done';");
-  const auto begin = [&] {
+  const auto script = [&](const std::string& name, int seconds) {
+    write_file(folder + name, "<?php touch('" + mark + "'); sleep(" + std::to_string(seconds) +
+                                  "); echo 'done';");
+  };
+  script("/slow.php", 1);
+  script("/endless.php", 60);
+  const auto begin = [&](const std::string& name) {
     std::filesystem::remove(mark);
-    auto request = std::make_unique<FastCgi>(folder + "/fpm.sock", folder + "/slow.php");
+    auto request = std::make_unique<FastCgi>(folder + "/fpm.sock", folder + name);
     EXPECT_TRUE(TestUnit::wait_until([&] { return exists(mark); }));
     return request;
   };
-  auto cut = begin();
+  auto cut = begin("/endless.php");
   EXPECT_EQ(fpm.reload_and_watch(fpm.identity()).verdict, ServiceVerdict::proven);
   EXPECT_EQ(cut->answer().find("done"), std::string::npos) << "this is the trap";
 
-  auto drained = begin();
+  auto drained = begin("/slow.php");
   EXPECT_NE(drained->answer().find("done"), std::string::npos) << "waited for, as a drain does";
   EXPECT_EQ(fpm.reload_and_watch(fpm.identity()).verdict, ServiceVerdict::proven);
 
@@ -300,7 +305,7 @@ TEST(PhpFpmTraps, AReloadKillsWhatIsInFlightUnlessItIsDrained) {
   write_file(main, read_text(main).insert(9, "process_control_timeout = 10s\n"));
   EXPECT_EQ(fpm.line("php-fpm"), "");
   EXPECT_EQ(fpm.reload_and_watch(fpm.identity()).verdict, ServiceVerdict::proven);
-  auto kept = begin();
+  auto kept = begin("/slow.php");
   fpm.reload(fpm.identity());
   EXPECT_NE(kept->answer().find("done"), std::string::npos);
 }
