@@ -11,12 +11,18 @@
 namespace hitless::agent {
 namespace {
 
-// $1 unit, $2 port, $3 error log, $4 its offset, $5 seconds, then configuration files. Each line of
-// the answer has a letter and a blank before it, so that no log can pass for another source. "? x":
-// source x could not be read.
+// $1 unit, $2 port, $3 error log, $4 its offset, $5 milliseconds, then configuration files. Each
+// line of the answer has a letter and a blank before it, so that no log can pass for another source.
+// "? x": source x could not be read. Logs are read from up to 4 s earlier, as a line may be older
+// than the moment that we know of; a changed file counts to the millisecond, else what a user edits
+// just before a rollout would be somebody else's change in the middle of it.
 constexpr const char* kScript = R"sh(
 LC_ALL=C; export LC_ALL
-unit=$1 port=$2 log=$3 offset=$4 since=$5
+unit=$1 port=$2 log=$3 offset=$4 since=$((($5 + 3999) / 1000))s
+now=$(date +%s%3N)
+case $now in *[!0-9]*) now=$(date +%s)000 ;; esac
+cut=$((now - $5))
+cut=$((cut / 1000)).$(printf %03d $((cut % 1000)))
 shift 5
 tag() { cut -c1-600 | sed "s/^/$1 /"; }
 if [ -n "$unit" ]; then
@@ -37,7 +43,7 @@ if [ "$port" != 0 ]; then
   done | tag s
   echo "n $(ss -Htn state established "sport = :$port" 2>/dev/null | wc -l)"
 fi
-[ -z "$unit" ] || find /etc -xdev -type f -newermt "@$(($(date +%s) - ${since%s}))" 2>/dev/null | head -n 40 |
+[ -z "$unit" ] || find /etc -xdev -type f -newermt "@$cut" 2>/dev/null | head -n 40 |
   while IFS= read -r path; do
     ours=
     for file in "$@"; do [ "$path" = "$file" ] && ours=1; done
@@ -121,16 +127,12 @@ Task<void> script_into(ports::Host* host, const char* script, std::vector<std::s
                                kGatherDeadlineMs, "gathering evidence");
 }
 
-// Rounded up, and a little more: a log line may be older than the moment that we know of.
-std::int64_t seconds(DurationMs since_ms) {
-  constexpr std::int64_t kDay = 86'400, kSlack = 3;
-  return since_ms <= 0 ? kDay : std::min(since_ms / 1000 + kSlack, kDay);
-}
-
 std::vector<std::string> arguments(const GatherTarget& target) {
+  constexpr DurationMs kDay = 86'400'000;
+  const DurationMs since_ms = target.since_ms <= 0 ? kDay : std::min(target.since_ms, kDay);
   std::vector<std::string> args{target.unit, std::to_string(target.port), target.log_file,
                                 std::to_string(std::max<std::int64_t>(target.log_offset, 0)),
-                                std::to_string(seconds(target.since_ms)) + "s"};
+                                std::to_string(since_ms)};
   args.insert(args.end(), target.files.begin(), target.files.end());
   return args;
 }
@@ -248,7 +250,7 @@ ports::PrivilegedCommands privileged_commands(const GatherTarget& target) {
                       ? CommandWord::pattern("(/[A-Za-z0-9_@+~-][A-Za-z0-9._@+~-]*)*")
                       : CommandWord{target.log_file});
   words.push_back(CommandWord::pattern("[0-9]+"));
-  words.push_back(CommandWord::pattern("[0-9]+s"));
+  words.push_back(CommandWord::pattern("[0-9]+"));
   for (const std::string& file : target.files) words.push_back({file});
   ports::PrivilegedCommands all;
   all.commands.push_back(std::move(words));

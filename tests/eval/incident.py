@@ -19,8 +19,6 @@ def wrapped(world, **drop_in):
     """The app runs from /opt/app/run on all hosts."""
     world.on_all(DROP_IN, WRAPPED + drop_in.get("more", ""))
     world.on_all(RUN, drop_in.get("run", START), 0o755)
-    for host in world.lab.hosts.values():  # it was so for long: no change of the moment
-        host.sh("touch -d '-1 hour' %s %s" % (DROP_IN, RUN))
     world.restart_all()
 
 
