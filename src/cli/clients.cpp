@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "witness/timeline.hpp"
 
@@ -81,12 +80,14 @@ std::vector<ports::Traffic*> pools_of(const Wiring& wiring) {
 }
 
 // Hosts of the service. Those that are one machine are found by what they answer.
-std::vector<ports::Host*> hosts_of(const Wiring& wiring) {
-  std::vector<ports::Host*> hosts;
-  std::set<const ports::Host*> seen;
-  for (const engine::InstanceParts& instance : wiring.parts.instances)
-    if (instance.host != nullptr && seen.insert(instance.host).second)
-      hosts.push_back(instance.host);
+std::vector<CountedHost> hosts_of(const Wiring& wiring) {
+  std::vector<CountedHost> hosts;
+  for (const engine::InstanceParts& instance : wiring.parts.instances) {
+    if (instance.host == nullptr) continue;
+    auto same = std::ranges::find(hosts, instance.host, &CountedHost::host);
+    if (same == hosts.end()) same = hosts.insert(hosts.end(), {instance.host, {}});
+    same->instances.push_back(instance.id.value);
+  }
   return hosts;
 }
 
@@ -175,6 +176,9 @@ void Clients::saw(const core::Event& event) {
     touched_ = true;
   }
   session_->saw(event);
+  // Drained: before it is stopped. Verifying: it was stopped, and is not back yet.
+  if (step->to == core::PhaseName::drained || step->to == core::PhaseName::verifying)
+    counters_->look_at(step->instance.value);
 }
 
 Task<void> Clients::soak() {

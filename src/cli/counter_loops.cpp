@@ -1,5 +1,7 @@
 #include "cli/counter_loops.hpp"
 
+#include <algorithm>
+
 #include "witness/pool_sample.hpp"
 
 namespace hitless::cli {
@@ -28,6 +30,7 @@ struct CounterLoops::Shared {
 struct CounterLoops::Loop {
   ports::Traffic* pool = nullptr;  // one of these two
   ports::Host* host = nullptr;
+  std::vector<std::string> instances;  // of the host
   bool asked = false;
   std::optional<TimeMs> reaches;  // until when its counters count, when they lag
   std::string problem;
@@ -35,19 +38,16 @@ struct CounterLoops::Loop {
 };
 
 CounterLoops::CounterLoops(witness::Session* session, std::vector<ports::Traffic*> pools,
-                           std::vector<ports::Host*> hosts)
+                           std::vector<CountedHost> hosts)
     : shared_(std::make_shared<Shared>()) {
   shared_->session = session;
-  const auto add = [this](ports::Traffic* pool, ports::Host* host) {
-    auto loop = std::make_shared<Loop>();
-    loop->pool = pool;
-    loop->host = host;
-    loops_.push_back(std::move(loop));
-  };
+  const auto add = [this](Loop loop) { loops_.push_back(std::make_shared<Loop>(std::move(loop))); };
   for (ports::Traffic* pool : pools) {
     shared_->all_pools_count = shared_->all_pools_count && pool->has_counters();
     if (pool->has_counters()) {
-      add(pool, nullptr);
+      Loop loop;
+      loop.pool = pool;
+      add(std::move(loop));
       continue;
     }
     // Said rather than left out: without it nobody knows what this load balancer saw.
@@ -57,9 +57,13 @@ CounterLoops::CounterLoops(witness::Session* session, std::vector<ports::Traffic
     session->add({witness::SourceKind::load_balancer, pool->describe(), false, true},
                  std::move(none));
   }
-  for (ports::Host* host : hosts) {
-    add(nullptr, host);
-    session->expect({witness::SourceKind::host, host->name(), false, true});
+  for (CountedHost& counted : hosts) {
+    session->expect(
+        {witness::SourceKind::host, counted.host->name(), false, true, counted.instances});
+    Loop loop;
+    loop.host = counted.host;
+    loop.instances = std::move(counted.instances);
+    add(std::move(loop));
   }
 }
 
@@ -119,6 +123,11 @@ Task<void> CounterLoops::run(std::shared_ptr<Shared> shared, std::shared_ptr<Loo
 Task<void> CounterLoops::start() {
   shared_->running = static_cast<int>(loops_.size());
   for (const auto& loop : loops_) co_await detach(run(shared_, loop));
+}
+
+void CounterLoops::look_at(const std::string& instance) {
+  for (const auto& loop : loops_)
+    if (std::ranges::find(loop->instances, instance) != loop->instances.end()) loop->wake.notify();
 }
 
 bool CounterLoops::all_asked() const {

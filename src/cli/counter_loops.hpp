@@ -13,11 +13,18 @@
 
 namespace hitless::cli {
 
+struct CountedHost {
+  ports::Host* host = nullptr;
+  std::vector<std::string> instances;  // of the service, on it
+};
+
 class CounterLoops {
  public:
   CounterLoops(witness::Session* session, std::vector<ports::Traffic*> pools,
-               std::vector<ports::Host*> hosts);
+               std::vector<CountedHost> hosts);
   Task<void> start();
+  // Asks the instance's host now: what it counts from here on belongs to what begins here.
+  void look_at(const std::string& instance);
   // Every source was asked once, whatever came of it.
   [[nodiscard]] bool all_asked() const;
   // The longest that a source's counters lie behind; 0: none does.

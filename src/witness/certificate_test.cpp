@@ -284,6 +284,55 @@ TEST(Certificate, ASourceThatIsNotRequiredMayBeMissing) {
   EXPECT_EQ(certify(in).verdict, Verdict::confirmed);
 }
 
+// web01 drained at +2.5 s and put back at +5 s; its host counts `more` aborts at `at`.
+CertificateInput aborted(TimeMs at, std::int64_t more, const std::string& counter) {
+  CertificateInput in = good();
+  auto& marks = in.probers[0].seen.marks;
+  Mark drained = mark_at(kBegin + 2'500);
+  drained.instance = "web@web01";
+  drained.phase = PhaseName::drained;
+  marks.insert(marks.begin() + 2, drained);
+  CounterSeries host;
+  host.kind = SourceKind::host;
+  host.name = "web01";
+  host.instances = {"web@web01"};
+  for (TimeMs t = kStart; t <= kEnd + 1'000; t += 250) {
+    CounterSample sample = counted(t, 1);
+    sample.values = {{counter, t > at ? more : 0}};
+    sample.done_ms = t + 10;
+    add_sample(&host, sample);
+  }
+  in.counters.push_back(host);
+  return in;
+}
+
+TEST(Certificate, AHealthCheckThatAStopCutsOffIsNoClient) {
+  const TimeMs out = kBegin + 3'000, in_rotation = kBegin + 6'500;
+  for (const std::string counter : {"TCPAbortOnClose", "TCPAbortOnData"}) {
+    const Certificate c = certify(aborted(out, 2, counter));
+    EXPECT_EQ(c.verdict, Verdict::confirmed) << certificate_text(c);
+    ASSERT_EQ(c.remarks.size(), 1u);
+    EXPECT_NE(c.remarks[0].find("web01: " + counter + " +2 while web@web01 was out of rotation"),
+              std::string::npos)
+        << c.remarks[0];
+    EXPECT_EQ(certify(aborted(in_rotation, 1, counter)).verdict, Verdict::unknown);
+    EXPECT_EQ(certify(aborted(kBegin + 2'400, 1, counter)).verdict, Verdict::unknown)
+        << "it was not drained yet";
+    EXPECT_EQ(certify(aborted(kBegin + 4'900, 1, counter)).verdict, Verdict::unknown)
+        << "seen only when it was to be put back";
+    EXPECT_EQ(certify(aborted(out, 9, counter)).verdict, Verdict::unknown)
+        << "more than there are health checks";
+  }
+  EXPECT_EQ(certify(aborted(out, 1, "ListenDrops")).verdict, Verdict::unknown);
+  CertificateInput shared = aborted(out, 1, "TCPAbortOnClose");
+  shared.counters[1].instances = {"web@web01", "web@web01:81"};
+  EXPECT_EQ(certify(shared).verdict, Verdict::unknown) << "whose it was cannot be told";
+  CertificateInput came_back = aborted(out, 1, "TCPAbortOnClose");
+  for (Mark& mark : came_back.probers[0].seen.marks)
+    if (mark.phase == PhaseName::rejoining) mark.phase = PhaseName::draining;
+  EXPECT_EQ(certify(came_back).verdict, Verdict::unknown) << "put back by another hand";
+}
+
 // A host's counters, with one failure in the rollout that no prober saw.
 CounterSeries host_series(const std::string& name, const std::string& machine) {
   CounterSeries host;

@@ -1,4 +1,6 @@
 // Whether the sources can be believed, and whether they agree.
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/text.hpp"
@@ -74,13 +76,13 @@ void judge_probers(const CertificateInput& input, const Certificate& so_far, Fin
 namespace {
 
 // The rollout lies between these two samples; first: where its baseline begins.
-struct Span {
+struct Samples {
   const CounterSample *first = nullptr, *before = nullptr, *after = nullptr;
   std::string problem;
 };
 
-Span span_of(const CounterSeries& series, TimeMs from, TimeMs to) {
-  Span span;
+Samples span_of(const CounterSeries& series, TimeMs from, TimeMs to) {
+  Samples span;
   for (const CounterSample& sample : series.samples) {
     if (std::max(sample.at_ms, sample.done_ms) <= from) span.before = &sample;
     if (sample.at_ms >= to) span.after = &sample;
@@ -117,7 +119,7 @@ std::optional<std::int64_t> rise(const CounterSample* from, const CounterSample*
 
 struct Seen {  // of one series in both windows
   const CounterSeries* series = nullptr;
-  Span span;
+  Samples span;
 };
 
 std::int64_t exposure(const Seen& seen, bool baseline) {
@@ -128,7 +130,35 @@ std::int64_t exposure(const Seen& seen, bool baseline) {
   return to->at_ms - from->at_ms;
 }
 
-void add_rows(const Seen& seen, double false_alarm, Certificate* out) {
+// A program that is stopped while it has not read a request yet leaves one of these.
+constexpr std::array<std::string_view, 2> kCutOff = {"TCPAbortOnClose", "TCPAbortOnData"};
+
+// How far it rose while the host's one instance was out of rotation with nothing in flight: load
+// balancers and hitless check its health also then, and one check of each may be under way when it
+// stops. Seen between two samples that lie wholly in such a time; what is not, is not left out.
+std::int64_t checks_cut_off(const CertificateInput& input, const CounterSeries& series,
+                            const std::string& counter) {
+  if (series.kind != SourceKind::host || series.instances.size() != 1 || input.probers.empty() ||
+      std::find(kCutOff.begin(), kCutOff.end(), counter) == kCutOff.end())
+    return 0;
+  std::int64_t checkers = 1, all = 0;
+  for (const CounterSeries& each : input.counters)
+    checkers += each.kind == SourceKind::load_balancer ? 1 : 0;
+  const auto& marks = input.probers.front().seen.marks;
+  for (const auto& [from, to] : drained_spans(marks, series.instances.front())) {
+    const CounterSample *first = nullptr, *last = nullptr;
+    for (const CounterSample& sample : series.samples) {
+      if (sample.at_ms < from || std::max(sample.at_ms, sample.done_ms) > to) continue;
+      if (first == nullptr) first = &sample;
+      last = &sample;
+    }
+    all += std::min(rise(first, last, counter).value_or(0), checkers);
+  }
+  return all;
+}
+
+void add_rows(const Seen& seen, const CertificateInput& input, double false_alarm,
+              Certificate* out) {
   for (const auto& [name, value] : seen.span.after->values) {
     CounterRow row;
     row.kind = seen.series->kind;
@@ -137,9 +167,16 @@ void add_rows(const Seen& seen, double false_alarm, Certificate* out) {
     row.sense = sense_of(row.kind, name);
     row.baseline = rise(seen.span.first, seen.span.before, name);
     row.rollout = rise(seen.span.before, seen.span.after, name);
+    const std::int64_t checks = checks_cut_off(input, *seen.series, name);
     if (row.sense != CounterSense::work && row.rollout)
       row.more = more_than_before({row.baseline.value_or(0), exposure(seen, true)},
-                                  {*row.rollout, exposure(seen, false)}, false_alarm);
+                                  {*row.rollout - checks, exposure(seen, false)}, false_alarm);
+    if (checks > 0)
+      out->remarks.push_back(fmt::format(
+          "{}: {} +{} while {} was out of rotation with nothing in flight: health checks that its "
+          "stop cut off, no clients",
+          escape_for_terminal(row.source), name, checks,
+          escape_for_terminal(seen.series->instances.front())));
     if (row.sense == CounterSense::near_miss && row.rollout.value_or(0) > 0)
       out->near_misses.push_back({row.source + ": " + row.counter, *row.rollout});
     out->counters.push_back(std::move(row));
@@ -225,7 +262,7 @@ void judge_counters(const CertificateInput& input, Certificate* out, Findings* f
   }
   if (!any_lb) findings->doubts.emplace_back("no counters of a load balancer were read");
   const double tests = static_cast<double>(std::max<std::size_t>(1, usable.size())) * 6;
-  for (const Seen& seen : usable) add_rows(seen, input.rules.false_alarm / tests, out);
+  for (const Seen& seen : usable) add_rows(seen, input, input.rules.false_alarm / tests, out);
   compare_requests(input, usable, findings);
   if (!findings->refuting.empty()) return;  // then it is no wonder that they rose
   for (const CounterRow& row : out->counters)

@@ -46,8 +46,9 @@ struct CounterSeries {
   // LB: every request of the prober goes through this pool, so their sum over all nodes with this
   // set is at least what the prober sent. False for a pool that counts connections.
   bool sees_all_probes = false;
-  bool required = true;  // without it nothing is confirmed
-  std::string machine;   // of the latest sample that says it
+  bool required = true;                // without it nothing is confirmed
+  std::vector<std::string> instances;  // host: those of the service that are on it
+  std::string machine;                 // of the latest sample that says it
   std::vector<CounterSample> samples;
   std::vector<TimeMs> reset_at;  // counting began anew between the sample before and this time
   std::int64_t unread = 0;       // samples with a problem; they are not kept

@@ -37,6 +37,7 @@ CounterSeries& Session::series_of(const CounterSource& source) {
   series.name = source.name;
   series.sees_all_probes = source.sees_all_probes;
   series.required = source.required;
+  series.instances = source.instances;
   input_.counters.push_back(std::move(series));
   return input_.counters.back();
 }

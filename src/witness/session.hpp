@@ -29,6 +29,7 @@ struct CounterSource {
   std::string name;  // "be_web @ lb-1/n1", "web01"
   bool sees_all_probes = false;
   bool required = true;
+  std::vector<std::string> instances = {};  // host: those of the service that are on it
 };
 
 struct Watched {

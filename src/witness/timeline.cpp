@@ -89,6 +89,21 @@ bool was_in_work(const std::vector<Mark>& marks, const std::string& instance, Ti
   return at_from;
 }
 
+std::vector<Span> drained_spans(const std::vector<Mark>& marks, const std::string& instance) {
+  std::vector<Span> spans;
+  std::optional<TimeMs> since;
+  for (const Mark& mark : marks) {
+    if (mark.window || mark.instance != instance) continue;
+    if (mark.phase == PhaseName::drained) {
+      since = mark.at_ms;
+    } else if (mark.phase != PhaseName::acting && mark.phase != PhaseName::verifying) {
+      if (since && mark.phase == PhaseName::rejoining) spans.push_back({*since, mark.at_ms});
+      since.reset();
+    }
+  }
+  return spans;
+}
+
 std::optional<TimeMs> start_of(const std::vector<Mark>& marks, Window window) {
   for (const Mark& mark : marks)
     if (mark.window == window) return mark.at_ms;

@@ -49,6 +49,13 @@ struct Where {
 // Whether the instance was in work at any time from..to.
 [[nodiscard]] bool was_in_work(const std::vector<Mark>& marks, const std::string& instance,
                                TimeMs from, TimeMs to);
+struct Span {
+  TimeMs from = 0, to = 0;
+};
+// Each time that the instance was out of rotation on every node with nothing in flight, until it
+// was put back. One that came back by any other hand is not among them.
+[[nodiscard]] std::vector<Span> drained_spans(const std::vector<Mark>& marks,
+                                              const std::string& instance);
 // When the window began; empty when it never did.
 [[nodiscard]] std::optional<TimeMs> start_of(const std::vector<Mark>& marks, Window window);
 [[nodiscard]] Window window_at(const std::vector<Mark>& marks, TimeMs moment);
