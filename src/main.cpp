@@ -4,14 +4,16 @@
 #include <exception>
 
 #include "cli/app.hpp"
+#include "cli/streams.hpp"
 
 int main(int argc, char** argv) {
+  hitless::cli::guard_streams();
   try {
-    return hitless::cli::run(argc, argv);
+    return hitless::cli::finish_streams(hitless::cli::run(argc, argv));
   } catch (const std::exception& e) {
     std::fprintf(stderr,
                  "error: internal: %s\n   = help: this is a bug in hitless; please report it\n",
                  e.what());
-    return hitless::cli::kError;
+    return hitless::cli::finish_streams(hitless::cli::kError);
   }
 }

@@ -94,7 +94,7 @@ std::string Terminal::plain(std::string_view text) const {
 
 Terminal terminal_of(std::FILE* stream, ColorWish wish) {
   Terminal terminal;
-  const int fd = fileno(stream);
+  const int fd = stream == stdout ? STDOUT_FILENO : STDERR_FILENO;  // see streams.hpp
   terminal.is_tty = isatty(fd) == 1;
   terminal.color = wants_color(terminal.is_tty, wish);
   terminal.utf8 = is_utf8();
