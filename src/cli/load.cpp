@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "cli/aws_inventory.hpp"
+#include "fleet/load_leniently.hpp"
 #include "runtime/http.hpp"
 #include "runtime/process.hpp"
 
@@ -72,7 +73,13 @@ fleet::Outside outside(std::string state_dir) {
 
 std::optional<fleet::Fleet> load_fleet_or_complain(const App& app,
                                                    std::vector<fleet::Diagnostic>* findings) {
-  fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app), outside(state_dir(app)));
+  if (const auto none = no_fleet_file(app)) {
+    print_error(app, *none);
+    return std::nullopt;
+  }
+  // `check` asks for the findings, and judges all of the file.
+  const auto load = findings != nullptr ? fleet::load_fleet : fleet::load_fleet_leniently;
+  fleet::LoadResult loaded = load(fleet_path(app), outside(state_dir(app)));
   if (!loaded.diagnostics.empty())
     std::fputs(app.err.plain(fleet::render(loaded.diagnostics, app.err.color)).c_str(), stderr);
   if (findings != nullptr) *findings = std::move(loaded.diagnostics);
@@ -80,6 +87,7 @@ std::optional<fleet::Fleet> load_fleet_or_complain(const App& app,
 }
 
 Result<fleet::Fleet> load_fleet_quietly(const App& app) {
+  if (auto none = no_fleet_file(app)) return tl::unexpected<Error>(std::move(*none));
   fleet::LoadResult loaded = fleet::load_fleet(fleet_path(app), outside(state_dir(app)));
   if (loaded.fleet) return std::move(*loaded.fleet);
   return fail(ErrorCode::invalid,

@@ -256,7 +256,8 @@ Result<std::unique_ptr<Wiring>> wire_hosts(const fleet::Fleet& fleet, const std:
 Result<std::unique_ptr<Wiring>> wire_for(const fleet::Fleet& fleet, const std::string& service,
                                          core::Intent intent, Sources sources) {
   if (core::works_on_hosts(intent)) return wire_hosts(fleet, service, intent);
-  return wire(fleet, service, sources);
+  // Only an apply installs them.
+  return wire(fleet, service, intent == core::Intent::apply ? sources : Sources::optional);
 }
 
 }  // namespace hitless::cli

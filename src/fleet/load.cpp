@@ -3,6 +3,7 @@
 #include "base/digest.hpp"
 #include "fleet/check_tree.hpp"
 #include "fleet/load_context.hpp"
+#include "fleet/load_leniently.hpp"
 
 namespace hitless::fleet {
 namespace {
@@ -19,7 +20,8 @@ void resolve_and_validate(LoadContext& context) {
   validate_load_balancers(context);
 }
 
-LoadResult load_source(const Source& source, Diagnostics& diagnostics, const Outside& outside) {
+LoadResult load_source(const Source& source, Diagnostics& diagnostics, const Outside& outside,
+                       bool lenient = false) {
   LoadResult result;
   if (const auto root = parse_yaml(source, diagnostics)) {
     check_tree(*root, source, diagnostics);
@@ -28,7 +30,7 @@ LoadResult load_source(const Source& source, Diagnostics& diagnostics, const Out
     fleet.digest = sha256_hex(source.text());
     const std::size_t slash = source.name().rfind('/');
     const std::string folder = slash == std::string::npos ? "" : source.name().substr(0, slash + 1);
-    LoadContext context{source, *root, diagnostics, fleet, folder, outside, {}};
+    LoadContext context{source, *root, diagnostics, fleet, folder, outside, {}, lenient};
     if (root->kind == Node::Kind::map && root->find("services") != nullptr)
       resolve_and_validate(context);
     fleet.digest = sha256_hex(fleet.digest);
@@ -44,12 +46,24 @@ std::string bracketed(const std::string& address) {
 
 }  // namespace
 
-LoadResult load_fleet(const std::string& path, const Outside& outside) {
+namespace {
+
+LoadResult load_file(const std::string& path, const Outside& outside, bool lenient) {
   Diagnostics diagnostics;
   Source source;
   if (!Source::read(path, path, diagnostics, source))
     return {std::nullopt, diagnostics.take_sorted()};
-  return load_source(source, diagnostics, outside);
+  return load_source(source, diagnostics, outside, lenient);
+}
+
+}  // namespace
+
+LoadResult load_fleet(const std::string& path, const Outside& outside) {
+  return load_file(path, outside, false);
+}
+
+LoadResult load_fleet_leniently(const std::string& path, const Outside& outside) {
+  return load_file(path, outside, true);
 }
 
 LoadResult load_fleet_text(std::string text, const std::string& name, const Outside& outside) {

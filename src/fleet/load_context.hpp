@@ -26,6 +26,7 @@ struct LoadContext {
   const Outside& outside;
   // Services with undefined hosts: how many, so that they still count; -1 when nobody can tell.
   std::map<std::string, std::int64_t> undefined_hosts = {};
+  bool lenient = false;  // files to install may be missing (load_leniently.hpp)
 
   // Where a path of keys and list numbers leads, or its nearest ancestor that exists.
   using Path = std::vector<std::string>;

@@ -98,12 +98,13 @@ void check_sources(const LoadContext& context, const Service& service) {
       struct stat info{};
       const bool found = ::stat(path.c_str(), &info) == 0;
       if (found && S_ISREG(info.st_mode)) continue;
-      auto& d = context.error(
-          "HL0205",
-          context.place({"services", service.name, "config", std::to_string(i), "source"}),
-          fmt::format("{} {}", escape_for_terminal(path),
-                      found ? "is not a regular file" : "does not exist"),
-          found ? "" : "no such file");
+      const Span at =
+          context.place({"services", service.name, "config", std::to_string(i), "source"});
+      const std::string what = fmt::format("{} {}", escape_for_terminal(path),
+                                           found ? "is not a regular file" : "does not exist");
+      const char* label = found ? "" : "no such file";
+      auto& d = context.lenient ? context.warning("HL0205", at, what, label)
+                                : context.error("HL0205", at, what, label);
       d.help = "a path here is relative to the fleet file";
       break;
     }
