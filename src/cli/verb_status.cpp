@@ -71,7 +71,7 @@ bool is_out(core::TargetState state) {
 }
 
 void print_row(const App& app, const Row& row, std::size_t widest,
-               const std::map<core::InstanceId, Hand>& hands) {
+               const std::map<core::InstanceId, Hand>& hands, const char* stranger) {
   const core::TargetState state = row.reading.state;
   const Ink ink = state == core::TargetState::in
                       ? Ink::good
@@ -79,14 +79,14 @@ void print_row(const App& app, const Row& row, std::size_t widest,
   std::string why = row.reading.note;
   if (is_out(state) && state != core::TargetState::unknown && state != core::TargetState::absent) {
     const auto hand = hands.find(row.id);
-    why = hand == hands.end() ? "by someone else's hand (not in our journal)"
+    why = hand == hands.end() ? stranger
                               : "since " + format_timestamp(hand->second.since) + ", " +
                                     hand->second.text + ". Next: " + hand->second.next;
   }
-  fmt::print("  {:<{}} {} {:>6}  {}\n", host_part(row.id), widest,
+  fmt::print("  {:<{}} {} {:>6}{}{}\n", host_part(row.id), widest,
              app.out.paint(ink, fmt::format("{:<13}", core::to_string(state))),
              row.reading.in_flight ? std::to_string(*row.reading.in_flight) : "?",
-             app.out.plain(escape_for_terminal(why)));
+             why.empty() ? "" : "  ", app.out.plain(escape_for_terminal(why)));
 }
 
 void print_unfinished(const App& app, const ports::RolloutRow& row) {
@@ -131,8 +131,8 @@ std::vector<Row> asked_for(const App& app, const std::vector<Row>& rows) {
 
 // Returns false when something is out or unknown.
 bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
-                  ports::Journal* journal) {
-  auto wiring = wire(fleet, name);
+                  ports::Journal* journal, const char* stranger) {
+  auto wiring = wire(fleet, name, Sources::optional);
   if (!wiring) {
     print_error(app, wiring.error());
     return false;
@@ -157,7 +157,7 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
     }
     fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving,
                rows.size(), floor, join(pools, "; "));
-    for (const Row& row : asked_for(app, rows)) print_row(app, row, widest, hands);
+    for (const Row& row : asked_for(app, rows)) print_row(app, row, widest, hands, stranger);
     for (const ports::RolloutRow& row : found.unfinished) print_unfinished(app, row);
     for (const ports::RolloutRow& row : found.untold) print_untold(app, row);
     print_alarms(app, seen);
@@ -174,10 +174,15 @@ int verb_status(App& app) {
   auto fleet = load_fleet_or_complain(app);
   if (!fleet) return kConfig;
   auto journal = open_journal(app, false);  // none yet is fine
+  const char* stranger = "by someone else's hand (not in our journal)";
+  if (!journal && journal.error().code != ErrorCode::not_found) {
+    print_error(app, journal.error());
+    stranger = "by whose hand is not known: our journal cannot be read";
+  }
   bool all_in = true;
   for (const auto& [name, service] : fleet->services) {
     if (!app.options.service.empty() && name != app.options.service) continue;
-    all_in &= show_service(app, *fleet, name, journal ? journal->get() : nullptr);
+    all_in &= show_service(app, *fleet, name, journal ? journal->get() : nullptr, stranger);
   }
   if (!app.options.service.empty() && fleet->service(app.options.service) == nullptr) {
     return failed(app, wire(*fleet, app.options.service).error(), kUsage);

@@ -3,6 +3,9 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "base/text.hpp"
 #include "runtime/durable_file.hpp"
 
@@ -112,6 +115,14 @@ std::string Statement::text(int column) const {
 // ---- Database -----------------------------------------------------------------------------------
 void Database::Close::operator()(sqlite3* db) const {
   sqlite3_close_v2(db);
+}
+
+Status can_be_seen(const std::string& path) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) == 0 || errno == ENOENT || errno == ENOTDIR) return {};
+  return fail(ErrorCode::storage,
+              std::string("the journal cannot be reached: ") + std::strerror(errno), path,
+              "run it as the user whose journal that is, or name another folder: --state-dir");
 }
 
 Result<Database> Database::open(const std::string& path, Access access) {

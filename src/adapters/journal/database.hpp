@@ -65,5 +65,7 @@ class Database {
 // True when the Error of a Database means that the file's content is wrong, not that it cannot be
 // had.
 [[nodiscard]] bool is_corruption(const Error& error);
+// Fails where nobody lets us know whether the file is there: that is not "none yet".
+[[nodiscard]] Status can_be_seen(const std::string& path);
 
 }  // namespace hitless::journal

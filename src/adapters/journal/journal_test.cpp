@@ -541,6 +541,16 @@ TEST(journal, bad_input_is_refused_and_harmless) {
   EXPECT_TRUE(append(*journal, "R-1", {}).has_value());
 }
 
+// Also for root: a loop of links is a folder that nobody can look into.
+TEST(journal, a_folder_that_cannot_be_looked_into_is_not_none_yet) {
+  const TempDir dir;
+  fs::create_symlink(dir.state(), dir.state());
+  const auto journal = open_journal(dir.state(), Mode::read_only);
+  ASSERT_FALSE(journal.has_value());
+  EXPECT_EQ(journal.error().code, ErrorCode::storage);
+  EXPECT_FALSE(verify_journal(dir.state(), Depth::full, {}).has_value());
+}
+
 TEST(journal, no_journal_yet) {
   const TempDir dir;
   const auto journal = open_journal(dir.state(), Mode::read_only);

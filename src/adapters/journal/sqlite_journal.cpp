@@ -306,6 +306,7 @@ Status Impl::seal(Database db, HeadSigner& signer) {
 
 Result<std::unique_ptr<SqliteJournal>> open_for_reading(const std::string& dir) {
   const std::string path = path_of_db(dir);
+  if (auto seen = can_be_seen(path); !seen) return tl::unexpected(seen.error());
   if (size_of(path) < 0) {
     return fail(ErrorCode::not_found, "there is no journal yet", path,
                 "it begins with the first rollout");

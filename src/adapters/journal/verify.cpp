@@ -168,6 +168,7 @@ Report finished(Look& look) {
 
 Result<Report> verify_journal(const std::string& dir, Depth depth, const Trust& trust) {
   const std::string path = path_of_db(dir);
+  if (auto seen = can_be_seen(path); !seen) return tl::unexpected(seen.error());
   for (int round = 0; round < max_looks; ++round) {
     if (size_of(path) < 0) return verify_missing(path, trust);
     Look look{dir, path, depth, trust, {}, {}, false};
