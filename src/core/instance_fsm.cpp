@@ -246,12 +246,15 @@ bool lb_check_passes(const Instance& instance) {
          (instance.reading->check == LbCheck::pass || instance.reading->check == LbCheck::none);
 }
 
+std::string requests(std::int64_t count) {
+  return std::to_string(count) + (count == 1 ? " request" : " requests");
+}
+
 Step step_back_in(const State& state, const Census& census, const Instance& instance,
                   const Rejoining& rejoining, TimeMs now) {
   const std::int64_t mine = instance.reading->requests.value_or(0) - rejoining.requests_at;
   if (mine > 0) {
-    return advance_to(instance, PhaseName::soaking,
-                      "live traffic: " + std::to_string(mine) + " requests");
+    return advance_to(instance, PhaseName::soaking, "live traffic: " + requests(mine));
   }
   const TimeMs end = *rejoining.in_since + state.plan.policy.rejoin.traffic_wait_ms;
   if (now < end) return wait_until(end);
@@ -319,10 +322,10 @@ Step step_soaking(const State& state, const Instance& instance, const Soaking& s
   }
   const bool forward = instance.direction == Direction::forward;
   // Where nobody counts, "no new errors" would be a claim.
-  const std::string seen = instance.reading->requests
-                               ? std::to_string(*instance.reading->requests - soaking.requests_at) +
-                                     " requests, no new errors"
-                               : "in rotation, its requests and errors are not counted";
+  const std::string seen =
+      instance.reading->requests
+          ? requests(*instance.reading->requests - soaking.requests_at) + ", no new errors"
+          : "in rotation, its requests and errors are not counted";
   return advance_to(instance, forward ? PhaseName::done : PhaseName::rolled_back, seen);
 }
 

@@ -44,6 +44,15 @@ Status check_limit(const ServiceParts& parts, const PlanOptions& options) {
     return fail(ErrorCode::invalid, "service " + parts.name + " has no instance on `" + word + "`",
                 {}, "its hosts: " + all);
   }
+  const bool canary_goes =
+      std::any_of(parts.instances.begin(), parts.instances.end(), [&](const InstanceParts& i) {
+        return (options.canary == i.id.value || options.canary == i.host_name) &&
+               selected(options, i);
+      });
+  if (!options.canary.empty() && !canary_goes)
+    return fail(ErrorCode::invalid,
+                "the canary " + options.canary + " is not among the hosts of --limit", {},
+                "name it there too, or leave --canary out");
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/digest.hpp"
+#include "base/text.hpp"
 #include "core/names.hpp"
 #include "core/traffic.hpp"
 #include "engine/package_ops.hpp"
@@ -30,11 +31,12 @@ struct Work {
 };
 
 std::string nodes_of(const InstanceReading& reading, const core::InstanceId& id) {
-  std::string nodes;
+  std::vector<std::string> nodes;  // each once, also with several pools on it
   for (const core::TargetReport& report : reading.reports(id)) {
-    if (!report.node.empty()) nodes += (nodes.empty() ? "" : ", ") + report.node;
+    if (!report.node.empty() && std::find(nodes.begin(), nodes.end(), report.node) == nodes.end())
+      nodes.push_back(report.node);
   }
-  return nodes;
+  return join(nodes, ", ");
 }
 
 // An earlier rollout of ours quarantined it, or was cut off: it is ours to work on and to put back.

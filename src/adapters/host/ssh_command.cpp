@@ -133,8 +133,10 @@ std::vector<std::string> ssh_forward_argv(const SshConfig& config, const std::st
 }
 
 Error explain_ssh_failure(const std::string& name, std::string_view message) {
-  const std::string shown =
+  constexpr std::string_view own_name = "ssh: ";  // said once is enough
+  std::string shown =
       redact(escape_for_terminal(truncate_utf8(one_line(message), max_message_bytes)));
+  if (shown.rfind(own_name, 0) == 0) shown.erase(0, own_name.size());
   for (const auto& meaning : meanings) {
     if (message.find(meaning.words) == std::string_view::npos) continue;
     return {meaning.code, fmt::format("cannot log in: {} (ssh: {})", meaning.what, shown), name,

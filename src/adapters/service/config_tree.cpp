@@ -19,11 +19,13 @@ constexpr DurationMs kReadDeadlineMs = 15'000;
 constexpr DurationMs kRecentMs = 2'000;
 
 // $1 1: with contents; then patterns. "F <base64> <path>", "T <target of the link before>",
-// "U <path>" for a file that may not be read. Names with line breaks are not configuration.
+// (also where a folder on the way is the link), "U <path>" for a file that may not be read. Names
+// with line breaks are not configuration.
 constexpr const char* kReadScript = R"sh(
 LC_ALL=C; export LC_ALL
 contents=$1; shift
 IFS=
+last= real=
 newline='
 '
 for pattern in "$@"; do
@@ -34,7 +36,10 @@ for pattern in "$@"; do
     printf 'F '
     [ "$contents" = 1 ] && base64 <"$file" | tr -d '\n'
     printf ' %s\n' "$file"
-    [ -L "$file" ] && printf 'T %s\n' "$(readlink -f -- "$file")"
+    dir=${file%/*}/
+    [ "$dir" = "$last" ] || { last=$dir; real=$(cd -P -- "$dir" && pwd -P)/ || real=$dir; }
+    if [ -L "$file" ]; then printf 'T %s\n' "$(readlink -f -- "$file")"
+    elif [ "$dir" != "$real" ]; then printf 'T %s\n' "$real${file##*/}"; fi
   done
 done
 echo z
@@ -133,7 +138,7 @@ Task<Result<std::vector<Fetched>>> fetch(ports::Host* host, std::vector<std::str
 // Lays the changed files over what the patterns brought from the disk. A change may be given for
 // the file itself or for what the link of that name points to.
 void lay_over(std::vector<Fetched>& files, const std::vector<std::string>& patterns,
-              const ports::Files& overlay) {
+              const ports::Files& overlay, std::set<std::string>& laid) {
   std::set<std::string> seen;
   for (Fetched& file : files) {
     seen.insert(file.path);
@@ -142,6 +147,7 @@ void lay_over(std::vector<Fetched>& files, const std::vector<std::string>& patte
     if (change == overlay.end()) continue;
     file.content = change->second;
     file.readable = true;
+    laid.insert(change->first);
   }
   for (const auto& [path, content] : overlay) {
     if (seen.count(path) > 0) continue;
@@ -150,7 +156,9 @@ void lay_over(std::vector<Fetched>& files, const std::vector<std::string>& patte
           return pattern == path || confdiff::absolute_path(pattern, "/") == path ||
                  confdiff::glob_match(pattern, path);
         });
-    if (wanted) files.push_back({path, {}, content, true});
+    if (!wanted) continue;
+    files.push_back({path, {}, content, true});
+    laid.insert(path);
   }
 }
 
@@ -187,7 +195,7 @@ Task<Result<ConfigSet>> ConfigTree::read(ports::Files overlay) {
     auto fetched = co_await fetch(host_, wanted);
     if (!fetched) co_return tl::unexpected<Error>(std::move(fetched.error()));
     set.patterns.insert(set.patterns.end(), wanted.begin(), wanted.end());
-    lay_over(*fetched, wanted, overlay);
+    lay_over(*fetched, wanted, overlay, set.laid);
     wanted.clear();
     for (Fetched& file : *fetched) {
       if (!file.readable) {

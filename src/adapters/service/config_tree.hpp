@@ -8,6 +8,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ inline constexpr int kMaxIncludeDepth = 16;
 struct ConfigSet {
   ports::Files files;
   std::vector<std::string> patterns;    // the given files and the includes, absolute
+  std::set<std::string> laid;           // of the overlay, those that belong to it
   std::vector<std::string> unreadable;  // there, but we may not read them
   std::string error_log;                // nginx: of the main file
   bool has_pid = false;                 // nginx: some file sets the pid file

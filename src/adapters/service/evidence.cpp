@@ -32,7 +32,9 @@ core::Check check(std::string name, core::CheckStatus status, std::string_view t
 }
 
 core::Check unknown_check(std::string name, const Error& error) {
-  return {std::move(name), core::CheckStatus::unknown, evidence(describe(error)), error.help};
+  Error said = error;
+  said.help.clear();  // it has a line of its own
+  return {std::move(name), core::CheckStatus::unknown, evidence(describe(said)), error.help};
 }
 
 }  // namespace hitless::service

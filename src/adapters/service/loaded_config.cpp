@@ -186,6 +186,8 @@ class Remembering final : public ports::Service {
     if (!now || !now->active || run_of(*now) != loaded->run) co_return checks;
     const auto files = co_await service_->config_files();
     if (!files) co_return checks;
+    // Another main file than then: the fleet file has changed, and nothing can be compared.
+    if (files->contains(main_config_) && !loaded->files.contains(main_config_)) co_return checks;
     std::erase_if(checks, [](const Check& each) { return each.name == kPendingEdits; });
     if (auto pending = compare_loaded(*loaded, *files, kind_, main_config_))
       checks.push_back(std::move(*pending));

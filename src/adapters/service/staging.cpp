@@ -96,6 +96,20 @@ ports::Files staged_files(const ConfigSet& set, const ports::Files& changed,
   return files;
 }
 
+// The first changed file of which the test says nothing: it is not included, and no text names it,
+// as one names a certificate. A test that we know nothing of may look at whatever it likes.
+std::string not_tested(const ConfigSet& set, const ports::Files& changed, Dialect dialect) {
+  if (dialect == Dialect::plain) return {};
+  for (const auto& [path, content] : changed) {
+    const std::string name = confdiff::base_name(path);
+    const bool named = std::any_of(set.files.begin(), set.files.end(), [&](const auto& file) {
+      return file.second.find(name) != std::string::npos;
+    });
+    if (set.laid.count(path) == 0 && !named) return path;
+  }
+  return {};
+}
+
 }  // namespace
 
 const char* stage_script() {
@@ -132,8 +146,10 @@ Check judge_test_output(const StagedTest& test, const std::string& stage,
       std::string reason =
           test.dialect == Dialect::nginx ? line_with(said, "[emerg]") : std::string();
       if (reason.empty()) reason = last_lines(said, 3);
+      const bool rights = reason.find("Permission denied") != std::string::npos;
       return check(kSyntaxCheck, CheckStatus::fail, test.title + " → " + reason,
-                   "correct the file; nothing was changed on the host");
+                   rights ? "the user that hitless logs in as may not: set sudo: true for this host"
+                          : "correct the file; nothing was changed on the host");
     }
   }
   const std::string warning = test.dialect == Dialect::nginx ? nginx_warning(said) : std::string();
@@ -173,7 +189,14 @@ Task<Check> test_staged(ports::Host* host, ConfigTree* tree, StagedTest test,
   auto ran =
       co_await host->exec(std::move(argv), std::move(*archive), kTestDeadlineMs, host->sudo());
   if (!ran) co_return unknown(ran.error());
-  co_return judge_test_output(test, stage, *ran);
+  Check judged = judge_test_output(test, stage, *ran);
+  const std::string silent_about = not_tested(*set, changed, test.dialect);
+  if (judged.status == CheckStatus::pass && !silent_about.empty()) {
+    judged.status = CheckStatus::warn;
+    judged.evidence += ", but it does not read " + silent_about + ", which is not tested";
+    judged.help = "is that `dest` the path by which the configuration includes it?";
+  }
+  co_return judged;
 }
 
 Task<Check> test_command(ports::Host* host, ConfigTree* tree, std::vector<std::string> argv,

@@ -103,6 +103,29 @@ TEST_F(Staging, TheDiffSeesAChangeBehindALink) {
   EXPECT_NE(diff.summary.change_class, confdiff::ChangeClass::none);
 }
 
+// The configuration includes conf.d/…, and conf.d is a link: the file is the same one.
+TEST_F(Staging, AFileBehindALinkedFolderIsTestedAndCompared) {
+  const std::string real = folder_ / "shared";
+  write_file(real + "/sites/one.conf", "server_tokens off;\n");
+  std::filesystem::create_directory_symlink(real + "/sites", folder_ / "conf/linked.d");
+  const std::string main = main_text({});
+  write_file(main_, main.substr(0, main.rfind('}')) + "  include linked.d/*.conf;\n}\n");
+  const ports::Files wanted{{real + "/sites/one.conf", "server_tokens maybe;\n"}};
+  const auto broken = test(wanted);
+  EXPECT_EQ(broken.status, CheckStatus::fail) << broken.evidence;
+  const auto after = wait_for(service_->config_files_with(wanted));
+  ASSERT_TRUE(after) << after.error().what;
+  EXPECT_EQ(after->at(folder_ / "conf/linked.d/one.conf"), "server_tokens maybe;\n");
+}
+
+TEST_F(Staging, AFileThatTheTestDoesNotReadIsNotSaidToBeTested) {
+  const auto other = test({{folder_ / "conf/elsewhere/site.conf", "bogus;\n"}});
+  EXPECT_EQ(other.status, CheckStatus::warn);
+  EXPECT_NE(other.evidence.find("does not read " + folder_ / "conf/elsewhere/site.conf"),
+            std::string::npos)
+      << other.evidence;
+}
+
 TEST_F(Staging, ACertificateThatChangesWithItIsTheStagedOne) {
   const std::string password_file = folder_ / "conf/cert.pem";
   write_file(password_file, "not a certificate\n");
