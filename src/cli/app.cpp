@@ -35,17 +35,30 @@ std::string xdg(const char* name, const char* fallback) {
   return !value.empty() && value[0] == '/' ? value : home() + "/" + fallback;
 }
 
+constexpr const char* kFleetHere = "hitless.yaml";
+constexpr const char* kFleetOfAll = "/etc/hitless/hitless.yaml";
+
 }  // namespace
 
 std::string fleet_path(const App& app) {
   if (!app.options.fleet_file.empty()) return app.options.fleet_file;
   if (std::string value = env("HITLESS_FLEET"); !value.empty()) return value;
   const std::string user = xdg("XDG_CONFIG_HOME", ".config") + "/hitless/hitless.yaml";
-  for (const std::string& path :
-       {std::string("hitless.yaml"), user, std::string("/etc/hitless/hitless.yaml")}) {
+  for (const std::string& path : {std::string(kFleetHere), user, std::string(kFleetOfAll)}) {
     if (exists(path)) return path;
   }
-  return "hitless.yaml";
+  return kFleetHere;
+}
+
+std::optional<Error> no_fleet_file(const App& app) {
+  if (!app.options.fleet_file.empty() || !env("HITLESS_FLEET").empty()) return std::nullopt;
+  if (fleet_path(app) != kFleetHere || exists(kFleetHere)) return std::nullopt;
+  return Error{ErrorCode::not_found,
+               "there is no fleet file",
+               {},
+               std::string("looked for ./") + kFleetHere + ", " +
+                   xdg("XDG_CONFIG_HOME", ".config") + "/hitless/hitless.yaml and " + kFleetOfAll +
+                   "; write one (README.md has a small one), or name yours: -f FILE"};
 }
 
 std::string state_dir(const App& app) {

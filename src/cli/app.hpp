@@ -20,6 +20,8 @@ struct App {
 
 // flag > environment > ./hitless.yaml > user (XDG) > /etc/hitless
 [[nodiscard]] std::string fleet_path(const App& app);
+// Nothing was named, and none is in the usual places.
+[[nodiscard]] std::optional<Error> no_fleet_file(const App& app);
 // flag > $HITLESS_STATE_DIR > $XDG_STATE_HOME/hitless > ~/.local/state/hitless
 [[nodiscard]] std::string state_dir(const App& app);
 [[nodiscard]] std::string actor_name();  // "alice@laptop"

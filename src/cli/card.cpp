@@ -177,7 +177,7 @@ std::string result_card(const core::State& state, const CardExtras& extras, cons
   std::string sent = state.incident;
   for (const std::string& each : extras.sent) sent += (sent.empty() ? "" : "  ") + each;
   if (display_width(sent) <= kSentOnOneLine) {
-    row(card, "sent", sent);
+    row(card, extras.sent.empty() ? "incident" : "sent", sent);
   } else {  // some did not get it, and each says why
     row(card, "sent", state.incident.empty() ? extras.sent.front() : state.incident);
     for (std::size_t i = state.incident.empty() ? 1 : 0; i < extras.sent.size(); ++i)

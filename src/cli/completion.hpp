@@ -8,6 +8,7 @@ namespace hitless::cli {
 struct CompletionVerb {
   std::string name, about;
   std::vector<std::string> flags;
+  std::vector<std::string> words;  // what may stand after it, where that is one of a few
 };
 [[nodiscard]] std::string render_completion(const std::string& shell,
                                             const std::vector<CompletionVerb>& verbs);

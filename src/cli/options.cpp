@@ -115,9 +115,10 @@ struct Binder {
 
   // What goes on after the start: of a rollout that runs, was cut off or has ended.
   void recovery() {
-    const auto on_one = [this](const char* name, const char* about, const char* example) {
+    const auto on_one = [this](const char* name, const char* about, const char* example,
+                               const char* id = "its id; without one, the only one that fits") {
       CLI::App* sub = verb(name, about, example);
-      sub->add_option("rollout", o.id, "its id; without one, the only one that fits");
+      sub->add_option("rollout", o.id, id);
       return sub;
     };
     const auto asks = [this](CLI::App* sub) {
@@ -150,12 +151,12 @@ struct Binder {
            "hitless abort R-7f3a21");
     CLI::App* retry =
         on_one("retry", "The same again, for what a rollout failed on or did not come to",
-               "hitless retry R-7f3a21");
+               "hitless retry R-7f3a21", "its id; without one, the newest");
     asks(retry);
     in_freeze(retry);
     asks(on_one("rollback",
                 "Put back the configuration that a rollout replaced, under the same rules",
-                "hitless rollback R-7f3a21"));
+                "hitless rollback R-7f3a21", "its id; without one, the newest"));
   }
 
   void report() {
@@ -297,15 +298,28 @@ ProgressKind progress_kind(const std::string& text) {
   return ProgressKind::automatic;
 }
 
+// "TEXT:{a,b}" → a, b
+std::vector<std::string> choices_of(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  const std::size_t open = type.find('{'), close = type.find('}');
+  if (open == std::string::npos || close == std::string::npos) return {};
+  return split(std::string_view(type).substr(open + 1, close - open - 1), ',');
+}
+
 std::vector<CompletionVerb> walk(const CLI::App& app) {
   std::vector<CompletionVerb> verbs;
   for (const CLI::App* sub : app.get_subcommands({})) {
-    CompletionVerb verb{sub->get_name(), sub->get_description(), {}};
-    for (const CLI::Option* option : sub->get_options()) {
-      for (const std::string& name : option->get_lnames()) verb.flags.push_back("--" + name);
-    }
-    for (const CLI::Option* option : app.get_options()) {
-      for (const std::string& name : option->get_lnames()) verb.flags.push_back("--" + name);
+    CompletionVerb verb{sub->get_name(), sub->get_description(), {}, {}};
+    for (const CLI::App* from : {sub, &app}) {
+      for (const CLI::Option* option : from->get_options()) {
+        if (option->get_positional() && option->get_lnames().empty())
+          verb.words = choices_of(*option).empty() ? verb.words : choices_of(*option);
+        if (option->get_group().empty()) continue;  // hidden
+        for (const std::string& name : option->get_lnames()) {
+          if (name != "version" && (name != "help" || from == sub))
+            verb.flags.push_back("--" + name);
+        }
+      }
     }
     verbs.push_back(std::move(verb));
   }

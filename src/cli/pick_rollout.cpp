@@ -44,6 +44,11 @@ Result<ports::RolloutRow> pick_rollout(const App& app, Pick pick) {
   auto rows = (*journal)->rollouts(kLookBack);
   if (!rows) return tl::unexpected<Error>(rows.error());
   if (!app.options.id.empty()) return by_id(*rows, app.options.id, pick);
+  if (pick == Pick::ended && !rows->empty()) {
+    if (rows->front().result.empty())
+      return tl::unexpected<Error>(does_not_fit(rows->front(), pick));
+    return rows->front();
+  }
   std::vector<ports::RolloutRow> unfinished;
   for (const ports::RolloutRow& row : *rows) {
     if (row.result.empty()) unfinished.push_back(row);
@@ -51,6 +56,9 @@ Result<ports::RolloutRow> pick_rollout(const App& app, Pick pick) {
   if (unfinished.size() == 1 || (pick == Pick::any && !unfinished.empty())) return unfinished[0];
   if (unfinished.empty()) {
     if (pick == Pick::any && !rows->empty()) return rows->front();
+    if (rows->empty())
+      return fail(ErrorCode::not_found, "there was no rollout yet", {},
+                  "`hitless plan SERVICE` shows what one would do");
     return fail(ErrorCode::not_found, "no rollout runs or was cut off", {},
                 "`hitless history` lists those that ended");
   }

@@ -1,4 +1,4 @@
-// Which rollout a verb means: the id that was given, or the only one that fits.
+// Which rollout a verb means: the id that was given, or the only one that fits, or the newest.
 #pragma once
 #include <optional>
 #include <string_view>
@@ -13,7 +13,7 @@ inline constexpr std::string_view kOwed = "notify:";
 
 enum class Pick {
   unfinished,  // runs, or was cut off
-  ended,
+  ended,       // the newest of all, if it has ended
   any,  // the newest unfinished one, else the newest
 };
 

@@ -22,6 +22,14 @@ constexpr DurationMs kHostDeadlineMs = 15'000;
 struct Findings {
   App* app;
   int bad = 0;
+  std::vector<std::string> no_way;  // hosts that cannot be worked on, which has been said
+
+  // Its help stands on a line of its own, and so does not stand in the evidence.
+  void add(const std::string& what, Error error) {
+    const std::string help = std::exchange(error.help, {});
+    if (error.where == what) error.where.clear();
+    add(core::CheckStatus::fail, what, describe(error), help);
+  }
 
   void add(core::CheckStatus status, const std::string& what, const std::string& evidence,
            const std::string& help = {}) {
@@ -55,7 +63,8 @@ Task<void> check_host(Findings* findings, ports::Host* host) {
   auto said = co_await host->exec({"date", "+%s"}, {}, kHostDeadlineMs);
   if (!said || said->exit_code != 0) {
     const Error error = said ? Error{ErrorCode::failed, said->err, {}, {}} : said.error();
-    findings->add(core::CheckStatus::fail, host->name(), describe(error), error.help);
+    findings->add(host->name(), error);
+    findings->no_way.push_back(host->name());
     co_return;
   }
   findings->add(core::CheckStatus::pass, host->name(),
@@ -70,9 +79,10 @@ Task<void> check_host(Findings* findings, ports::Host* host) {
   if (!host->sudo()) co_return;
   auto root = co_await host->exec({"true"}, {}, kHostDeadlineMs, true);
   const bool ok = root && root->exit_code == 0;
+  if (!ok) findings->no_way.push_back(host->name());
   findings->add(
       ok ? core::CheckStatus::pass : core::CheckStatus::fail, host->name() + " sudo -n",
-      ok ? "works without a password" : (root ? redact(root->err) : describe(root.error())),
+      ok ? "works without a password" : (root ? redact(root->err) : root.error().what),
       "put the lines of `hitless doctor --sudoers` into /etc/sudoers.d/hitless on that host");
 }
 
@@ -90,8 +100,7 @@ Task<void> check_instances(Findings* findings, const Wiring* wiring) {
   for (const auto& pool : wiring->pools) {
     auto capabilities = co_await pool->capabilities();
     if (!capabilities) {
-      findings->add(core::CheckStatus::fail, pool->describe(), describe(capabilities.error()),
-                    capabilities.error().help);
+      findings->add(pool->describe(), capabilities.error());
       continue;
     }
     findings->add(core::CheckStatus::pass, pool->describe(), "answers");
@@ -104,8 +113,15 @@ Task<void> check_instances(Findings* findings, const Wiring* wiring) {
       findings->add(core::CheckStatus::warn, pool->describe(), remark);
   }
   for (const engine::InstanceParts& instance : wiring->parts.instances) {
-    for (const core::Check& check : co_await instance.service->validate()) {
-      findings->add(check.status, instance.id.value + " " + check.name, check.evidence, check.help);
+    const std::string host = host_part(instance.id);
+    if (std::find(findings->no_way.begin(), findings->no_way.end(), host) !=
+        findings->no_way.end()) {
+      findings->add(core::CheckStatus::unknown, instance.id.value,
+                    "not looked at: " + host + " cannot be worked on, see above");
+    } else {
+      for (const core::Check& check : co_await instance.service->validate())
+        findings->add(check.status, instance.id.value + " " + check.name, check.evidence,
+                      check.help);
     }
     if (instance.health == nullptr) continue;
     const core::HealthReading health = co_await instance.health->probe();
@@ -134,7 +150,7 @@ Task<void> check_sinks(Findings* findings, const std::vector<std::unique_ptr<por
     const bool ok = delivered.has_value();
     findings->add(ok ? core::CheckStatus::pass : core::CheckStatus::fail,
                   "notification " + sink->name(),
-                  ok ? "test message delivered" : describe(delivered.error().error),
+                  ok ? "test message delivered" : delivered.error().error.what,
                   ok ? "" : delivered.error().error.help);
   }
 }
@@ -170,13 +186,13 @@ int verb_doctor(App& app) {
   if (!wanted.empty() && fleet->service(wanted) == nullptr)
     return failed(app, wire(*fleet, wanted).error(), kUsage);
   if (app.options.sudoers) return print_sudoers(app, *fleet);
-  Findings findings{&app};
+  Findings findings{&app, 0, {}};
   for (const auto& [name, service] : fleet->services) {
     if (!wanted.empty() && name != wanted) continue;
     findings.say(app.out.paint(Ink::bold, name));
     auto wiring = wire(*fleet, name);
     if (!wiring) {
-      findings.add(core::CheckStatus::fail, name, describe(wiring.error()), wiring.error().help);
+      findings.add(name, wiring.error());
       continue;
     }
     run_with(std::move(*wiring), [&](Wiring* w) { return examine(&findings, w); });
@@ -184,8 +200,7 @@ int verb_doctor(App& app) {
   }
   auto sinks = wire_sinks(*fleet);
   if (!sinks) {
-    findings.add(core::CheckStatus::fail, "notifications", describe(sinks.error()),
-                 sinks.error().help);
+    findings.add("notifications", sinks.error());
   } else if (!sinks->empty()) {
     findings.say(app.out.paint(Ink::bold, "notifications"));
     run_until_done([&] { return check_sinks(&findings, &*sinks); });

@@ -52,6 +52,52 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("1 service, 2 instances", done.stdout)
 
+    def test_without_a_fleet_file_it_says_where_it_looked(self):
+        empty = self.path / "empty"
+        empty.mkdir()
+        env = {"PATH": os.environ["PATH"], "HOME": str(empty), "HITLESS_STATE_DIR": str(self.path / "state")}
+        done = subprocess.run([HITLESS, "status"], cwd=empty, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=60, check=False)
+        if pathlib.Path("/etc/hitless/hitless.yaml").exists():
+            self.skipTest("this machine has a fleet file for all")
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("there is no fleet file", done.stderr)
+        self.assertIn(str(empty / ".config/hitless/hitless.yaml"), done.stderr)
+
+    def test_doctor_says_once_that_it_cannot_log_in(self):
+        fleet = GOOD.replace("address: 192.0.2.1}", "address: 127.0.0.1, ssh: 127.0.0.1, port: 1}")
+        fleet = fleet.replace("address: 192.0.2.2}", "address: 127.0.0.2, connect: local}")
+        done = self.run_it("doctor", fleet=fleet)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stdout.count("cannot log in"), 1, done.stdout)
+        self.assertIn("web01: cannot log in: the connection was refused (ssh: connect to", done.stdout)
+        self.assertIn("web@web01: not looked at: web01 cannot be worked on, see above", done.stdout)
+
+    def test_a_canary_that_is_not_selected_is_refused(self):
+        fleet = GOOD.replace("address: 192.0.2.", "connect: local, address: 127.0.0.")
+        done = self.run_it("plan", "web", "--limit", "web01", "--canary", "web02", "--out", "-", fleet=fleet)
+        self.assertEqual(done.returncode, 64, done.stdout)
+        self.assertIn("the canary web02 is not among the hosts of --limit", done.stderr)
+
+    def test_results_that_are_lost_are_an_error(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([HITLESS, "schema"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+                                  check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("standard output could not be written: No space left on device", done.stderr)
+
+    def test_a_file_to_install_that_is_gone_is_no_reason_not_to_look(self):
+        fleet = GOOD.replace("address: 192.0.2.", "connect: local, address: 127.0.0.").replace(
+            "    policy:", "    config: [{source: ./gone.conf, dest: \"/etc/nginx/{host}.conf\"}]\n    policy:")
+        for verb in (["status"], ["plan", "web", "--out", "-"]):
+            done = self.run_it(*verb, fleet=fleet)
+            self.assertIn("warning[HL0205]: gone.conf does not exist", done.stderr)
+            self.assertIn("web01", done.stdout, done.stderr)
+        done = self.run_it("plan", "web", "--for", "apply", "--out", "-", fleet=fleet)
+        self.assertEqual(done.returncode, 78, done.stdout)
+        self.assertIn("cannot read the new configuration", done.stderr)
+        self.assertEqual(self.run_it("check", "--offline", fleet=fleet).returncode, 78)
+
     def test_misspelt_key_reads_as_documented(self):
         done = self.run_it("check", "--offline", fleet=GOOD.replace("deadline: 30s", "deadlin: 30s"))
         self.assertEqual(done.returncode, 78)
