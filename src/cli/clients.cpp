@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "fleet/endpoints.hpp"
 #include "witness/timeline.hpp"
 
 namespace hitless::cli {
@@ -97,7 +98,8 @@ void add_executions(const fleet::Prober& prober, const fleet::Service& service,
   for (const fleet::Instance& instance : service.instances) {
     witness::ExecutionsSource source;
     source.name = instance.id;
-    source.url = fleet::expand(prober.executions_url, fleet::placeholders_of(service, instance));
+    source.url =
+        fleet::expand_endpoint(prober.executions_url, fleet::placeholders_of(service, instance));
     source.ca_file = prober.ca_file.value_or("");
     source.verify_tls = prober.verify_tls;
     const auto same = [&](const auto& other) { return other.url == source.url; };

@@ -1,5 +1,8 @@
 #include "cli/load.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdio>
 
 #include "base/text.hpp"
@@ -71,6 +74,30 @@ fleet::Outside outside(std::string state_dir) {
 
 }  // namespace
 
+namespace {
+
+// Of a file that is good, all but `check` tell only what stands in the way of something; an
+// inventory of others may have hundreds of remarks.
+void complain(const App& app, std::vector<fleet::Diagnostic> found) {
+  const bool good = std::none_of(found.begin(), found.end(), [](const fleet::Diagnostic& each) {
+    return each.severity == fleet::Severity::error;
+  });
+  std::size_t left_out = 0;
+  if (good) {
+    left_out =
+        std::erase_if(found, [](const fleet::Diagnostic& each) { return each.code != "HL0205"; });
+  }
+  if (!found.empty())
+    std::fputs(app.err.plain(fleet::render(found, app.err.color)).c_str(), stderr);
+  if (left_out > 0) {
+    fmt::print(stderr, "{} {}: {} warning{}; `hitless check` shows {}\n",
+               app.err.paint(Ink::warn, app.err.warning()), escape_for_terminal(fleet_path(app)),
+               left_out, left_out == 1 ? "" : "s", left_out == 1 ? "it" : "them");
+  }
+}
+
+}  // namespace
+
 std::optional<fleet::Fleet> load_fleet_or_complain(const App& app,
                                                    std::vector<fleet::Diagnostic>* findings) {
   if (const auto none = no_fleet_file(app)) {
@@ -80,9 +107,13 @@ std::optional<fleet::Fleet> load_fleet_or_complain(const App& app,
   // `check` asks for the findings, and judges all of the file.
   const auto load = findings != nullptr ? fleet::load_fleet : fleet::load_fleet_leniently;
   fleet::LoadResult loaded = load(fleet_path(app), outside(state_dir(app)));
+  if (findings == nullptr) {
+    complain(app, std::move(loaded.diagnostics));
+    return std::move(loaded.fleet);
+  }
   if (!loaded.diagnostics.empty())
     std::fputs(app.err.plain(fleet::render(loaded.diagnostics, app.err.color)).c_str(), stderr);
-  if (findings != nullptr) *findings = std::move(loaded.diagnostics);
+  *findings = std::move(loaded.diagnostics);
   return std::move(loaded.fleet);
 }
 

@@ -240,7 +240,10 @@ struct Teller {
       case PhaseName::soaking:
         say(e.instance, "FIX",
             host_part(e.instance) + " back in rotation after " + seconds_text(instance->back_ms) +
-                ": load balancer healthcheck PASSING, " + e.reason,
+                (instance->reading && instance->reading->check == core::LbCheck::none
+                     ? ": the load balancer does not check, "
+                     : ": load balancer healthcheck PASSING, ") +
+                e.reason,
             Mood::good);
         break;
       case PhaseName::done:

@@ -92,10 +92,12 @@ Task<void> check_instances(Findings* findings, const Wiring* wiring) {
     const bool known =
         report.admin != core::AdminState::unknown && report.admin != core::AdminState::absent;
     if (known) continue;
-    findings->add(
-        core::CheckStatus::fail, report.pool + " @ " + report.node,
-        report.instance.value + ": " + report.note,
-        "the stats socket needs `level admin`, and server names must be those of `pools:`");
+    findings->add(core::CheckStatus::fail, report.pool + " @ " + report.node,
+                  report.instance.value + ": " + report.note,
+                  report.admin == core::AdminState::absent
+                      ? "`pools:` must name it as the load balancer does"
+                      : "can it be reached, and may it be asked? HAProxy: the stats socket needs "
+                        "`level admin`");
   }
   for (const auto& pool : wiring->pools) {
     auto capabilities = co_await pool->capabilities();

@@ -139,6 +139,11 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
   }
   Seen seen;
   const std::vector<std::string> pools = (*wiring)->pool_texts();
+  if (pools.empty() && !app.options.json) {
+    fmt::print("{}  in no load balancer, so nothing is in rotation or out of it\n",
+               app.out.paint(Ink::bold, name));
+    return true;
+  }
   const std::int64_t floor = (*wiring)->parts.policy.capacity.floor;
   Waiting waiting(app, looking_at(**wiring));
   run_with(std::move(*wiring), [&](Wiring* w) { return read(w, &seen); });
@@ -163,7 +168,7 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
     print_alarms(app, seen);
   }
   for (const Row& row : rows) {
-    if (row.reading.state != core::TargetState::in) return false;
+    if (row.reading.state != core::TargetState::in && !pools.empty()) return false;
   }
   return true;
 }

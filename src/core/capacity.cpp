@@ -103,8 +103,8 @@ Permission may_take_out(const State& state, const Census& census, const Instance
     // could still come back by itself is needed more than our work is; one that we took out
     // ourselves only comes back by our work. And one that merely cannot be seen may well serve.
     const bool ours = instance.taken_out || instance.direction == Direction::backward;
-    const std::string others =
-        std::to_string(now) + " others serving, floor " + std::to_string(floor) + of;
+    const std::string others = std::to_string(now) + (now == 1 ? " other" : " others") +
+                               " serving, floor " + std::to_string(floor) + of;
     if (HITLESS_PLANTED(rollback_ignores_floor) && ours) return {true, others};
     if (now >= floor) return {true, may_serve(instance) ? others : "it does not serve now"};
     if (ours && !may_serve(instance)) return {true, "it does not serve now"};

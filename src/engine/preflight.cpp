@@ -143,6 +143,10 @@ Task<void> check_traffic(Work* work) {
       break;
     case core::TargetState::unknown:
       check.help = "the load balancer could not be asked; `hitless doctor` checks the way to it";
+      if (work->parts->pools.empty()) {
+        check.evidence = "the service is in no load balancer";
+        check.help = "who cannot take it out of rotation may not touch it: give it `pools:`";
+      }
       break;
   }
   work->add(std::move(check));
@@ -322,7 +326,7 @@ Task<void> check_rollback(Work* work, const ConfigPlan* plan) {
 Task<void> check_config_change(Work* work) {
   auto plan = co_await plan_config(work->parts, work->instance);
   if (!plan) {
-    work->add({"New config diff", CheckStatus::unknown, describe(plan.error()), plan.error().help});
+    work->add({"New config diff", CheckStatus::unknown, words_of(plan.error()), plan.error().help});
     co_return;
   }
   const confdiff::Summary& summary = plan->diff.summary;

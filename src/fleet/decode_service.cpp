@@ -4,6 +4,7 @@
 
 #include "base/names.hpp"
 #include "base/text.hpp"
+#include "fleet/endpoints.hpp"
 #include "fleet/load_context.hpp"
 
 namespace hitless::fleet {
@@ -235,8 +236,9 @@ class ServiceDecoder {
   void add_targets(Instance& instance) {
     const Placeholders values = placeholders_of(service_, instance);
     for (const auto& pool : service_.pools) {
-      Target target{pool.lb, expand(pool.pool, values), expand(pool.member, values), {}};
-      for (const auto& [key, value] : pool.extras) target.extras[key] = expand(value, values);
+      Target target{pool.lb, expand(pool.pool, values), expand_endpoint(pool.member, values), {}};
+      for (const auto& [key, value] : pool.extras)
+        target.extras[key] = expand_endpoint(value, values);
       instance.targets.push_back(std::move(target));
     }
   }

@@ -2,6 +2,7 @@
 // errors, so that all of them are shown at once; the fleet itself is given out only without errors.
 #include "base/digest.hpp"
 #include "fleet/check_tree.hpp"
+#include "fleet/endpoints.hpp"
 #include "fleet/load_context.hpp"
 #include "fleet/load_leniently.hpp"
 
@@ -106,6 +107,14 @@ Placeholders placeholders_of(const Service& service, const Instance& instance) {
       {"host", instance.host}, {"address", instance.address}, {"service", service.name}};
   if (instance.port) values.emplace_back("port", std::to_string(*instance.port));
   return values;
+}
+
+std::string expand_endpoint(const std::string& text, Placeholders values) {
+  if (text.find("{address}:") != std::string::npos) {
+    for (auto& [name, value] : values)
+      if (name == "address") value = bracketed(value);
+  }
+  return expand(text, values);
 }
 
 HealthCheck resolve(HealthCheck check, const Service& service, const Instance& instance) {

@@ -80,6 +80,33 @@ notifications:
 prober: [ { url: "http://127.0.0.1:8000/" } ]
 )";
 
+TEST(Load, AnIpv6AddressBeforeAPortHasBracketsInPools) {
+  const auto result = load_fleet_text(R"(version: 1
+hosts:
+  a: { connect: local, address: "::1" }
+load_balancers:
+  edge: { kind: nginx, upstreams: /etc/nginx/u.conf, nodes: [{ name: lb-1 }] }
+  f5:
+    kind: command
+    drain: [a, "{address}"]
+    rejoin: [a]
+    state: [a]
+    nodes: [{ name: lb-2 }]
+services:
+  w:
+    kind: nginx
+    hosts: a
+    port: 80
+    pools: [{ lb: edge, upstream: w }, { lb: f5, pool: p, member: "{address}" }]
+    policy: { floor: 0 }
+)",
+                                      "hitless.yaml");
+  ASSERT_TRUE(result.fleet) << render(result.diagnostics, false);
+  const auto& targets = result.fleet->service("w")->instances.at(0).targets;
+  EXPECT_EQ(targets.at(0).member, "[::1]:80");
+  EXPECT_EQ(targets.at(1).member, "::1") << "alone it is an address";
+}
+
 TEST(Load, DefaultsComeFromTheKeyTables) {
   const auto result = load_text(kGood);
   ASSERT_TRUE(result.fleet) << render(result.diagnostics, false);

@@ -98,6 +98,23 @@ class CommandLine(unittest.TestCase):
         self.assertIn("cannot read the new configuration", done.stderr)
         self.assertEqual(self.run_it("check", "--offline", fleet=fleet).returncode, 78)
 
+    def test_warnings_in_full_are_for_check(self):
+        fleet = GOOD.replace("address: 192.0.2.", "connect: local, address: 127.0.0.")  # no health: HL0310
+        self.assertIn("warning[HL0310]", self.run_it("check", "--offline", fleet=fleet).stderr)
+        looked = self.run_it("status", fleet=fleet)
+        self.assertNotIn("HL0310", looked.stderr)
+        self.assertIn("hitless.yaml: 1 warning; `hitless check` shows it", looked.stderr)
+
+    def test_a_service_in_no_load_balancer_is_not_out_of_rotation(self):
+        fleet = GOOD.replace("address: 192.0.2.", "connect: local, address: 127.0.0.")
+        fleet = "\n".join(line for line in fleet.splitlines() if "pools:" not in line)
+        done = self.run_it("status", fleet=fleet)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("web  in no load balancer", done.stdout)
+        done = self.run_it("plan", "web", "--out", "-", fleet=fleet)
+        self.assertEqual(done.returncode, 5, done.stdout)
+        self.assertIn("would not start: Load balancer healthcheck: the service is in no load balancer", done.stderr)
+
     def test_misspelt_key_reads_as_documented(self):
         done = self.run_it("check", "--offline", fleet=GOOD.replace("deadline: 30s", "deadlin: 30s"))
         self.assertEqual(done.returncode, 78)
