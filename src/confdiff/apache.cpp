@@ -6,6 +6,7 @@
 #include "confdiff/directives.hpp"
 #include "confdiff/glob.hpp"
 #include "confdiff/parts.hpp"
+#include "confdiff/rule_rows.hpp"
 
 namespace hitless::confdiff {
 namespace {
@@ -166,15 +167,7 @@ constexpr Row kRows[] = {
 };
 
 const Row* row_of(const std::string& name) {
-  static const auto* index = [] {
-    auto* built = new std::map<std::string, const Row*>();
-    for (const Row& row : kRows) {
-      for (const std::string& each : split(row.names, ' ')) {
-        if (!each.empty()) built->emplace(each, &row);
-      }
-    }
-    return built;
-  }();
+  static const auto* index = new auto(rows_by_name(kRows));
   const auto found = index->find(name);
   return found == index->end() ? nullptr : found->second;
 }

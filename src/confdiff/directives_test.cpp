@@ -2,28 +2,11 @@
 #include <gtest/gtest.h>
 
 #include "confdiff/config_diff.hpp"
+#include "confdiff/diff_cases_for_tests.hpp"
 #include "confdiff/directives.hpp"
 
 namespace hitless::confdiff {
 namespace {
-
-std::string told(const DiffResult& result) {
-  std::string out;
-  for (const Change& change : result.changes) {
-    out += change.kind == ChangeKind::added     ? "+ "
-           : change.kind == ChangeKind::removed ? "- "
-                                                : "~ ";
-    out += change.path + "|" + change.before + "|" + change.after + "|" +
-           name_of(change.change_class) + "\n";
-  }
-  return out;
-}
-
-struct Case {
-  const char* before;
-  const char* after;
-  const char* expected;
-};
 
 class ApacheDiff : public testing::TestWithParam<Case> {};
 TEST_P(ApacheDiff, IsToldByMeaning) {

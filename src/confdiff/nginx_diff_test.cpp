@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "confdiff/config_diff.hpp"
+#include "confdiff/diff_cases_for_tests.hpp"
 
 namespace hitless::confdiff {
 namespace {
@@ -12,25 +13,6 @@ const Context kContext{"/healthz", 80};
 DiffResult diff(const std::string& before, const std::string& after, Context context = kContext) {
   return diff_config(Kind::nginx, {{kMain, before}}, {{kMain, after}}, kMain, context);
 }
-
-// "+ path|before|after|class", one line for each change.
-std::string told(const DiffResult& result) {
-  std::string out;
-  for (const Change& change : result.changes) {
-    out += change.kind == ChangeKind::added     ? "+ "
-           : change.kind == ChangeKind::removed ? "- "
-                                                : "~ ";
-    out += change.path + "|" + change.before + "|" + change.after + "|" +
-           name_of(change.change_class) + "\n";
-  }
-  return out;
-}
-
-struct Case {
-  const char* before;
-  const char* after;
-  const char* expected;
-};
 
 class NginxDiff : public testing::TestWithParam<Case> {};
 

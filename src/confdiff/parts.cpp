@@ -20,6 +20,35 @@ std::string bytes_of(const std::string* content) {
   return content == nullptr ? "" : fmt::format("{} bytes", content->size());
 }
 
+struct Judgement {
+  ChangeClass change_class;
+  Topic topic;
+  const char* reason;
+};
+
+// Each changed file as one change, all judged alike.
+std::vector<Change> changed_files(const Files& before, const Files& after,
+                                  const Judgement& judgement) {
+  ChangeList list;
+  for_each_changed_file(
+      before, after,
+      [&](const std::string& path, const std::string* old_one, const std::string* new_one) {
+        Change change;
+        change.kind = old_one == nullptr   ? ChangeKind::added
+                      : new_one == nullptr ? ChangeKind::removed
+                                           : ChangeKind::changed;
+        change.path = path;
+        change.file = path;
+        change.before = bytes_of(old_one);
+        change.after = bytes_of(new_one);
+        change.change_class = judgement.change_class;
+        change.topic = judgement.topic;
+        change.reason = judgement.reason;
+        list.add(std::move(change));
+      });
+  return list.take();
+}
+
 }  // namespace
 
 Change broken_before(const ParseError& error) {
@@ -42,46 +71,16 @@ Change broken_after(const ParseError& error) {
 
 void add_layout_changes(const Files& before, const Files& after, DiffResult& result) {
   if (!result.changes.empty()) return;
-  ChangeList list;
-  for_each_changed_file(
-      before, after,
-      [&](const std::string& path, const std::string* old_one, const std::string* new_one) {
-        Change change;
-        change.kind = old_one == nullptr   ? ChangeKind::added
-                      : new_one == nullptr ? ChangeKind::removed
-                                           : ChangeKind::changed;
-        change.path = path;
-        change.file = path;
-        change.before = bytes_of(old_one);
-        change.after = bytes_of(new_one);
-        change.change_class = ChangeClass::none;
-        change.topic = Topic::layout;
-        change.reason = "comments, layout or order only";
-        list.add(std::move(change));
-      });
-  result.changes = list.take();
+  result.changes = changed_files(
+      before, after, {ChangeClass::none, Topic::layout, "comments, layout or order only"});
 }
 
 DiffResult diff_text_files(const Files& before, const Files& after) {
-  ChangeList list;
-  for_each_changed_file(
-      before, after,
-      [&](const std::string& path, const std::string* old_one, const std::string* new_one) {
-        Change change;
-        change.kind = old_one == nullptr   ? ChangeKind::added
-                      : new_one == nullptr ? ChangeKind::removed
-                                           : ChangeKind::changed;
-        change.path = path;
-        change.file = path;
-        change.before = bytes_of(old_one);
-        change.after = bytes_of(new_one);
-        change.change_class = ChangeClass::restart;
-        change.topic = Topic::file;
-        change.reason = "its format is not known, so a reload is not trusted to apply it";
-        list.add(std::move(change));
-      });
   DiffResult result;
-  result.changes = list.take();
+  result.changes =
+      changed_files(before, after,
+                    {ChangeClass::restart, Topic::file,
+                     "its format is not known, so a reload is not trusted to apply it"});
   return result;
 }
 

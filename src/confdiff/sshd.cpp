@@ -2,11 +2,11 @@
 // of the file. Whoever manages hosts over ssh can lock itself out here, so that all that decides
 // who may log in, and where, is for a person.
 #include <algorithm>
-#include <map>
 
 #include "base/text.hpp"
 #include "confdiff/directives.hpp"
 #include "confdiff/parts.hpp"
+#include "confdiff/rule_rows.hpp"
 
 namespace hitless::confdiff {
 namespace {
@@ -53,15 +53,7 @@ constexpr Row kRows[] = {
 };
 
 const Row* row_of(const std::string& name) {
-  static const auto* index = [] {
-    auto* built = new std::map<std::string, const Row*>();
-    for (const Row& row : kRows) {
-      for (const std::string& each : split(row.names, ' ')) {
-        if (!each.empty()) built->emplace(each, &row);
-      }
-    }
-    return built;
-  }();
+  static const auto* index = new auto(rows_by_name(kRows));
   const auto found = index->find(name);
   return found == index->end() ? nullptr : found->second;
 }

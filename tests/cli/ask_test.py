@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """`hitless ask` as a user meets it: what it says it understood, and that it does nothing where it did not. No network."""
 import json
-import os
 import pathlib
-import subprocess
-import tempfile
+import sys
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-HITLESS = os.environ.get("HITLESS_BIN", str(ROOT / "build/release/hitless"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+
+from own_folder import OwnFolder  # noqa: E402
 
 FLEET = """version: 1
 hosts:
@@ -38,18 +37,13 @@ services:
 """
 
 
-class Ask(unittest.TestCase):
+class Ask(OwnFolder):
     def setUp(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.addCleanup(self.dir.cleanup)
-        self.path = pathlib.Path(self.dir.name)
-        (self.path / "hitless.yaml").write_text(FLEET)
+        super().setUp()
+        self.fleet(FLEET)
 
     def ask(self, *words):
-        full = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG"))}
-        full.update({"HITLESS_STATE_DIR": str(self.path / "state"), "LC_ALL": "C.UTF-8"})
-        return subprocess.run([HITLESS, "ask", *words], cwd=self.path, env=full, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=60, check=False)
+        return self.run_hitless("ask", *words)
 
     def test_says_what_it_understood_and_the_command(self):
         done = self.ask("--dry-run", "nginx on web01 leaks; restart it safely")

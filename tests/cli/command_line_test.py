@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """The command line as a user meets it: exit codes, streams, colours, errors. Needs no root and no network."""
 import json
-import os
 import pathlib
 import shutil
 import subprocess
-import tempfile
+import sys
 import time
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-HITLESS = os.environ.get("HITLESS_BIN", str(ROOT / "build/release/hitless"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+
+from own_folder import OwnFolder  # noqa: E402
 
 GOOD = """version: 1
 hosts:
@@ -33,19 +33,10 @@ services:
 """
 
 
-class CommandLine(unittest.TestCase):
-    def setUp(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.addCleanup(self.dir.cleanup)
-        self.path = pathlib.Path(self.dir.name)
-
+class CommandLine(OwnFolder):
     def run_it(self, *args, env=None, fleet=GOOD):
-        (self.path / "hitless.yaml").write_text(fleet)
-        full = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG"))}
-        full.update({"HITLESS_STATE_DIR": str(self.path / "state"), "LC_ALL": "C.UTF-8"})
-        full.update(env or {})
-        return subprocess.run([HITLESS, *args], cwd=self.path, env=full, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=60, check=False)
+        self.fleet(fleet)
+        return self.run_hitless(*args, env=env)
 
     def test_good_file_checks_offline(self):
         done = self.run_it("check", "--offline")

@@ -8,11 +8,13 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-HITLESS = os.environ.get("HITLESS_BIN", str(ROOT / "build/release/hitless"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+
+from own_folder import HITLESS, OwnFolder  # noqa: E402
 FIXTURE = os.path.join(os.path.dirname(HITLESS), "journal_fixture")
 
 AT_THE_DRAIN = """
@@ -30,7 +32,7 @@ web@web03        preflight     forward   in
 """
 
 
-class Journal(unittest.TestCase):
+class Journal(OwnFolder):
     @classmethod
     def setUpClass(cls):
         cls.shared = tempfile.TemporaryDirectory()
@@ -38,17 +40,11 @@ class Journal(unittest.TestCase):
         subprocess.run([FIXTURE, cls.shared.name + "/state"], check=True, timeout=60)
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = pathlib.Path(folder.name)
-        self.state = self.path / "state"
+        super().setUp()
         shutil.copytree(self.shared.name + "/state", self.state)
 
     def run_it(self, *argv, code=0):
-        full = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG"))}
-        full.update({"HITLESS_STATE_DIR": str(self.state), "LC_ALL": "C.UTF-8"})
-        done = subprocess.run([HITLESS, *argv], cwd=self.path, env=full, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=60, check=False)
+        done = self.run_hitless(*argv)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout if code == 0 else done.stdout + done.stderr
 

@@ -2,12 +2,10 @@
 """`hitless ask` with a model of somebody else's making behind it: aimock from the npm registry, which plays OpenAI's and
 Anthropic's servers by fixtures (--strict), in small stream chunks, and breaks on purpose (--chaos-*)."""
 import json
-import os
 import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 import urllib.request
 
@@ -15,7 +13,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import npm_clients  # noqa: E402
-from model_test import APIS, FLEET, GOOD, HITLESS, WORDS  # noqa: E402
+from model_test import APIS, FLEET, GOOD, WORDS  # noqa: E402
+from own_folder import OwnFolder  # noqa: E402
 
 AIMOCK = str(npm_clients.MODULES / "@copilotkit/aimock/dist/cli.js")
 LOOK = {"name": "service_status", "arguments": json.dumps({"service": "web"})}
@@ -26,16 +25,14 @@ FIXTURES = {"fixtures": [
      "response": {"toolCalls": [{"name": "intent", "arguments": json.dumps(GOOD)}]}}]}
 
 
-class Aimock(unittest.TestCase):
+class Aimock(OwnFolder):
     @classmethod
     def setUpClass(cls):
         npm_clients.install()
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = pathlib.Path(folder.name)
-        (self.path / "hitless.yaml").write_text(FLEET)
+        super().setUp()
+        self.fleet(FLEET)
 
     def serve(self, *options, fixtures=FIXTURES):
         """Its address."""
@@ -57,12 +54,9 @@ class Aimock(unittest.TestCase):
         raise AssertionError("aimock did not start: " + said)
 
     def ask(self, url, api):
-        keep = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG"))}
-        return subprocess.run([HITLESS, "ask", "--yes", WORDS], cwd=self.path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=120, check=False, env={
-                                  **keep, "HITLESS_STATE_DIR": str(self.path / "state"), "LC_ALL": "C.UTF-8", "HITLESS_MODEL": "m-1",
-                                  "HITLESS_MODEL_URL": url + ("/v1" if api == "openai" else ""), "HITLESS_MODEL_API": api,
-                                  "HITLESS_MODEL_KEY": "sk-test"})
+        return self.run_hitless("ask", "--yes", WORDS, timeout=120, env={
+            "HITLESS_MODEL": "m-1", "HITLESS_MODEL_URL": url + ("/v1" if api == "openai" else ""), "HITLESS_MODEL_API": api,
+            "HITLESS_MODEL_KEY": "sk-test"})
 
     def test_looks_and_answers_in_streams_of_any_size(self):
         for size in ("3", "200"):

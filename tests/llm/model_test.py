@@ -2,20 +2,16 @@
 """`hitless ask` with a model behind it: the fake of fake_model.py, which speaks both protocols. Whatever it says, nothing is
 done that no person confirmed."""
 import json
-import os
 import pathlib
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-HITLESS = os.environ.get("HITLESS_BIN", str(ROOT / "build/release/hitless"))
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from fake_model import FakeModel  # noqa: E402
+from own_folder import OwnFolder  # noqa: E402
 
 FLEET = """version: 1
 hosts:
@@ -40,27 +36,23 @@ GOOD = {"intent": "restart", "service": "web", "hosts": ["web01"], "at_once": No
 APIS = ("openai", "anthropic")
 
 
-class Model(unittest.TestCase):
+class Model(OwnFolder):
     def setUp(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.addCleanup(self.dir.cleanup)
-        self.path = pathlib.Path(self.dir.name)
-        (self.path / "hitless.yaml").write_text(FLEET)
+        super().setUp()
+        self.fleet(FLEET)
 
     def fake(self, mode, answer=None, looks=()):
         fake = FakeModel(mode, answer or GOOD, looks)
         self.addCleanup(fake.close)
         return fake
 
-    def environment(self, fake, api):
-        full = {k: v for k, v in os.environ.items() if not k.startswith(("HITLESS", "XDG"))}
-        full.update({"HITLESS_STATE_DIR": str(self.path / "state"), "LC_ALL": "C.UTF-8", "HITLESS_MODEL_URL": fake.url,
-                     "HITLESS_MODEL": "fake-1", "HITLESS_MODEL_API": api, "HITLESS_MODEL_KEY": "sk-for-the-test"})
-        return full
+    @staticmethod
+    def model(fake, api):
+        return {"HITLESS_MODEL_URL": fake.url, "HITLESS_MODEL": "fake-1", "HITLESS_MODEL_API": api,
+                "HITLESS_MODEL_KEY": "sk-for-the-test"}
 
     def ask(self, fake, *words, api="openai", timeout=120, **change):
-        return subprocess.run([HITLESS, "ask", *words], cwd=self.path, env={**self.environment(fake, api), **change},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False)
+        return self.run_hitless("ask", *words, env={**self.model(fake, api), **change}, timeout=timeout)
 
     def nothing_done(self, done):
         self.assertNotEqual(done.returncode, 0, done)

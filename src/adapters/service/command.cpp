@@ -97,12 +97,7 @@ class CommandService final : public ports::Service {
   }
 
   Task<Check> test_config(ports::Files changed) override {
-    if (config_.test.empty()) {
-      co_return check(
-          kSyntaxCheck, CheckStatus::warn,
-          "no test command is configured: files are not tested before they are installed",
-          "set `test:` of the service, with {config} or {dir} where the staged copy goes");
-    }
+    if (config_.test.empty()) co_return no_test_command();
     if (!nginx_ || !has_placeholder(config_.test)) {
       co_return co_await test_command(host_, &tree_, config_.test, std::move(changed));
     }

@@ -199,6 +199,12 @@ Task<Check> test_staged(ports::Host* host, ConfigTree* tree, StagedTest test,
   co_return judged;
 }
 
+Check no_test_command() {
+  return check(kSyntaxCheck, CheckStatus::warn,
+               "no test command is configured: files are not tested before they are installed",
+               "set `test:` of the service, with {config} or {dir} where the staged copy goes");
+}
+
 Task<Check> test_command(ports::Host* host, ConfigTree* tree, std::vector<std::string> argv,
                          ports::Files changed) {
   const std::string title = confdiff::base_name(argv.front());

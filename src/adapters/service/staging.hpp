@@ -26,6 +26,7 @@ Task<core::Check> test_staged(ports::Host* host, ConfigTree* tree, StagedTest te
                               ports::Files changed);
 // A test command of the user's. Without a placeholder it can only test what is on disk, so with
 // changed files the answer is unknown.
+[[nodiscard]] core::Check no_test_command();  // says so
 Task<core::Check> test_command(ports::Host* host, ConfigTree* tree, std::vector<std::string> argv,
                                ports::Files changed);
 
