@@ -7,6 +7,11 @@ import unittest
 from support import *  # noqa: F403
 
 NOBODY = "no prober is configured"
+# Leaves a connection whose server went before it had read: what a health check meets when an app is stopped.
+CUT_OFF = """[Service]
+ExecStop=+/usr/bin/python3 -c "import socket; s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname()); \
+c.send(b'GET / HTTP/1.0'); s.accept()[0].close()"
+"""
 
 
 def with_prober(lab, notifications=(), prober=None, **services):
@@ -65,6 +70,17 @@ class CertificateTest(E2eTest):
         self.assertEqual(sorted(attached), sorted([rollout + "-audit.jsonl", rollout + ".html"]))
         self.assertEqual(content_of(attached[rollout + ".html"]), html)
         self.assertRegex(self.journal("show", rollout), r"0 lost · confirmed")
+
+    def test_a_health_check_cut_off_by_the_stop_is_no_client(self):
+        lab, host = self.lab, self.lab.host("web01")
+        host.write("/etc/systemd/system/app.service.d/stop.conf", CUT_OFF)
+        host.systemctl("daemon-reload")
+        run = self.rollout("restart", "app", "--limit", "web01", code=OK, fleet=with_prober(lab, app={}))
+        certificate = self.certificate(rollout_id(run))
+        aborts = {row["source"]: row["rollout"] for row in certificate["counters"] if row["counter"] == "TCPAbortOnClose"}
+        self.assertGreaterEqual(aborts["web01"], 1, certificate)
+        self.assertEqual(certificate["verdict"], "confirmed", certificate)
+        self.assertRegex(" ".join(certificate["remarks"]), r"web01: TCPAbortOnClose \+\d while app@web01 was out of rotation")
 
     def test_sick_program_is_refuted(self):
         """/healthz is 200, everything else 502: only live traffic shows it, so clients lose requests."""
