@@ -36,6 +36,7 @@ Result<std::unique_ptr<ports::Host>> wire_host(const fleet::Fleet& fleet, const 
   config.sudo = host.sudo;
   if (fleet.ssh.connect_timeout_ms > 0)
     config.connect_timeout_s = static_cast<int>((fleet.ssh.connect_timeout_ms + 999) / 1000);
+  config.keep_s = static_cast<int>((fleet.ssh.keep_ms + 999) / 1000);
   return host::make_ssh_host(std::move(config));
 }
 

@@ -51,6 +51,7 @@ struct Ssh {
   std::optional<std::string> config, known_hosts, identity;  // paths, absolute or from the cwd
   std::optional<std::string> user;
   DurationMs connect_timeout_ms = 0;
+  DurationMs keep_ms = 0;  // a connection outlives hitless by so much; 0: by nothing
 };
 
 // ---- load balancers -----------------------------------------------------------------------------

@@ -178,6 +178,11 @@ void decode_ssh(LoadContext& context) {
   ssh.identity = path("identity");
   ssh.user = reader.optional_text("user");
   ssh.connect_timeout_ms = reader.duration("connect_timeout");
+  ssh.keep_ms = reader.duration("keep");
+  constexpr DurationMs kMostKeptMs = 3'600'000;
+  if (ssh.keep_ms > kMostKeptMs)
+    context.error("HL0108", reader.span("keep"), "`keep` is too long",
+                  "at most " + format_duration(kMostKeptMs));
 }
 
 void fill_addresses(LoadContext& context) {

@@ -106,7 +106,11 @@ const Table& ssh_table() {
        key("user", text(Format::user), "", "Login on hosts that name none."),
        also({"identity_file", "key", "private_key"},
             key("identity", text(Format::path), "", "Private key for hosts that name none.")),
-       also({"timeout"}, key("connect_timeout", duration(), "5s", "For one connection attempt."))},
+       also({"timeout"}, key("connect_timeout", duration(), "5s", "For one connection attempt.")),
+       also({"control_persist", "persist"}, key("keep", duration(), "0s",
+                                                "A connection stays for so long after hitless has "
+                                                "ended, and its next run begins on it "
+                                                "instead of with a login; at most 1h."))},
       "",
       {},
       {}};

@@ -81,7 +81,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"ssh: { user: no }", "HL0106", "write \"no\""},
         Case{"ssh: { user: \"-l\" }", "HL0111", "starts with '-'"},
-        Case{"ssh: { connect_timeout: 5s }", "", ""},
+        Case{"ssh: { connect_timeout: 5s }", "", ""}, Case{"ssh: { keep: 60s }", "", ""},
+        Case{"ssh: { keep: 2h }", "HL0108", "at most 1h"},
         Case{"ssh: { control: auto }", "HL0104", "control"},
         Case{"ssh: { config: ./nothing-here }", "HL0605", "No such file"},
         Case{"prober: { url: \"ftp://x/\" }", "HL0112", "http://"},

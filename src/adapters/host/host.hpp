@@ -25,6 +25,11 @@ struct SshConfig {
   int port = 0;
   bool sudo = false;
   int connect_timeout_s = 5;
+  // The connection stays for so long after us, and the next run begins on it instead of with a
+  // login; 0: it ends with us. Its socket is in keep_folder; empty: one of this user's for all
+  // runs.
+  int keep_s = 0;
+  std::string keep_folder;
 };
 
 // address: where its services are reached, such as 127.0.0.1.

@@ -50,6 +50,7 @@ ShellHost::ShellHost(SessionSettings settings, std::vector<std::string> plain_ar
       plain_settings_(settings),
       session_(std::move(settings)) {
   plain_settings_.argv = std::move(plain_argv);
+  plain_settings_.kept_argv.clear();
 }
 
 tl::unexpected<Error> ShellHost::refuse(std::string what, std::string help) const {

@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <utility>
 
 #include "adapters/host/frame.hpp"
 #include "adapters/host/ssh_command.hpp"
@@ -179,8 +180,9 @@ Task<Result<ports::ExecResult>> ShellSession::exchange(SessionCommand command, s
   co_return result;
 }
 
-Task<Status> ShellSession::connect_once() {
-  auto child = Child::start(settings_.argv);
+Task<Status> ShellSession::connect_once(const std::vector<std::string>* argv,
+                                        DurationMs deadline_ms) {
+  auto child = Child::start(*argv);
   if (!child) co_return tl::unexpected(child.error());
   pid_ = child->pid();
   connection_ = std::make_unique<Connection>(std::move(*child), co_await asio::this_coro::executor);
@@ -190,15 +192,14 @@ Task<Status> ShellSession::connect_once() {
                " ]; then set -- " + stale_shell_ +
                "; if [ \"$(cut -d' ' -f22 /proc/$1/stat 2>/dev/null)\" = \"$2\" ]; then "
                "kill -s KILL -- \"-$3\" 2>/dev/null; kill -KILL \"$1\" 2>/dev/null; fi; fi; :";
-  hello.deadline_ms = settings_.connect_deadline_ms;
+  hello.deadline_ms = deadline_ms;
   hello.max_output_bytes = 4096;
   this_shell_.clear();
   const auto answer = co_await exchange(std::move(hello), preamble);
   if (!answer) {
     if (answer.error().code != ErrorCode::timed_out) co_return tl::unexpected(explain_end(true));
     co_return fail(
-        ErrorCode::unavailable,
-        fmt::format("no shell within {}", format_duration(settings_.connect_deadline_ms)),
+        ErrorCode::unavailable, fmt::format("no shell within {}", format_duration(deadline_ms)),
         settings_.name,
         settings_.remote ? "does the account give a POSIX shell, without a forced command?" : "");
   }
@@ -221,9 +222,14 @@ Task<Status> ShellSession::connect() {
   if (steady_ms() < no_connect_before_ms_) co_return tl::unexpected(last_failure_);
   DurationMs backoff_ms = connect_backoff_ms;
   Status status;
+  if (!settings_.kept_argv.empty() && !std::exchange(kept_tried_, true)) {
+    status = co_await connect_once(&settings_.kept_argv, settings_.kept_deadline_ms);
+    // It may be one of before that leads nowhere any more, which says nothing about the host.
+    if (status || status.error().code != ErrorCode::unavailable) co_return status;
+  }
   for (int attempt = 1; attempt <= connect_attempts; ++attempt) {
     const std::int64_t started_ms = steady_ms();
-    status = co_await connect_once();
+    status = co_await connect_once(&settings_.argv, settings_.connect_deadline_ms);
     if (status) co_return status;
     // A no is final; a timeout took its time already. Only quick failures are worth another try.
     const bool quick = steady_ms() - started_ms < 2000;

@@ -19,8 +19,9 @@ namespace hitless::host {
 struct SessionSettings {
   std::string name;               // for messages
   std::vector<std::string> argv;  // {"/bin/sh"} or ssh's; it may make itself root's (root_or_user)
-  bool remote = false;            // explain an end as ssh's
-  DurationMs connect_deadline_ms = 15'000;
+  std::vector<std::string> kept_argv;  // instead of argv for the first connection; may be empty
+  bool remote = false;                 // explain an end as ssh's
+  DurationMs connect_deadline_ms = 15'000, kept_deadline_ms = 7'000;
   int max_waiting = 64;  // commands in the queue
 };
 
@@ -54,7 +55,7 @@ class ShellSession {
   struct Exchange;
   Task<Result<ports::ExecResult>> run_locked(SessionCommand command);
   Task<Status> connect();
-  Task<Status> connect_once();
+  Task<Status> connect_once(const std::vector<std::string>* argv, DurationMs deadline_ms);
   Task<Result<ports::ExecResult>> exchange(SessionCommand command, std::string preamble);
   [[nodiscard]] Error explain_end(bool while_connecting) const;
 
@@ -62,6 +63,7 @@ class ShellSession {
   AsyncMutex mutex_;
   int waiting_ = 0;
   int generation_ = 0;
+  bool kept_tried_ = false;  // a connection that was lost is followed by one of our own
   int pid_ = 0;
   bool root_ = false;  // of the connection that is or was up
   std::unique_ptr<Connection> connection_;

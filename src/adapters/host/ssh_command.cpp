@@ -1,9 +1,13 @@
 #include "adapters/host/ssh_command.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
+#include "base/digest.hpp"
 #include "base/names.hpp"
 #include "base/text.hpp"
 
@@ -11,21 +15,19 @@ namespace hitless::host {
 namespace {
 
 constexpr std::size_t max_message_bytes = 600;
+constexpr std::size_t kRulesDigits = 8;
 
 void add_option(std::vector<std::string>& argv, std::string option) {
   argv.emplace_back("-o");
   argv.push_back(std::move(option));
 }
 
-std::vector<std::string> common_argv(const SshConfig& config) {
-  std::vector<std::string> argv = {"ssh", "-T"};
+void add_common(std::vector<std::string>& argv, const SshConfig& config) {
   add_option(argv, "BatchMode=yes");
   add_option(argv, fmt::format("ConnectTimeout={}", config.connect_timeout_s));
   add_option(argv, "ServerAliveInterval=5");
   add_option(argv, "ServerAliveCountMax=3");
   add_option(argv, "StrictHostKeyChecking=yes");
-  add_option(argv, "ControlMaster=no");
-  add_option(argv, "ControlPath=none");
   if (!config.config_file.empty()) argv.insert(argv.end(), {"-F", config.config_file});
   if (!config.user.empty()) argv.insert(argv.end(), {"-l", config.user});
   if (config.port != 0) argv.insert(argv.end(), {"-p", std::to_string(config.port)});
@@ -34,7 +36,28 @@ std::vector<std::string> common_argv(const SshConfig& config) {
     // ssh splits the value at spaces unless it is quoted.
     add_option(argv, "UserKnownHostsFile=\"" + config.known_hosts_file + "\"");
   }
+}
+
+// A connection of our own, whatever the user's configuration shares.
+std::vector<std::string> own_argv(const SshConfig& config) {
+  std::vector<std::string> argv = {"ssh", "-T"};
+  add_option(argv, "ControlMaster=no");
+  add_option(argv, "ControlPath=none");
+  add_common(argv, config);
   return argv;
+}
+
+const std::string& target_of(const SshConfig& config) {
+  return config.ssh_name.empty() ? config.name : config.ssh_name;
+}
+
+void add_shell(std::vector<std::string>& argv, const SshConfig& config, bool root) {
+  // For login shells of any kind. Root's shell for the whole session where sudo gives one without a
+  // question; where it only knows the commands of `doctor --sudoers`, each of these asks it.
+  constexpr const char* as_root =
+      "exec /bin/sh -c 'sudo -n -l -- /bin/sh >/dev/null 2>&1 && exec sudo -n -- /bin/sh; "
+      "exec /bin/sh'";
+  argv.insert(argv.end(), {"--", target_of(config), root ? as_root : "exec /bin/sh"});
 }
 
 struct Meaning {
@@ -88,8 +111,7 @@ std::string one_line(std::string_view message) {
 }  // namespace
 
 Status check_ssh_config(const SshConfig& config) {
-  const std::string& target = config.ssh_name.empty() ? config.name : config.ssh_name;
-  auto checked = check_host_address(target);
+  auto checked = check_host_address(target_of(config));
   if (checked && !config.user.empty()) checked = check_user_name(config.user);
   for (const auto* path : {&config.identity_file, &config.known_hosts_file, &config.config_file}) {
     if (!checked || path->empty()) continue;
@@ -112,23 +134,50 @@ Status check_ssh_config(const SshConfig& config) {
 }
 
 std::vector<std::string> ssh_shell_argv(const SshConfig& config, bool root) {
-  auto argv = common_argv(config);
-  // For login shells of any kind. Root's shell for the whole session where sudo gives one without a
-  // question; where it only knows the commands of `doctor --sudoers`, each of these asks it.
-  constexpr const char* as_root =
-      "exec /bin/sh -c 'sudo -n -l -- /bin/sh >/dev/null 2>&1 && exec sudo -n -- /bin/sh; "
-      "exec /bin/sh'";
-  argv.insert(argv.end(), {"--", config.ssh_name.empty() ? config.name : config.ssh_name,
-                           root ? as_root : "exec /bin/sh"});
+  auto argv = own_argv(config);
+  add_shell(argv, config, root);
   return argv;
+}
+
+std::vector<std::string> ssh_kept_shell_argv(const SshConfig& config, bool root,
+                                             const std::string& folder) {
+  std::vector<std::string> common;
+  add_common(common, config);
+  // %C: where it goes. The rest: who logs in by which key and configuration, so that nobody joins a
+  // connection that was made by other rules.
+  const std::string rules = sha256_hex(join(common, "\n")).substr(0, kRulesDigits);
+  std::vector<std::string> argv = {"ssh", "-T"};
+  add_option(argv, "ControlMaster=auto");
+  add_option(argv, fmt::format("ControlPersist={}", config.keep_s));
+  add_option(argv, "ControlPath=" + folder + "/%C" + rules);
+  argv.insert(argv.end(), common.begin(), common.end());
+  add_shell(argv, config, root);
+  return argv;
+}
+
+std::optional<std::string> kept_connections_folder(const SshConfig& config) {
+  const uid_t user = ::geteuid();
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  std::string folder = fmt::format("/tmp/hitless-ssh-{}", user);
+  if (runtime != nullptr && *runtime == '/') folder = std::string(runtime) + "/hitless-ssh";
+  if (user == 0) folder = "/run/hitless-ssh";
+  if (!config.keep_folder.empty()) folder = config.keep_folder;
+  // ssh expands what begins with %, and a socket's path is short: its own part takes 65 bytes.
+  if (folder.size() > 40 || folder.find_first_of("%\"' \t\n") != std::string::npos)
+    return std::nullopt;
+  ::mkdir(folder.c_str(), 0700);
+  // Whoever else could put a socket there would be taken for the host.
+  struct stat info{};
+  const bool is_ours = ::lstat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
+                       info.st_uid == user && (info.st_mode & 0077) == 0;
+  return is_ours ? std::optional(folder) : std::nullopt;
 }
 
 std::vector<std::string> ssh_forward_argv(const SshConfig& config, const std::string& local,
                                           const std::string& remote) {
-  auto argv = common_argv(config);
+  auto argv = own_argv(config);
   add_option(argv, "ExitOnForwardFailure=yes");
-  argv.insert(argv.end(), {"-N", "-L", local + ":" + remote, "--",
-                           config.ssh_name.empty() ? config.name : config.ssh_name});
+  argv.insert(argv.end(), {"-N", "-L", local + ":" + remote, "--", target_of(config)});
   return argv;
 }
 

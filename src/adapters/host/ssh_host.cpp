@@ -154,9 +154,12 @@ Result<std::unique_ptr<ports::Host>> make_ssh_host(SshConfig config) {
   SessionSettings settings;
   settings.name = config.name;
   settings.argv = ssh_shell_argv(config, config.sudo);
+  if (const auto folder = config.keep_s > 0 ? kept_connections_folder(config) : std::nullopt)
+    settings.kept_argv = ssh_kept_shell_argv(config, config.sudo, *folder);
   std::vector<std::string> plain_argv = ssh_shell_argv(config, false);
   settings.remote = true;
   settings.connect_deadline_ms = config.connect_timeout_s * 1000 + 10'000;
+  settings.kept_deadline_ms = config.connect_timeout_s * 1000 + 2'000;
   std::string address = config.address;
   if (address.empty()) address = config.ssh_name.empty() ? config.name : config.ssh_name;
   return std::make_unique<SshHost>(std::move(config), std::move(settings), std::move(plain_argv),

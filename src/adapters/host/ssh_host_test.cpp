@@ -16,6 +16,7 @@
 
 #include "adapters/host/host.hpp"
 #include "adapters/host/shell_host.hpp"
+#include "adapters/host/ssh_command.hpp"
 #include "base/digest.hpp"
 #include "runtime/child.hpp"
 #include "runtime/process.hpp"
@@ -298,6 +299,110 @@ TEST(SshHost, AConnectionLostInMidCommandIsToldFromAnExitCode) {
     const auto again = co_await host->exec({"echo", "fine"});
     EXPECT_EQ(again ? again->out : again.error().what, "fine\n");
   });
+}
+
+std::size_t logins(const Sshd& sshd) {
+  const std::string log = sshd.log(), said = "Accepted publickey";
+  std::size_t count = 0;
+  for (auto at = log.find(said); at != std::string::npos; at = log.find(said, at + 1)) ++count;
+  return count;
+}
+
+// A connection that is kept, and ended at the latest with the test.
+class KeptConnection : public testing::Test {
+ protected:
+  KeptConnection() {
+    config_ = sshd_.config();
+    config_.keep_s = 60;
+    config_.keep_folder = sshd_.path("kept");
+  }
+  ~KeptConnection() override { end(); }
+  // Tells its master, as `ssh -O` does, and gives the answer.
+  std::string tell(const std::string& what) {
+    const auto folder = kept_connections_folder(config_);
+    EXPECT_TRUE(folder);
+    auto argv = ssh_kept_shell_argv(config_, false, folder.value_or(""));
+    argv.insert(argv.begin() + 1, {"-O", what});
+    std::string said;
+    run_until_done([&]() -> Task<void> {
+      if (const auto ran = co_await run_process(argv, {}, 30'000)) said = ran->err;
+    });
+    return said;
+  }
+  void end() { tell("exit"); }
+  void runs() {
+    with_host(config_, [](ports::Host* host) -> Task<void> {
+      const auto ran = co_await host->exec({"true"});
+      EXPECT_TRUE(ran && ran->exit_code == 0) << (ran ? "exit" : ran.error().what);
+    });
+  }
+  Sshd sshd_;
+  SshConfig config_;
+};
+
+TEST_F(KeptConnection, TheNextRunBeginsOnIt) {
+  runs();
+  runs();
+  EXPECT_EQ(logins(sshd_), 1U);
+  end();
+  runs();
+  EXPECT_EQ(logins(sshd_), 2U) << "it had gone";
+  config_.keep_s = 0;
+  runs();
+  EXPECT_EQ(logins(sshd_), 3U) << "nothing is kept unless asked for";
+}
+
+TEST_F(KeptConnection, NobodyJoinsItByOtherRules) {
+  runs();
+  config_.connect_timeout_s = 7;
+  runs();
+  EXPECT_EQ(logins(sshd_), 2U);
+  end();
+  config_.connect_timeout_s = 5;
+}
+
+TEST_F(KeptConnection, OneThatWasLostIsFollowedByOneOfOurOwn) {
+  with_host(config_, [this](ports::Host* host) -> Task<void> {
+    EXPECT_TRUE(co_await host->exec({"true"}));
+    kill_client(host);
+    co_await sleep_for(50);
+    EXPECT_TRUE(co_await host->exec({"true"}));
+    EXPECT_EQ(logins(sshd_), 2U);
+  });
+}
+
+TEST_F(KeptConnection, OneThatLeadsNowhereIsNotTakenForTheHost) {
+  runs();
+  tell("stop");  // it takes nobody any more
+  runs();
+  EXPECT_EQ(logins(sshd_), 2U);
+}
+
+TEST_F(KeptConnection, OneThatHangsIsNotWaitedForLong) {
+  config_.connect_timeout_s = 1;
+  runs();
+  const std::string said = tell("check"), before_pid = "pid=";
+  const auto at = said.find(before_pid);
+  ASSERT_NE(at, std::string::npos) << said;
+  const int master = std::stoi(said.substr(at + before_pid.size()));
+  ASSERT_GT(master, 1);
+  ASSERT_EQ(::kill(master, SIGSTOP), 0);
+  runs();
+  EXPECT_EQ(logins(sshd_), 2U);
+  ::kill(master, SIGCONT);
+}
+
+TEST_F(KeptConnection, AFolderInWhichOthersCouldPutASocketIsNotUsed) {
+  const auto folder = kept_connections_folder(config_);
+  ASSERT_TRUE(folder);
+  ASSERT_EQ(::chmod(folder->c_str(), 0770), 0);
+  EXPECT_FALSE(kept_connections_folder(config_));
+  ASSERT_EQ(::chmod(folder->c_str(), 0700), 0);
+  EXPECT_TRUE(kept_connections_folder(config_));
+  fs::create_directory_symlink(*folder, *folder + "2");
+  config_.keep_folder = *folder + "2";
+  EXPECT_FALSE(kept_connections_folder(config_));
+  config_.keep_folder = *folder;
 }
 
 TEST(SshHost, WhatHungIsEndedAtTheNextConnect) {
