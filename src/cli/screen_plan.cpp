@@ -136,7 +136,9 @@ std::string plan_screen(const engine::PlanDraft& draft, const std::vector<std::s
   for (const std::string& remark : draft.lb_remarks)
     text += "Remark    " + escape_for_terminal(remark) + "\n";
   if (with_checklists) text += checklists(draft, t);
-  text += fmt::format("Plan: {} {}, {} skip.", number, core::to_string(plan.action), skipped);
+  text += fmt::format("Plan: {} {}, {} skip.", number,
+                      number == 0 ? core::to_string(plan.intent) : core::to_string(plan.action),
+                      skipped);
   return t.plain(text);
 }
 

@@ -79,6 +79,7 @@ class DaemonService final : public ports::Service {
   }
 
   Task<Check> test_config(ports::Files changed) override {
+    if (auto refused = refuse_unit_files(changed)) co_return std::move(*refused);
     if (spec_.test.argv.empty()) {
       co_return check(
           kSyntaxCheck, CheckStatus::warn,

@@ -91,6 +91,7 @@ class NginxService final : public ports::Service {
   }
 
   Task<Check> test_config(ports::Files changed) override {
+    if (auto refused = refuse_unit_files(changed)) co_return std::move(*refused);
     StagedTest test{{config_.binary, "-t", "-c", "{config}"}, "nginx -t", Dialect::nginx, true};
     if (!config_.prefix.empty()) test.argv.insert(test.argv.end(), {"-p", config_.prefix});
     co_return co_await test_staged(host_, &tree_, std::move(test), std::move(changed));

@@ -116,6 +116,21 @@ const char* stage_script() {
   return kStageScript;
 }
 
+std::optional<Check> refuse_unit_files(const ports::Files& changed) {
+  for (const char* folder :
+       {"/etc/systemd/system/", "/run/systemd/system/", "/usr/local/lib/systemd/system/",
+        "/usr/lib/systemd/system/", "/lib/systemd/system/"}) {
+    const auto found = changed.lower_bound(folder);
+    if (found == changed.end() || !found->first.starts_with(folder)) continue;
+    return check(kSyntaxCheck, CheckStatus::fail,
+                 found->first +
+                     " is a unit file: nothing here tells systemd to load it, so a "
+                     "restart would go on with the old one",
+                 "install it in another way, `systemctl daemon-reload`, then `hitless restart`");
+  }
+  return std::nullopt;
+}
+
 bool has_placeholder(const std::vector<std::string>& argv) {
   return std::any_of(argv.begin(), argv.end(), [](const std::string& arg) {
     return arg.find("{config}") != std::string::npos || arg.find("{dir}") != std::string::npos;

@@ -3,6 +3,7 @@
 // links, so that relative names still resolve. Nothing live is touched, and the copy goes away with
 // the test, also when the test is interrupted.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,10 @@ struct StagedTest {
   Dialect dialect = Dialect::plain;
   bool own_pid_file = false;  // nginx: `-g "pid …"` may be added when no file sets one
 };
+
+// For services that systemd runs: a unit file among them would be installed, and the restart go on
+// with the one that systemd has loaded, because nothing here tells it to load units anew.
+[[nodiscard]] std::optional<core::Check> refuse_unit_files(const ports::Files& changed);
 
 [[nodiscard]] bool has_placeholder(const std::vector<std::string>& argv);
 Task<core::Check> test_staged(ports::Host* host, ConfigTree* tree, StagedTest test,

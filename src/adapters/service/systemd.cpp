@@ -66,6 +66,7 @@ class SystemdService final : public ports::Service {
   }
 
   Task<Check> test_config(ports::Files changed) override {
+    if (auto refused = refuse_unit_files(changed)) co_return std::move(*refused);
     if (config_.test.empty()) co_return no_test_command();
     co_return co_await test_command(host_, &tree_, config_.test, std::move(changed));
   }

@@ -7,6 +7,7 @@
 
 #include "adapters/service/preflight.hpp"
 #include "adapters/service/services.hpp"
+#include "adapters/service/staging.hpp"
 #include "adapters/service/test_host.hpp"
 
 namespace hitless::service {
@@ -203,6 +204,16 @@ TEST_F(Systemd, AReloadIsOnlyOfferedWithAProof) {
             ServiceVerdict::indeterminate);
   set("loaded", "");
   EXPECT_EQ(wait_for(service_->verify(Action::reload, seen)).verdict, ServiceVerdict::proven);
+}
+
+TEST(UnitFiles, AreNotInstalledBecauseSystemdWouldNotLoadThem) {
+  const auto refused =
+      refuse_unit_files({{"/etc/app.env", ""}, {"/etc/systemd/system/a@.service", ""}});
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, CheckStatus::fail);
+  EXPECT_NE(refused->evidence.find("/etc/systemd/system/a@.service is a unit file"),
+            std::string::npos);
+  EXPECT_FALSE(refuse_unit_files({{"/etc/systemd/system.conf", ""}, {"/srv/a.service", ""}}));
 }
 
 TEST_F(Systemd, ValidatesAGoodUnit) {
