@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The command line as a user meets it: exit codes, streams, colours, errors. Needs no root and no network."""
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
-from own_folder import OwnFolder  # noqa: E402
+from own_folder import HITLESS, OwnFolder  # noqa: E402
 
 GOOD = """version: 1
 hosts:
