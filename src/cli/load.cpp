@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "base/text.hpp"
 #include "cli/aws_inventory.hpp"
@@ -89,7 +90,8 @@ void complain(const App& app, std::vector<fleet::Diagnostic> found) {
   }
   if (!found.empty())
     std::fputs(app.err.plain(fleet::render(found, app.err.color)).c_str(), stderr);
-  if (left_out > 0) {
+  static std::size_t said = 0;  // some verbs read the file more than once
+  if (left_out > 0 && std::exchange(said, left_out) != left_out) {
     fmt::print(stderr, "{} {}: {} warning{}; `hitless check` shows {}\n",
                app.err.paint(Ink::warn, app.err.warning()), escape_for_terminal(fleet_path(app)),
                left_out, left_out == 1 ? "" : "s", left_out == 1 ? "it" : "them");

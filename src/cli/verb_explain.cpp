@@ -13,7 +13,9 @@ int verb_explain(App& app) {
     }
     return kOk;
   }
-  const std::string text = fleet::explain(app.options.id);
+  std::string code = app.options.id;
+  for (char& c : code) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  const std::string text = fleet::explain(code);
   if (text.empty()) {
     return failed(app,
                   Error{ErrorCode::not_found,

@@ -107,6 +107,9 @@ class CommandLine(OwnFolder):
         self.assertEqual(done.returncode, 5, done.stdout)
         self.assertIn("would not start: Load balancer healthcheck: the service is in no load balancer", done.stderr)
 
+    def test_an_error_code_may_be_written_small(self):
+        self.assertEqual(self.run_it("explain", "hl0104").stdout, self.run_it("explain", "HL0104").stdout)
+
     def test_misspelt_key_reads_as_documented(self):
         done = self.run_it("check", "--offline", fleet=GOOD.replace("deadline: 30s", "deadlin: 30s"))
         self.assertEqual(done.returncode, 78)
