@@ -20,6 +20,7 @@
 #include "cli/loaded_configs.hpp"
 #include "cli/notifying.hpp"
 #include "cli/pick_rollout.hpp"
+#include "cli/planned_sources.hpp"
 #include "cli/progress.hpp"
 #include "cli/report_store.hpp"
 #include "core/names.hpp"
@@ -224,20 +225,6 @@ Task<void> run_and_conclude(RolloutSession* session, engine::RunContext run, std
   co_await stopped(session, rollout, state.error());
 }
 
-// A source that is no longer what was planned cannot be installed on the rest; going back needs no
-// source.
-std::string changed_source(const Wiring& wiring, const core::State& state) {
-  for (const core::PlannedFile& planned : state.plan.files) {
-    const engine::InstanceParts* instance = wiring.parts.instances.find(planned.instance);
-    if (instance == nullptr) continue;
-    for (const engine::ConfigFile& file : instance->files) {
-      if (file.dest == planned.path && sha256_hex(file.content) != planned.sha256)
-        return file.source;
-    }
-  }
-  return {};
-}
-
 std::string missing_instance(const Wiring& wiring, const core::State& state) {
   for (const core::InstancePlan& instance : state.plan.instances) {
     if (wiring.parts.instances.find(instance.id) == nullptr) return instance.id.value;
@@ -323,6 +310,7 @@ Task<void> run_again(RolloutSession* session, std::string rollout) {
         kConfig);
     co_return;
   }
+  co_await take_sources_from_hosts(session->wiring, found->state);
   if (const std::string source = changed_source(*session->wiring, found->state); !source.empty()) {
     fmt::print(stderr, "{} is not what {} was planned with: rolling back\n",
                escape_for_terminal(source), rollout);

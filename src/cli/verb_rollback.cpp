@@ -4,6 +4,7 @@
 #include "cli/control.hpp"
 #include "cli/pick_rollout.hpp"
 #include "cli/planned_run.hpp"
+#include "cli/planned_sources.hpp"
 #include "engine/config_ops.hpp"
 
 namespace hitless::cli {
@@ -37,7 +38,7 @@ Task<Status> aim_at_backups(Wiring* wiring, core::State state) {
     auto contents = co_await engine::read_backups(parts.host, instance->report->backups);
     if (!contents) co_return tl::unexpected<Error>(contents.error());
     for (const core::Backup& backup : instance->report->backups) {
-      parts.files.push_back({parts.host_name + ":" + backup.backup_path, backup.path, "0644",
+      parts.files.push_back({source_on_host(parts, backup.backup_path), backup.path, "0644",
                              (*contents)[backup.path]});
     }
   }

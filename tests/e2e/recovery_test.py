@@ -176,6 +176,21 @@ class RecoveryTest(E2eTest):
         twice = lab.hitless("rollback", self.rollout_id(back), "--yes", "--dry-run", fleet=text)
         self.assertEqual(twice.code, OK, twice)  # there is a way back from a way back
 
+    def test_killed_in_the_rollback_of_one_that_succeeded(self):
+        """It goes on to the configuration of before, and not back to the one that it came from."""
+        lab = self.lab
+        next_config(lab, NEW_POOL)
+        old = lab.host("web01").read(UPSTREAM)
+        text = fleet(lab, web={})
+        limit = ["--limit", "web01", "--limit", "web02"]
+        first = self.rollout("apply", "web", *limit, code=OK, fleet=text)
+        run = self.start_rollout("rollback", self.rollout_id(first), fleet=text)
+        self.kill_in(run, "web01 done")
+        resumed = lab.hitless("resume", "--progress", "plain", fleet=text)
+        self.assertEqual(resumed.code, OK, resumed)
+        self.assertEqual([host.read(UPSTREAM) for host in lab.hosts.values()], [old] * 3)
+        self.assert_all_in("be_web")
+
     def test_two_controllers(self):
         """The second one refuses and names the holder, from the same state folder and from another."""
         lab = self.lab
