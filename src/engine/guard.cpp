@@ -219,8 +219,23 @@ Task<void> Guard::settle() {
 
 Task<Status> Guard::check(core::InstanceId instance) {
   if (parts_.coordination == nullptr) co_return Status{};
+  const char* const what = "asking whether our lease still holds";
+  Status ours =
+      co_await with_timeout(parts_.coordination->check(instance, epoch_), kCheckDeadlineMs, what);
+  if (ours || ours.error().code != ErrorCode::not_found) co_return ours;
+  // Another host that does not answer makes this fail; what counts is the next answer of this one.
+  (void)co_await with_timeout(parts_.coordination->renew(), kKeepDeadlineMs, "renewing the lease");
   co_return co_await with_timeout(parts_.coordination->check(std::move(instance), epoch_),
-                                  kCheckDeadlineMs, "asking whether our lease still holds");
+                                  kCheckDeadlineMs, what);
+}
+
+Task<bool> Guard::takes_anew(core::InstanceId instance) {
+  if (parts_.coordination == nullptr) co_return false;
+  const Status ours = co_await with_timeout(parts_.coordination->check(instance, epoch_),
+                                            kCheckDeadlineMs, "asking whether our lease is there");
+  if (ours || ours.error().code != ErrorCode::not_found) co_return false;
+  const Status again = co_await check(std::move(instance));
+  co_return again.has_value();
 }
 
 Task<Status> Guard::arm(Out out) {

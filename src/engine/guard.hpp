@@ -45,7 +45,11 @@ class Guard {
   [[nodiscard]] bool fences() const { return parts_.coordination != nullptr; }
   // False: no timers, by policy.
   [[nodiscard]] bool has_timers() const { return parts_.watchdog != nullptr; }
+  // Where a reboot of the host has wiped our claim, it is taken anew.
   Task<Status> check(core::InstanceId instance);
+  // After an operation that the host refused: true when it was because our claim had been wiped
+  // there, and it is there again. Nothing was started then.
+  Task<bool> takes_anew(core::InstanceId instance);
   Task<Status> arm(Out out);
   // In the background, for one that is about to be drained: arm() then has nothing left to do, as
   // long as the timer lasts for the whole drain. It is kept alive until then; whom no drain came

@@ -181,5 +181,64 @@ TEST(Guard, WhomADeadControllerMayHaveArmedAheadIsDisarmed) {
   EXPECT_EQ(timers.armed.count(kSecond.value), 0U);
 }
 
+// A lease on one host that may be rebooted, or taken by somebody else.
+class OneClaim final : public ports::Coordination {
+ public:
+  Task<Result<ports::Lease>> acquire(ports::Claimant, std::int64_t) override {
+    co_return ports::Lease{1, 60'000};
+  }
+  Task<Status> renew() override {
+    ++renewals;
+    if (taken_over) co_return fail(ErrorCode::refused, "taken over");
+    wiped = false;
+    co_return Status{};
+  }
+  Task<Status> release() override { co_return Status{}; }
+  Task<Status> check(core::InstanceId, std::int64_t) override {
+    if (wiped) co_return fail(ErrorCode::not_found, "there is no claim of ours");
+    if (taken_over) co_return fail(ErrorCode::refused, "taken over");
+    co_return Status{};
+  }
+  bool wiped = false, taken_over = false;
+  int renewals = 0;
+};
+
+template <class Body>
+void with_claim(OneClaim* claim, Body body) {
+  run_until_done([&]() -> Task<void> {
+    GuardParts parts;
+    parts.coordination = claim;
+    Guard guard(parts);
+    EXPECT_TRUE(co_await guard.take(0));
+    co_await body(&guard);
+  });
+}
+
+TEST(Guard, AClaimThatARebootHasWipedIsTakenAnew) {
+  OneClaim claim;
+  with_claim(&claim, [&](Guard* guard) -> Task<void> {
+    EXPECT_FALSE(co_await guard->takes_anew(kFirst)) << "it was refused for another reason";
+    EXPECT_EQ(claim.renewals, 0);
+    claim.wiped = true;
+    EXPECT_TRUE(co_await guard->check(kFirst));
+    EXPECT_EQ(claim.renewals, 1);
+    claim.wiped = true;
+    EXPECT_TRUE(co_await guard->takes_anew(kFirst));
+  });
+}
+
+TEST(Guard, AClaimOfSomebodyElseIsNot) {
+  OneClaim claim;
+  with_claim(&claim, [&](Guard* guard) -> Task<void> {
+    claim.taken_over = true;
+    EXPECT_FALSE(co_await guard->check(kFirst));
+    EXPECT_FALSE(co_await guard->takes_anew(kFirst));
+    EXPECT_EQ(claim.renewals, 0);
+    claim.wiped = true;  // rebooted, and too long ago to be ours
+    EXPECT_FALSE(co_await guard->check(kFirst));
+    EXPECT_FALSE(co_await guard->takes_anew(kFirst));
+  });
+}
+
 }  // namespace
 }  // namespace hitless::engine

@@ -40,7 +40,8 @@ class Coordination {
   // Gives it back; the epoch stays as the fence.
   virtual Task<Status> release() = 0;
   // Asked just before an effect on the instance that the host itself does not fence (a command to
-  // the load balancer): refused when a higher epoch was seen there.
+  // the load balancer): refused when a higher epoch was seen there; not_found when a reboot has
+  // wiped ours, which renew() may take anew.
   virtual Task<Status> check(core::InstanceId instance, std::int64_t epoch) = 0;
 };
 

@@ -128,6 +128,19 @@ class FaultsTest(E2eTest):
         self.assertEqual(host.read(STARTS), "start\n")  # exactly once
         self.assert_all_in()
 
+    def test_host_rebooted_in_mid_drain(self):
+        """Its reboot has wiped our claim there: taken anew, and restarted like any other."""
+        lab, before, host = self.lab, identities(self.lab, "app.service"), self.lab.host("web01")
+        run = self.start_rollout("restart", "app", "--limit", "web01",
+                                 fleet=fleet(lab, app={"policy": {"drain": {"deadline": "40s", "quiet": "2s"}}}))
+        run.wait_for("web01 out of rotation")
+        host.kill()
+        host.start()
+        run.wait(90)
+        self.assertEqual(run.code, OK, run)
+        self.assertEqual(changed(before, identities(lab, "app.service")), ["web01"])
+        self.assert_all_in()
+
     def test_host_never_comes_back(self):
         lab = self.lab
         with lab.load(rate=300) as load:

@@ -52,7 +52,10 @@ case $verb in
     [ -n "$mine" ] || exit 0
     new=$mine
     ;;
-  *) exit 0 ;;
+  *)
+    [ -n "$mine" ] || exit 85
+    exit 0
+    ;;
 esac
 [ -n "$since" ] || since=$(date +%s)
 end=0

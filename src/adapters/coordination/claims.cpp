@@ -208,6 +208,10 @@ class HostClaims final : public ports::Coordination {
                                  const ClaimedInstance& at) const {
     const std::string host = at.host->name(), &service = service_of(at);
     if (ran.exit_code == claim_held) return held(ran.out, step, at);
+    if (ran.exit_code == claim_gone && step.verb == "check") {
+      return fail(ErrorCode::not_found, "there is no claim of ours on " + service + " (rebooted?)",
+                  host);
+    }
     if (ran.exit_code == claim_gone) {
       return fail(ErrorCode::refused, "the claim on " + service + " ran out", host,
                   "take it anew; somebody else may have worked on it since");

@@ -206,6 +206,8 @@ TEST_F(ClaimsTest, AWipedClaimIsPutBackByItsHolderAlone) {
     EXPECT_FALSE(fs::exists(file(80)));
     EXPECT_EQ(co_await epoch_of(holder.get(), "ctl2", 1), 2);
     fs::remove(file(80));
+    const auto wiped = co_await holder->check({service + "@web1"}, 2);
+    EXPECT_EQ(wiped ? ErrorCode::internal : wiped.error().code, ErrorCode::not_found);
     const auto renewed = co_await holder->renew();
     EXPECT_TRUE(renewed) << describe(renewed.error());
     const auto own = co_await holder->check({service + "@web1"}, 2);
