@@ -182,6 +182,8 @@ struct Teller {
       say(effect.instance, "FIX",
           after.plan.intent == core::Intent::patch ? "Installed: " + outcome.detail
                                                    : "New configuration installed");
+    } else if (effect.kind == EffectKind::install_config && !outcome.detail.empty()) {
+      say(effect.instance, "FIX", outcome.detail, Mood::warn);
     } else if (effect.kind == EffectKind::diagnose && outcome.diagnosis) {
       const core::Diagnosis& d = *outcome.diagnosis;
       const std::string dependency =

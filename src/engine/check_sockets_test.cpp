@@ -50,7 +50,9 @@ class Listing final : public ports::Host {
   Task<Result<std::string>> read_file(std::string, std::int64_t) override {
     co_return std::string();
   }
-  Task<Status> put_atomic(std::string, std::string, std::string) override { co_return Status{}; }
+  Task<Status> put_atomic(std::string, std::string, std::string, std::string) override {
+    co_return Status{};
+  }
   Task<Result<ports::FileStat>> stat(std::string) override { co_return ports::FileStat{}; }
   Task<Result<std::string>> boot_id() override { co_return std::string("boot"); }
   Task<Result<std::int64_t>> connections_on(int) override {

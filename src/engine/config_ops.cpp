@@ -1,5 +1,7 @@
 #include "engine/config_ops.hpp"
 
+#include <algorithm>
+
 #include "base/digest.hpp"
 #include "base/text.hpp"
 #include "confdiff/config_diff.hpp"
@@ -100,7 +102,7 @@ Task<Result<core::Backup>> back_up_one(const ServiceParts* parts, const Instance
           co_await host->exec({"mkdir", "-p", "-m", "0700", "--", folder}, {}, 10'000, true);
       if (!made) co_return tl::unexpected<Error>(made.error());
     }
-    Status written = co_await host->put_atomic(name, **content, "0600");
+    Status written = co_await host->put_atomic(name, **content, "0600", path);
     if (!written) co_return tl::unexpected<Error>(written.error());
     auto again = co_await host->read_file(name);
     if (!again) co_return tl::unexpected<Error>(again.error());
@@ -216,9 +218,43 @@ Task<Result<confdiff::Files>> read_backups(ports::Host* host, std::vector<core::
   co_return files;
 }
 
-Task<Status> install_new(const InstanceParts* instance, std::vector<core::PlannedFile> files) {
+namespace {
+
+const core::PlannedFile* find_planned(const std::vector<core::PlannedFile>& files,
+                                      const InstanceParts& instance, const std::string& path) {
+  for (const core::PlannedFile& file : files) {
+    if (file.instance == instance.id && file.path == path) return &file;
+  }
+  return nullptr;
+}
+
+// A file without a backup was at the checklist what it is to be.
+Task<Status> untouched_by_others(const InstanceParts* instance, const core::PlannedFile* planned,
+                                 const std::vector<core::Backup>* backups) {
+  const auto backup = std::ranges::find_if(
+      *backups, [&](const core::Backup& b) { return b.path == planned->path; });
+  const auto now = co_await read_if_there(instance->host, planned->path);
+  if (!now) co_return tl::unexpected<Error>(now.error());
+  const std::string seen = now->has_value() ? sha256_hex(**now) : std::string();
+  if (seen == planned->sha256) co_return Status{};
+  if (backup != backups->end() && seen == (backup->existed ? backup->sha256 : std::string()))
+    co_return Status{};
+  co_return fail(ErrorCode::refused,
+                 planned->path + (seen.empty() ? " was removed" : " was changed") +
+                     " by somebody else since the checklist",
+                 instance->host_name, "nothing was installed there; look at it, then apply again");
+}
+
+}  // namespace
+
+Task<Status> install_new(const InstanceParts* instance, std::vector<core::PlannedFile> files,
+                         std::vector<core::Backup> backups) {
+  std::erase_if(files, [&](const core::PlannedFile& f) { return f.instance != instance->id; });
   for (const core::PlannedFile& planned : files) {
-    if (planned.instance != instance->id) continue;
+    Status ours = co_await untouched_by_others(instance, &planned, &backups);
+    if (!ours) co_return ours;
+  }
+  for (const core::PlannedFile& planned : files) {
     const ConfigFile* file = nullptr;
     for (const ConfigFile& each : instance->files) {
       if (each.dest == planned.path) file = &each;
@@ -234,27 +270,49 @@ Task<Status> install_new(const InstanceParts* instance, std::vector<core::Planne
   co_return Status{};
 }
 
-Task<Status> install_previous(const InstanceParts* instance, std::vector<core::Backup> backups) {
-  auto files = co_await read_backups(instance->host, backups);
+namespace {
+
+// Where the configuration cannot be read now, the copy goes to where nothing includes it.
+Task<Result<std::string>> keep_edit(const WayBack* way, std::string path, TimeMs now) {
+  auto on_disk = co_await way->instance->service->config_files();
+  const confdiff::Files files = on_disk ? std::move(*on_disk) : confdiff::Files{};
+  auto kept = co_await back_up_one(way->parts, way->instance, &files, path, way->rollout, now);
+  if (!kept) co_return tl::unexpected<Error>(kept.error());
+  co_return "what somebody else wrote to " + path + " meanwhile is kept as " + kept->backup_path;
+}
+
+Task<Status> remove_file(const InstanceParts* instance, std::string path) {
+  auto removed = co_await instance->host->exec({"rm", "-f", "--", path}, {}, 10'000, true);
+  if (!removed) co_return tl::unexpected<Error>(removed.error());
+  if (removed->exit_code == 0) co_return Status{};
+  co_return fail(ErrorCode::failed, "cannot remove " + path + ": " + removed->err,
+                 instance->host_name);
+}
+
+}  // namespace
+
+Task<Result<std::string>> install_previous(WayBack way, TimeMs now) {
+  ports::Host* host = way.instance->host;
+  auto files = co_await read_backups(host, way.backups);
   if (!files) co_return tl::unexpected<Error>(files.error());
-  for (const core::Backup& backup : backups) {
-    if (backup.existed) {
-      // Where the new file never came to, there is nothing to put back, and nothing that could
-      // fail.
-      const auto now = co_await read_if_there(instance->host, backup.path);
-      if (now && now->has_value() && sha256_hex(**now) == backup.sha256) continue;
-      Status written = co_await instance->host->put_atomic(backup.path, (*files)[backup.path]);
-      if (!written) co_return written;
-      continue;
+  std::string notes;
+  for (const core::Backup& backup : way.backups) {
+    const auto there = co_await read_if_there(host, backup.path);
+    const std::string seen = there && there->has_value() ? sha256_hex(**there) : std::string();
+    // Where the new file never came to, there is nothing to put back, and nothing that could fail.
+    if (backup.existed && seen == backup.sha256) continue;
+    const core::PlannedFile* ours = find_planned(way.installed, *way.instance, backup.path);
+    if (!seen.empty() && (ours == nullptr || seen != ours->sha256)) {
+      auto kept = co_await keep_edit(&way, backup.path, now);
+      if (!kept) co_return tl::unexpected<Error>(kept.error());
+      notes += (notes.empty() ? "" : "; ") + *kept;
     }
-    auto removed = co_await instance->host->exec({"rm", "-f", "--", backup.path}, {}, 10'000, true);
-    if (!removed) co_return tl::unexpected<Error>(removed.error());
-    if (removed->exit_code != 0) {
-      co_return fail(ErrorCode::failed, "cannot remove " + backup.path + ": " + removed->err,
-                     instance->host_name);
-    }
+    Status done = backup.existed ? co_await host->put_atomic(backup.path, (*files)[backup.path],
+                                                             "0600", backup.backup_path)
+                                 : co_await remove_file(way.instance, backup.path);
+    if (!done) co_return tl::unexpected<Error>(done.error());
   }
-  co_return Status{};
+  co_return notes;
 }
 
 }  // namespace hitless::engine

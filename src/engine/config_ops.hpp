@@ -35,7 +35,21 @@ Task<Result<std::vector<core::Backup>>> back_up(const ServiceParts* parts,
                                                 TimeMs now);
 Task<Result<confdiff::Files>> read_backups(ports::Host* host, std::vector<core::Backup> backups);
 
-Task<Status> install_new(const InstanceParts* instance, std::vector<core::PlannedFile> files);
-Task<Status> install_previous(const InstanceParts* instance, std::vector<core::Backup> backups);
+// Where a file is neither what the backup was made of nor what is to be installed, somebody has
+// edited or removed it since: refused, before any file is written, because no backup has it.
+Task<Status> install_new(const InstanceParts* instance, std::vector<core::PlannedFile> files,
+                         std::vector<core::Backup> backups);
+
+struct WayBack {
+  const ServiceParts* parts = nullptr;
+  const InstanceParts* instance = nullptr;
+  std::vector<core::Backup> backups;
+  std::vector<core::PlannedFile> installed;
+  std::string rollout;
+};
+
+// What somebody else has written over it meanwhile is kept beside it under a name of its own, like
+// a backup, before the previous file comes back. Says what was kept, and where; mostly nothing.
+Task<Result<std::string>> install_previous(WayBack way, TimeMs now);
 
 }  // namespace hitless::engine

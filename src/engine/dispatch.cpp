@@ -134,16 +134,24 @@ Task<Outcome> do_install(const EffectContext* context, const InstanceParts* inst
     if (!installed) co_return outcome_of(installed.error());
     co_return std::move(*installed);
   }
-  const Status installed = effect->direction == core::Direction::backward
-                               ? co_await install_previous(instance, context->backups)
-                               : co_await install_new(instance, context->plan->files);
-  if (!installed) co_return outcome_of(installed);
+  std::string note;
+  if (effect->direction == core::Direction::backward) {
+    WayBack way{context->parts, instance, context->backups, context->plan->files,
+                context->plan->rollout};
+    auto restored = co_await install_previous(std::move(way), wall_now_ms());
+    if (!restored) co_return outcome_of(restored.error());
+    note = std::move(*restored);
+  } else {
+    Status installed = co_await install_new(instance, context->plan->files, context->backups);
+    if (!installed) co_return outcome_of(installed);
+  }
   // Who runs now has not read it: only who comes after proves anything.
   auto identity = co_await instance->service->identity();
   if (!identity) co_return outcome_of(identity.error());
   Outcome outcome;
   outcome.status = OutcomeStatus::ok;
   outcome.before = std::move(*identity);
+  outcome.detail = std::move(note);
   co_return outcome;
 }
 
@@ -186,7 +194,12 @@ Task<Outcome> do_act(const EffectContext* context, const InstanceParts* instance
   order.expected = effect->expected;
   order.deadline_ms = std::max<DurationMs>(effect->deadline - context->now(), 1'000);
   if (context->guard->fences()) order.fence = {context->parts->name, instance->port, effect->epoch};
-  auto outcome = co_await instance->service->act(std::move(order));
+  auto outcome = co_await instance->service->act(order);
+  // A host that was rebooted in its turn has forgotten our claim, and refuses; unlike a claim that
+  // somebody else has, that is no reason to leave the instance out.
+  const bool refused = outcome && outcome->status == OutcomeStatus::failed;
+  if (refused && context->guard->fences() && co_await context->guard->takes_anew(instance->id))
+    outcome = co_await instance->service->act(std::move(order));
   if (!outcome) co_return outcome_of(outcome.error());
   co_return std::move(*outcome);
 }

@@ -72,10 +72,12 @@ class Host {
 
   virtual Task<Result<std::string>> read_file(std::string path,
                                               std::int64_t max_bytes = 4 << 20) = 0;
-  // Temp file in the same folder, fsync, mode and owner of the file it replaces (or as given),
-  // rename, read back and compare. Refuses symlinks as the last component.
+  // Temp file in the same folder, fsync, mode, owner, ACL and extended attributes of the file that
+  // it replaces, rename, read back and compare. Refuses symlinks as the last component. Where there
+  // is none yet they are those of `like_if_new` (a path there), or else the mode as given.
   virtual Task<Status> put_atomic(std::string path, std::string content,
-                                  std::string mode_if_new = "0644") = 0;
+                                  std::string mode_if_new = "0644",
+                                  std::string like_if_new = {}) = 0;
   virtual Task<Result<FileStat>> stat(std::string path) = 0;
   virtual Task<Result<std::string>> boot_id() = 0;
   // Established TCP connections whose local port is `port` (accepted or waiting to be).

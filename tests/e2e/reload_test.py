@@ -127,6 +127,28 @@ class ReloadTest(E2eTest):
             self.assertEqual(run.code, BLOCKED if word == "class human-only" else OK, run)
             self.assert_contains(run, word)
 
+    def test_an_edit_by_hand_in_mid_rollout_is_not_lost(self):
+        """Somebody edits the file after the checklist: not overwritten, and kept when the old one comes back."""
+        lab, host = self.lab, self.lab.host("web01")
+        next_config(lab, NEW_POOL)
+        old = host.read(UPSTREAM)
+        host.sh("chown root:www-data %s; chmod 640 %s" % (UPSTREAM, UPSTREAM))
+        text = fleet(lab, web={"policy": {"drain": {"quiet": "3s"}}})
+        run = self.start_rollout("apply", "web", "--limit", "web01", fleet=text)
+        run.wait_for("web01 out of rotation")
+        host.sh("echo '# by hand' >>" + UPSTREAM)
+        run.wait(60)
+        self.assertEqual(run.code, ROLLED_BACK, run)
+        self.assert_contains(run, UPSTREAM + " was changed by somebody else since the checklist",
+                             "what somebody else wrote to " + UPSTREAM + " meanwhile is kept as " + UPSTREAM)
+        self.assertEqual(host.read(UPSTREAM), old)
+        kept = host.sh("cat %s.backup-*-R-*" % UPSTREAM)
+        self.assertEqual(kept.strip(), old.strip() + "\n# by hand")
+        # The mode and owner of before, for the file and for its copies: others may not read them.
+        about = host.sh("stat -c '%%a %%U:%%G' %s*" % UPSTREAM).split("\n")
+        self.assertEqual(set(filter(None, about)), {"640 root:www-data"})
+        self.assert_all_in()
+
     def test_a_link_is_no_destination(self):
         """Found before anything is touched, not when the instance is out of rotation already."""
         lab, dest = self.lab, "/etc/nginx/sites-enabled/lab"

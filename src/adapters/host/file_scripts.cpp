@@ -17,24 +17,31 @@ if about=$(stat -c '%F|%s|%a|%U|%G' -- "$2" 2>/dev/null); then echo "$about"; ex
 exec $1 stat -c '%F|%s|%a|%U|%G' -- "$2"
 )sh";
 
-// The temp file is private until it has the owner and mode of the file that it replaces.
+// The temp file is private until it has the owner and mode of the file that it replaces. cp gives
+// it what stat does not show, ACL and extended attributes, and leaves the time that it was written.
 const char* const put_script = R"sh(
 umask 077
-s=$1 path=$2 tmp=$3 sum=$4 mode=$5 owner=
+s=$1 path=$2 tmp=$3 sum=$4 mode=$5 like=$6
 if about=$($s stat -c '%F|%a|%u:%g' -- "$path" 2>/dev/null); then
+  like=$path
+else
+  why=$($s stat -c %F -- "$path" 2>&1)
+  case $why in *'No such file or directory'*) ;; *) echo "$why" >&2; exit 80 ;; esac
+  [ -z "$like" ] || about=$($s stat -c '%F|%a|%u:%g' -- "$like") || exit 80
+fi
+if [ -n "$like" ]; then
   case $about in
     'regular file|'*|'regular empty file|'*) ;;
     *) echo "$about" >&2; exit 81 ;;
   esac
   mode=${about#*|}; owner=${mode#*|}; mode=${mode%%|*}
-else
-  why=$($s stat -c %F -- "$path" 2>&1)
-  case $why in *'No such file or directory'*) ;; *) echo "$why" >&2; exit 80 ;; esac
 fi
 give_up() { $s rm -f -- "$tmp"; exit "$1"; }
 $s dd of="$tmp" conv=excl,fsync bs=64k status=none || give_up 80
-[ -z "$owner" ] || $s chown -- "$owner" "$tmp" || give_up 80
+[ -z "$like" ] || $s chown -- "$owner" "$tmp" || give_up 80
 $s chmod -- "$mode" "$tmp" || give_up 80
+[ -z "$like" ] || $s cp --no-dereference --attributes-only --preserve=all \
+  --no-preserve=timestamps -- "$like" "$tmp" || give_up 80
 found=$($s sha256sum -- "$tmp") || give_up 80
 [ "${found%% *}" = "$sum" ] || { echo 'what arrived is not what was sent' >&2; give_up 80; }
 $s mv -fT -- "$tmp" "$path" || give_up 80

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -120,6 +121,47 @@ TEST_F(LocalHostTest, StatTellsMissingFromUnreadable) {
     const auto below_file = co_await host->stat(folder / "f/x");
     EXPECT_FALSE(below_file) << "not a directory: nothing is known about it";
   });
+}
+
+// An ACL as the kernel has it: the owner rw, user 1234 r, the group r, the mask r, others nothing.
+const unsigned char acl_of_1234[] = {2,  0, 0, 0,                          //
+                                     1,  0, 6, 0, 0xff, 0xff, 0xff, 0xff,  //
+                                     2,  0, 4, 0, 0xd2, 0x04, 0,    0,     //
+                                     4,  0, 4, 0, 0xff, 0xff, 0xff, 0xff,  //
+                                     16, 0, 4, 0, 0xff, 0xff, 0xff, 0xff,  //
+                                     32, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+constexpr const char* acl_name = "system.posix_acl_access";
+
+std::string acl_of(const std::string& path) {
+  char acl[256];
+  const auto size = ::getxattr(path.c_str(), acl_name, acl, sizeof acl);
+  return size < 0 ? std::string("none") : std::string(acl, static_cast<std::size_t>(size));
+}
+
+TEST_F(LocalHostTest, PutKeepsTheAclAndWhatIsNewIsLikeAnother) {
+  write(folder / "f", "old");
+  ::chmod((folder / "f").c_str(), 0640);
+  ASSERT_EQ(::setxattr((folder / "f").c_str(), acl_name, acl_of_1234, sizeof acl_of_1234, 0), 0);
+  const bool other_owner = ::geteuid() == 0 && ::chown((folder / "f").c_str(), 1234, 4321) == 0;
+  const std::string acl = acl_of(folder / "f");
+  ASSERT_EQ(::symlink("f", (folder / "link").c_str()), 0);
+  with_host([&](ports::Host* host) -> Task<void> {
+    const auto again = co_await host->put_atomic(folder / "f", "new");
+    EXPECT_TRUE(again) << again.error().what;
+    const auto like = co_await host->put_atomic(folder / "g", "x", "0644", folder / "f");
+    EXPECT_TRUE(like) << like.error().what;
+    EXPECT_FALSE(co_await host->put_atomic(folder / "h", "x", "0644", folder / "link"));
+    EXPECT_FALSE(co_await host->put_atomic(folder / "h", "x", "0644", folder / "none"));
+  });
+  EXPECT_EQ(content_of(folder / "f"), "new");
+  EXPECT_NE(::access((folder / "h").c_str(), F_OK), 0);
+  for (const std::string& name : {folder / "f", folder / "g"}) {
+    EXPECT_EQ(acl_of(name), acl) << name;
+    EXPECT_EQ(mode_of(name), 0640u) << name;
+    struct stat about{};
+    ASSERT_EQ(::stat(name.c_str(), &about), 0);
+    EXPECT_TRUE(!other_owner || (about.st_uid == 1234 && about.st_gid == 4321)) << name;
+  }
 }
 
 TEST_F(LocalHostTest, PutReplacesWithModeAndOwnerKept) {

@@ -8,7 +8,8 @@ namespace hitless::host {
 extern const char* const read_script;
 // $1 sudo, $2 path. Prints type|size|mode|owner|group; does not follow a symlink.
 extern const char* const stat_script;
-// $1 sudo, $2 path, $3 temp file, $4 sha256 of stdin, $5 mode if new.
+// $1 sudo, $2 path, $3 temp file, $4 sha256 of stdin, $5 mode if new, $6 the file it is like if
+// new.
 extern const char* const put_script;
 inline constexpr int put_not_regular = 81;
 inline constexpr int put_read_back_differs = 82;

@@ -186,8 +186,10 @@ Task<Result<ports::FileStat>> ShellHost::stat(std::string path) {
   co_return found;
 }
 
-Task<Status> ShellHost::put_atomic(std::string path, std::string content, std::string mode_if_new) {
-  const auto checked = check_absolute_path(path);
+Task<Status> ShellHost::put_atomic(std::string path, std::string content, std::string mode_if_new,
+                                   std::string like_if_new) {
+  auto checked = check_absolute_path(path);
+  if (checked && !like_if_new.empty()) checked = check_absolute_path(like_if_new);
   if (!checked) co_return checked;
   const bool octal = mode_if_new.find_first_not_of("01234567") == std::string::npos;
   if (!octal || mode_if_new.size() < 3 || mode_if_new.size() > 4) {
@@ -198,7 +200,8 @@ Task<Status> ShellHost::put_atomic(std::string path, std::string content, std::s
   const std::string temp = path.substr(0, slash + 1) + ".hitless-" + random_hex(8);
   const auto sudo = co_await sudo_words();
   if (!sudo) co_return tl::unexpected(sudo.error());
-  std::vector<std::string> args = {*sudo, path, temp, sha256_hex(content), mode_if_new};
+  std::vector<std::string> args = {*sudo,       path,       temp, sha256_hex(content),
+                                   mode_if_new, like_if_new};
   const auto result = co_await run_script(put_script, std::move(args), std::move(content),
                                           file_deadline_ms, small_output_bytes);
   if (!result) co_return tl::unexpected(result.error());

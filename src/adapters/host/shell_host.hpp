@@ -29,7 +29,8 @@ class ShellHost : public ports::Host {
   Task<Result<ports::ExecResult>> await_operation(std::string id, DurationMs deadline_ms,
                                                   bool privileged) override;
   Task<Result<std::string>> read_file(std::string path, std::int64_t max_bytes) override;
-  Task<Status> put_atomic(std::string path, std::string content, std::string mode_if_new) override;
+  Task<Status> put_atomic(std::string path, std::string content, std::string mode_if_new,
+                          std::string like_if_new) override;
   Task<Result<ports::FileStat>> stat(std::string path) override;
   Task<Result<std::string>> boot_id() override;
   Task<Result<std::int64_t>> connections_on(int port) override;

@@ -100,6 +100,7 @@ class Lines {
     }
     if (std::ranges::find(lines_, line) == lines_.end()) lines_.push_back(line);
   }
+  void option(const std::string& word) { lines_.push_back("Defaults:" + user_ + " " + word); }
   [[nodiscard]] Result<std::vector<std::string>> take() {
     if (!ok_) return tl::unexpected(ok_.error());
     return std::move(lines_);
@@ -152,6 +153,9 @@ void add_file(Lines& lines, const std::string& path) {
   lines.add("/usr/bin/dd", "of=" + temp + " conv=excl,fsync bs=64k status=none");
   lines.add("/usr/bin/chown", "-- [0-9]+:[0-9]+ " + temp);
   lines.add("/usr/bin/chmod", "-- 0?[0-7]{3} " + temp);  // no set-user-id bits
+  lines.add("/usr/bin/cp",
+            "--no-dereference --attributes-only --preserve=all --no-preserve=timestamps -- " +
+                file + " " + temp);
   lines.add("/usr/bin/sha256sum", "-- (" + temp + "|" + file + ")");
   lines.add("/usr/bin/mv", "-fT -- " + temp + " " + file);
   lines.add("/usr/bin/sync", "-- " + folder + "/");
@@ -196,6 +200,8 @@ Result<std::vector<std::string>> sudoers_lines(const SudoersNeeds& needs) {
           "# These lines keep out mistakes and other programs' rights, not a thief of this",
           "# account's key: guard that key as you guard root's.",
       });
+  // Some distributions' default, and our connection has no terminal.
+  lines.option("!requiretty");
   lines.add("/usr/bin/true", "");  // `hitless doctor` asks whether sudo works
   for (const CommandWords& words : needs.commands.commands) {
     const CommandWords run = sealed(words);

@@ -81,7 +81,8 @@ Task<Result<std::string>> TestHost::read_file(std::string path, std::int64_t max
   co_return content;
 }
 
-Task<Status> TestHost::put_atomic(std::string path, std::string content, std::string mode_if_new) {
+Task<Status> TestHost::put_atomic(std::string path, std::string content, std::string mode_if_new,
+                                  std::string /*like_if_new*/) {
   write_file(path + ".new", content,
              static_cast<int>(std::strtol(mode_if_new.c_str(), nullptr, 8)));
   std::filesystem::rename(path + ".new", path);
