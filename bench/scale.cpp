@@ -117,7 +117,7 @@ class SimHost : public ports::Host {
   Task<Result<std::string>> read_file(std::string, std::int64_t) override {
     co_return tl::unexpected<Error>(not_simulated());
   }
-  Task<Status> put_atomic(std::string, std::string, std::string) override {
+  Task<Status> put_atomic(std::string, std::string, std::string, std::string) override {
     co_return tl::unexpected<Error>(not_simulated());
   }
   Task<Result<ports::FileStat>> stat(std::string) override {

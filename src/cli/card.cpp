@@ -43,6 +43,8 @@ Counts count(const core::State& state) {
         break;
       case PhaseName::quarantined:
         list(counts.quarantined, instance);
+        counts.quarantined +=
+            seen_in(instance) ? " (still in rotation)" : " (left out of rotation on purpose)";
         break;
       case PhaseName::skipped:
         list(counts.skipped, instance);
@@ -160,8 +162,7 @@ std::string result_card(const core::State& state, const CardExtras& extras, cons
   row(card, "change", state.plan.change_summary);
   row(card, "done", counts.done);
   row(card, "rolled back", counts.rolled_back);
-  row(card, "quarantined",
-      counts.quarantined.empty() ? "" : counts.quarantined + " (left out of rotation on purpose)");
+  row(card, "quarantined", counts.quarantined);
   row(card, "skipped", counts.skipped);
   row(card, "untouched", counts.untouched);
   if (extras.certificate) card += clients_rows(*extras.certificate, state.plan.rollout, t);

@@ -264,7 +264,11 @@ struct Teller {
         say(e.instance, "FIX", "Rollback successful: " + e.reason, Mood::good);
         break;
       case PhaseName::quarantined:
-        say(e.instance, "FIX", "QUARANTINED, left out of rotation: " + e.reason, Mood::bad);
+        say(e.instance, "FIX",
+            std::string(seen_in(*instance) ? "QUARANTINED, still in rotation: "
+                                           : "QUARANTINED, left out of rotation: ") +
+                e.reason,
+            Mood::bad);
         break;
       case PhaseName::skipped:
         say(e.instance, "DIAGNOSE", "skipped: " + e.reason, Mood::warn);
@@ -315,6 +319,12 @@ std::string host_part(const core::InstanceId& id) {
 
 std::string seconds_text(core::DurationMs ms) {
   return format_duration(ms);
+}
+
+bool seen_in(const core::Instance& instance) {
+  if (!instance.reading) return false;
+  const core::TargetState state = instance.reading->state;
+  return state == core::TargetState::in || state == core::TargetState::in_unhealthy;
 }
 
 }  // namespace hitless::cli

@@ -28,4 +28,8 @@ struct Line {
 [[nodiscard]] std::string host_part(const core::InstanceId& id);
 [[nodiscard]] std::string seconds_text(core::DurationMs ms);
 
+// The load balancer sends it work, by the last look. So does one that is quarantined because its
+// way back failed only when it was back in: nobody may call that left out.
+bool seen_in(const core::Instance& instance);
+
 }  // namespace hitless::cli

@@ -262,7 +262,8 @@ Step step_back_in(const State& state, const Census& census, const Instance& inst
   const auto peers = static_cast<std::int64_t>(state.instances.size()) - 1;
   constexpr std::int64_t kFairShare =
       20;  // requests per peer after which its own zero is no accident
-  if (peers > 0 && others > kFairShare * peers) {
+  // Where its own are not counted, none of them is no sign.
+  if (peers > 0 && others > kFairShare * peers && instance.reading->requests) {
     return give_up(instance, "back in rotation, but the load balancer sent it none of " +
                                  std::to_string(others) + " requests");
   }

@@ -319,6 +319,16 @@ TEST(Scenario, RejoinWaitsForTheLoadBalancersOwnCheck) {
   EXPECT_FALSE(rejoined_failing);
 }
 
+// A backup server of HAProxy: well, in rotation, and without work while the others are there.
+TEST(Scenario, WhoseRequestsAreNotCountedIsNotBlamedForNone) {
+  FakeWorld world(3);
+  world.at(3).counted = false;
+  world.on_step = [&](TimeMs) { world.at(1).requests += 50; };
+  world.run();
+  EXPECT_EQ(world.result(), "succeeded");
+  EXPECT_EQ(world.at(3).generation, 2);
+}
+
 TEST(Scenario, UnknownCountNeverCountsAsDrained) {
   FakeWorld world(3);
   world.on_step = [&](TimeMs) { world.at(1).reachable = world.at(1).in; };

@@ -40,6 +40,11 @@ Status add_servers(const std::string& node, const HaproxyPool& pool, const NodeV
       out->checked_rejoin = false;
       add_remark(out, place + " has no health check: it gets work at once when it is put back");
     }
+    if (row->second.backup) {
+      add_remark(out, place +
+                          " is a backup server: it gets work only while all others are down, and "
+                          "the floor counts it all the same");
+    }
     if (row->second.has_agent)
       add_remark(out, place + " has an agent-check, which may undo a drain");
     out->counts_idle |= row->second.mode == "tcp";

@@ -90,6 +90,7 @@ StatRow to_stat_row(const Header& header, const Row& row) {
   out.cookie = header.text(row, "cookie");
   out.address = header.text(row, "addr");
   out.has_agent = !header.text(row, "agent_status").empty();
+  out.backup = header.number(row, "bck").value_or(0) > 0;
   out.sessions = header.number(row, "scur");
   out.queued = header.number(row, "qcur");
   out.total = header.number(row, "stot");

@@ -33,6 +33,7 @@ struct StatRow {  // show stat: one server, or the backend (svname BACKEND)
   std::string tracked;       // "be/s1": its health is that server's
   std::string mode, cookie, address;
   bool has_agent = false;
+  bool backup = false;  // gets work only while all others are down
   std::optional<std::int64_t> sessions, queued, total, requests, idle;
   std::optional<std::int64_t> connect_errors, response_errors, server_aborts, responses_5xx;
   std::optional<std::int64_t> retries, redispatches;

@@ -128,6 +128,17 @@ class HaproxyTraps : public testing::Test {
   std::unique_ptr<ports::Traffic> driver_;
 };
 
+TEST_F(HaproxyTraps, ABackupServerIsNotBlamedForGettingNoWork) {
+  start("backup");
+  EXPECT_EQ(read().admin, AdminState::ready);
+  EXPECT_FALSE(read().requests) << "none of them would be no sign";
+  EXPECT_TRUE(read().errors);
+  const auto can =
+      await<Result<ports::TrafficCapabilities>>([&] { return driver_->capabilities(); });
+  ASSERT_TRUE(can) << describe(can.error());
+  EXPECT_THAT(can->remarks, Contains(HasSubstr("backup server")));
+}
+
 TEST_F(HaproxyTraps, AnAgentUndoesADrainAndThatIsSeen) {
   Agent agent("up");
   start("agent-check agent-addr 127.0.0.1 agent-inter 100ms agent-port " +
