@@ -142,13 +142,14 @@ std::string clients_rows(const witness::Certificate& c, const std::string& rollo
   return card;
 }
 
-std::string next_steps(const core::State& state, core::RolloutResult result) {
+std::string next_steps(const core::State& state, core::RolloutResult result, bool is_shown) {
   const std::string id = state.plan.rollout;
-  if (result == core::RolloutResult::succeeded) return "hitless show " + id;
-  std::string next = state.incident.empty() ? "" : "hitless incident " + state.incident + " · ";
-  next += "hitless show " + id;
-  if (!state.plan.files.empty()) next += " · hitless diff " + id;
-  return next;
+  const bool succeeded = result == core::RolloutResult::succeeded;
+  std::vector<std::string> next;
+  if (!succeeded && !state.incident.empty()) next.push_back("hitless incident " + state.incident);
+  if (!is_shown) next.push_back("hitless show " + id);
+  if (!state.plan.files.empty() && (is_shown || !succeeded)) next.push_back("hitless diff " + id);
+  return join(next, " · ");
 }
 
 }  // namespace
@@ -184,7 +185,8 @@ std::string result_card(const core::State& state, const CardExtras& extras, cons
     for (std::size_t i = state.incident.empty() ? 1 : 0; i < extras.sent.size(); ++i)
       note(card, extras.sent[i]);
   }
-  card += "Next: " + next_steps(state, result) + "\n";
+  if (const std::string next = next_steps(state, result, extras.is_shown); !next.empty())
+    card += "Next: " + next + "\n";
   return t.plain(card);
 }
 

@@ -15,6 +15,7 @@ struct CardExtras {
   std::optional<witness::Certificate> certificate;  // empty: not known, nothing is shown
   std::vector<std::string> sent;                    // "webhook ops ✓"
   std::string where;                                // "web01 journal │ FATAL: …"; may be empty
+  bool is_shown = false;                            // by `show`, so that it need not be named
 };
 [[nodiscard]] std::string result_card(const core::State& state, const CardExtras& extras,
                                       const Terminal& terminal);

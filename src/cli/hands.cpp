@@ -20,6 +20,7 @@ Hand hand_of(const core::State& state, const core::Instance& instance) {
   hand.text = quarantined ? "quarantined by " + rollout
                           : "taken out by " + rollout + (ended ? "" : ", which has not ended");
   if (!state.incident.empty()) hand.text += " (" + state.incident + ")";
+  if (!ended) hand.unfinished = rollout;
   hand.since = quarantined ? instance.ended_at : instance.started_at;
   hand.next = !ended                   ? "hitless resume " + rollout
               : state.incident.empty() ? "hitless show " + rollout

@@ -14,7 +14,8 @@ namespace hitless::cli {
 struct Hand {
   std::string text;  // "quarantined by R-7f3a (INC-3)"
   std::int64_t since = 0;
-  std::string next;  // the command that says more
+  std::string next;        // the command that says more, or goes on
+  std::string unfinished;  // the rollout, while it has not ended
 };
 
 struct Hands {

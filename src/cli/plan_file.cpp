@@ -84,19 +84,21 @@ std::string plan_file_text(const SavedPlan& saved) {
   return text + "]}\n";
 }
 
+constexpr const char* kElsewhere = "`--out FILE` puts it elsewhere, `--out -` saves none";
+
 Status save_plan(const std::string& path, const SavedPlan& saved) {
   const std::string text = plan_file_text(saved);
   const std::string temp = path + ".tmp";
   const int fd = ::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
     return fail(ErrorCode::failed, std::string("cannot write the plan: ") + std::strerror(errno),
-                temp);
+                temp, kElsewhere);
   const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   ::close(fd);
   if (!written || std::rename(temp.c_str(), path.c_str()) != 0) {
     ::unlink(temp.c_str());
     return fail(ErrorCode::failed, std::string("cannot write the plan: ") + std::strerror(errno),
-                path);
+                path, kElsewhere);
   }
   return {};
 }

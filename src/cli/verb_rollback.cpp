@@ -75,7 +75,10 @@ int verb_rollback(App& app) {
     return failed(app, Error{ErrorCode::refused,
                              "no instance runs a configuration that " + row.rollout + " installed",
                              {},
-                             "`hitless show " + row.rollout + "` says what it did"});
+                             app.options.id.empty()
+                                 ? "the newest rollout was taken; `hitless history` lists those "
+                                   "before it, for `hitless rollback ROLLOUT`"
+                                 : "`hitless show " + row.rollout + "` says what it did"});
   }
   if (Status possible = removable(found->state); !possible) return failed(app, possible.error());
   wanted.before_plan = [state = found->state](Wiring* wiring) {

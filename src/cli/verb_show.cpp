@@ -139,6 +139,7 @@ int verb_show(App& app) {
   fmt::print("\n");
   if (found->state.ended) {
     CardExtras extras;
+    extras.is_shown = true;
     extras.certificate = get_certificate(**journal, app.options.id);
     extras.where = diagnose(**journal, found->state).where;
     fmt::print("{}", result_card(found->state, extras, app.out));

@@ -151,6 +151,10 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
   const std::vector<Row>& rows = seen.rows;
   Hands found;
   if (journal != nullptr) found = find_hands(*journal, name);
+  if (journal::ServiceLock::is_held(state_dir(app), name)) {  // nothing is to be resumed
+    for (auto& [id, hand] : found.out)
+      if (!hand.unfinished.empty()) hand.next = "hitless watch " + hand.unfinished;
+  }
   const std::map<core::InstanceId, Hand>& hands = found.out;
   if (app.options.json) {
     print_json(name, asked_for(app, rows), hands);

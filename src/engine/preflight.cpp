@@ -65,12 +65,12 @@ std::string before_what(core::Intent intent) {
     case core::Intent::restart:
     case core::Intent::reboot:
     case core::Intent::patch:
-      return std::string(core::to_string(intent));
     case core::Intent::reload:
-    case core::Intent::apply:
       break;
+    case core::Intent::apply:
+      return "change";  // what it needs is not known yet
   }
-  return "reload";
+  return std::string(core::to_string(intent));
 }
 
 void check_connections(Work* work, const InstanceReading& reading) {
