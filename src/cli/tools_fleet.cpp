@@ -12,6 +12,7 @@
 #include "cli/probing.hpp"
 #include "cli/tools.hpp"
 #include "core/names.hpp"
+#include "core/traffic.hpp"
 #include "engine/traffic_ops.hpp"
 
 namespace hitless::cli {
@@ -86,7 +87,7 @@ Task<Answer> service_status(ToolWorld* world, json::object arguments) {
     const core::InstanceId& id = parts.instances[i].id;
     const core::TargetReading& target = reading.merged.at(id);
     const auto hand = hands.out.find(id);
-    serving += target.state == core::TargetState::in ? 1 : 0;
+    serving += core::carries_load(target) ? 1 : 0;
     const std::string seen =
         id.value + " " + health_word(health[i].status) + " " + health[i].evidence;
     instances.push_back(json::object{

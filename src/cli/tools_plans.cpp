@@ -11,6 +11,7 @@
 #include "cli/plan_store.hpp"
 #include "cli/tools.hpp"
 #include "core/names.hpp"
+#include "core/traffic.hpp"
 #include "engine/planner.hpp"
 #include "runtime/timeout.hpp"
 
@@ -32,9 +33,8 @@ Task<Result<engine::PlanDraft>> draft_of(ToolWorld* world, Wiring* wiring,
 }
 
 std::int64_t serving(const engine::PlanDraft& draft) {
-  return std::count_if(draft.instances.begin(), draft.instances.end(), [](const auto& each) {
-    return each.reading.state == core::TargetState::in;
-  });
+  return std::count_if(draft.instances.begin(), draft.instances.end(),
+                       [](const auto& each) { return core::carries_load(each.reading); });
 }
 
 std::vector<std::string> touched(const core::Plan& plan) {

@@ -14,6 +14,7 @@
 #include "cli/waiting.hpp"
 #include "cli/wiring.hpp"
 #include "core/names.hpp"
+#include "core/traffic.hpp"
 #include "engine/traffic_ops.hpp"
 #include "runtime/timeout.hpp"
 
@@ -77,6 +78,8 @@ void print_row(const App& app, const Row& row, std::size_t widest,
                       ? Ink::good
                       : (state == core::TargetState::unknown ? Ink::warn : Ink::bad);
   std::string why = row.reading.note;
+  if (row.reading.standby && state == core::TargetState::in)
+    why = "stands by: gets work only while the others are down" + (why.empty() ? "" : "; " + why);
   if (is_out(state) && state != core::TargetState::unknown && state != core::TargetState::absent) {
     const auto hand = hands.find(row.id);
     why = hand == hands.end() ? stranger
@@ -161,7 +164,7 @@ bool show_service(App& app, const fleet::Fleet& fleet, const std::string& name,
   } else {
     std::size_t serving = 0, widest = 12;
     for (const Row& row : rows) {
-      serving += row.reading.state == core::TargetState::in ? 1 : 0;
+      serving += core::carries_load(row.reading) ? 1 : 0;
       widest = std::max(widest, host_part(row.id).size());
     }
     fmt::print("{}  serving {} of {} (floor {})  {}\n", app.out.paint(Ink::bold, name), serving,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/planted.hpp"
+#include "core/traffic.hpp"
 
 namespace hitless::core {
 
@@ -42,8 +43,7 @@ bool serves(const Instance& instance) {
                         std::holds_alternative<Quarantined>(instance.phase);
   const bool fails = (instance.failed && given_up) ||
                      (soaking != nullptr && (soaking->doubted || soaking->unproven));
-  const bool in = instance.reading && instance.reading->state == TargetState::in;
-  return in && !fails && !is_leaving(instance);
+  return instance.reading && carries_load(*instance.reading) && !fails && !is_leaving(instance);
 }
 
 namespace {

@@ -94,6 +94,22 @@ TEST(Scenario, PeerAlreadyDownMeansTheFloorSaysNo) {
       << world.state.halt_reason;
 }
 
+TEST(Scenario, WhoeverOnlyStandsByDoesNotHoldTheFloor) {
+  FakeWorld world(3);
+  world.at(3).standby = true;
+  world.run();
+  EXPECT_EQ(world.result(), "blocked");
+  EXPECT_EQ(world.text().find("effect drain"), std::string::npos) << world.text();
+
+  FakeWorld roomier(3);
+  roomier.at(3).standby = true;
+  roomier.plan.policy.capacity.floor = 1;
+  roomier.run();
+  EXPECT_EQ(roomier.result(), "succeeded");
+  EXPECT_EQ(roomier.state.lowest_serving, 1) << "the two share the work, one at a time";
+  EXPECT_EQ(roomier.at(3).generation, 2) << "it is restarted like the others";
+}
+
 TEST(Scenario, FailingPreflightTouchesNothing) {
   FakeWorld world(3);
   world.on_effect = [&](const Effect& e) -> std::optional<Outcome> {

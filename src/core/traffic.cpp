@@ -44,6 +44,7 @@ TargetReading merge(std::span<const TargetReport> reports) {
     any_absent |= report.admin == AdminState::absent;
     any_unknown |= report.admin == AdminState::unknown;
     reading.check = worse(reading.check, report.check);
+    reading.standby |= report.standby;
     any_counted |= !report.uncounted;
     if (!report.uncounted) {
       add(reading.in_flight, report.in_flight);
@@ -72,6 +73,10 @@ TargetReading merge(std::span<const TargetReport> reports) {
     reading.state = reading.in_flight == 0 ? TargetState::out : TargetState::draining;
   }
   return reading;
+}
+
+bool carries_load(const TargetReading& reading) {
+  return reading.state == TargetState::in && !reading.standby;
 }
 
 std::optional<std::int64_t> in_flight(const TargetReading& reading, bool need_host_count) {

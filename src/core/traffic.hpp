@@ -13,6 +13,10 @@ namespace hitless::core {
 
 [[nodiscard]] TargetReading merge(std::span<const TargetReport> reports);
 
+// It gets its share of the work now, as far as the load balancers say. Whoever only stands by for
+// the others does not: it may be alone when they are gone, so no floor counts it.
+[[nodiscard]] bool carries_load(const TargetReading& reading);
+
 // Work that may still be going on at the instance, by the LB's count and, when it was taken, the
 // host's own count less what the LB keeps idle. Empty: unknown.
 [[nodiscard]] std::optional<std::int64_t> in_flight(const TargetReading& reading,

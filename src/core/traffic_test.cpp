@@ -69,6 +69,15 @@ TEST(Merge, OutOnlyWhenNothingIsInFlightAnywhere) {
   EXPECT_EQ(merge(reports).state, TargetState::draining) << "an unknown count is not zero";
 }
 
+TEST(Merge, WhoStandsByInOnePoolDoesNotServe) {
+  std::vector<TargetReport> reports{report(AdminState::ready, LbCheck::pass, 0),
+                                    report(AdminState::ready, LbCheck::pass, 0)};
+  EXPECT_TRUE(carries_load(merge(reports)));
+  reports[1].standby = true;
+  EXPECT_EQ(merge(reports).state, TargetState::in);
+  EXPECT_FALSE(carries_load(merge(reports)));
+}
+
 TEST(Merge, AFailingCheckOnOneNodeCounts) {
   const std::vector<TargetReport> reports{report(AdminState::ready, LbCheck::pass, 0),
                                           report(AdminState::ready, LbCheck::fail, 0)};

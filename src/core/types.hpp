@@ -57,6 +57,7 @@ struct TargetReport {
   // This LB counts no work at a target: its part of in_flight is nothing, and the plan then wants
   // the host's own sockets counted.
   bool uncounted = false;
+  bool standby = false;  // gets new work only while the others are down
 };
 
 enum class TargetState {
@@ -80,6 +81,7 @@ struct TargetReading {
   std::string epoch;
   std::string note;
   bool by_hand = false;  // out by someone else's hand, on every node: we never use maint
+  bool standby = false;  // in some pool it gets new work only while the others are down
   bool operator==(const TargetReading&) const = default;
 };
 

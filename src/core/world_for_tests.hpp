@@ -19,6 +19,7 @@ struct FakeInstance {
   bool in = true;  // the LB sends it work
   bool check_passes = true;
   bool reachable = true;  // the LB node can be asked about it
+  bool standby = false;   // it gets work only while the others are down
   bool counted = true;    // it counts the requests that it sends there
   std::int64_t in_flight = 3;
   std::int64_t generation = 1;  // who runs: changes at each act
@@ -250,6 +251,7 @@ class FakeWorld {
       TargetReading reading;
       reading.check = it.check_passes ? LbCheck::pass : LbCheck::fail;
       reading.in_flight = reading.host_connections = it.in_flight;
+      reading.standby = it.standby;
       if (it.counted) reading.requests = it.requests;
       reading.errors = it.errors;
       reading.epoch = it.epoch;

@@ -4,6 +4,7 @@
 
 #include "base/digest.hpp"
 #include "core/names.hpp"
+#include "core/traffic.hpp"
 #include "engine/traffic_ops.hpp"
 
 namespace hitless::engine {
@@ -96,7 +97,7 @@ Room tightest_room(const PlanDraft& draft) {
     for (const InstanceDraft& each : draft.instances) {
       if (!counts(each.id)) continue;
       ++room.total;
-      room.serving += each.reading.state == core::TargetState::in ? 1 : 0;
+      room.serving += core::carries_load(each.reading) ? 1 : 0;
     }
     return room;
   };
@@ -130,11 +131,11 @@ void settle_capacity(PlanDraft& draft, const PlanOptions& options) {
         tightest.floor, room));
     capacity.at_once = std::max<std::int64_t>(room, 1);
     // One that is out of rotation already costs nothing to work on.
-    draft.no_room = room == 0 && std::all_of(draft.instances.begin(), draft.instances.end(),
-                                             [](const InstanceDraft& d) {
-                                               return !d.preflight.report.skip_reason.empty() ||
-                                                      d.reading.state == core::TargetState::in;
-                                             });
+    draft.no_room =
+        room == 0 &&
+        std::all_of(draft.instances.begin(), draft.instances.end(), [](const InstanceDraft& d) {
+          return !d.preflight.report.skip_reason.empty() || core::carries_load(d.reading);
+        });
   } else {
     draft.capacity_remarks.push_back(fmt::format("floor {}, {} at once, {} serving now",
                                                  tightest.floor, capacity.at_once, serving));

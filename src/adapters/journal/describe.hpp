@@ -62,9 +62,9 @@ HITLESS_ENUM(OperatorWish, stop, abort, pause, resume, force_drain)
 
 HITLESS_STRUCT(Check, name, status, evidence, help)
 HITLESS_STRUCT(TargetReport, instance, lb, node, pool, admin, check, in_flight, idle, requests,
-               errors, epoch, note, uncounted)
+               errors, epoch, note, uncounted, standby)
 HITLESS_STRUCT(TargetReading, state, check, in_flight, idle, host_connections, requests, errors,
-               epoch, note, by_hand)
+               epoch, note, by_hand, standby)
 HITLESS_STRUCT(ServiceIdentity, active, state, main_pid, start_time, invocation_id, restarts,
                workers, config_digest, log_offset, log_file, log_inode, boot_id)
 HITLESS_STRUCT(ServiceReading, verdict, now, evidence)

@@ -25,7 +25,8 @@ bool absent_before(T& to, std::string_view field) {
     return field == "floors" || field == "packages" || field == "without_way_back" ||
            field == "install_ms";
   if constexpr (std::is_same_v<T, core::ServiceIdentity>) return field == "boot_id";
-  if constexpr (std::is_same_v<T, core::TargetReading>) return field == "by_hand";
+  if constexpr (std::is_same_v<T, core::TargetReading>)
+    return field == "by_hand" || field == "standby";
   return false;
 }
 

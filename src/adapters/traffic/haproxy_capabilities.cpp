@@ -42,8 +42,8 @@ Status add_servers(const std::string& node, const HaproxyPool& pool, const NodeV
     }
     if (row->second.backup) {
       add_remark(out, place +
-                          " is a backup server: it gets work only while all others are down, and "
-                          "the floor counts it all the same");
+                          " is a backup server: it gets work only while all others are down, so "
+                          "the floor does not count it");
     }
     if (row->second.has_agent)
       add_remark(out, place + " has an agent-check, which may undo a drain");

@@ -163,6 +163,7 @@ core::TargetReport make_report(const NodeView& view, const std::string& backend,
     append(report.note,
            "check " + shown(row->second.check_status) + ", " + shown(row->second.status));
   }
+  report.standby = row->second.backup;
   // That a backup server gets none is no sign that it is not back.
   if (!row->second.backup) report.requests = row->second.total;
   report.errors = errors_of(row->second);

@@ -131,6 +131,7 @@ class HaproxyTraps : public testing::Test {
 TEST_F(HaproxyTraps, ABackupServerIsNotBlamedForGettingNoWork) {
   start("backup");
   EXPECT_EQ(read().admin, AdminState::ready);
+  EXPECT_TRUE(read().standby) << "no floor counts it";
   EXPECT_FALSE(read().requests) << "none of them would be no sign";
   EXPECT_TRUE(read().errors);
   const auto can =
